@@ -1,0 +1,56 @@
+# make demo    run the main job for real on a small, unofficial budget and build the site
+# make test    run the tests
+# make check   what CI runs besides: lint, types, the wheel
+
+PYTHON ?= python3
+BIN := .venv/bin
+CORE := .venv/.core
+DEV := .venv/.dev
+TRIAL := --suite atari100k --tasks Pong,Breakout,Boxing --seeds 3 --store demo/runs \
+         --unofficial budget=2000,episodes=5
+
+.PHONY: install demo test test-slow lint types wheel-test check bench clean
+
+install: $(CORE)
+
+$(CORE): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "rlbench needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[atari]'
+	@touch $@
+
+$(DEV): $(CORE)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[atari,dev]'
+	@touch $@
+
+demo: install
+	$(BIN)/rlbench run $(TRIAL) --agent random
+	$(BIN)/rlbench run $(TRIAL) --agent examples/my_agent.py
+	$(BIN)/rlbench stats --suite atari100k --store demo/runs --unofficial budget=2000,episodes=5
+	$(BIN)/rlbench leaderboard build --store demo/runs --out demo/site
+
+test: $(DEV)
+	$(BIN)/pytest -m "not slow"
+
+test-slow: $(DEV)
+	$(BIN)/pytest -m slow
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV)
+	$(BIN)/mypy
+
+wheel-test: $(DEV)
+	bash .ci/wheel-test
+
+check: lint types wheel-test
+
+bench: $(DEV)
+	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/runner_overhead.py
+
+clean:
+	rm -rf .venv build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache

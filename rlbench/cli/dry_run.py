@@ -1,0 +1,81 @@
+"""What `rlbench run --dry-run` prints: the runs, and an estimate of time and disk."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import typer
+
+from rlbench.cli.progress import duration
+from rlbench.errors import AgentError
+from rlbench.results import Identity, Loaded
+from rlbench.runners.meter import action_check
+from rlbench.suites import Suite
+
+_PROBE_SECONDS = 1.0
+_PROBE_EPISODE_STEPS = 1000
+
+
+def print_plan(
+    suite: Suite,
+    wanted: Sequence[Identity],
+    left: Sequence[Identity],
+    loaded: Loaded,
+    store: Path,
+    jobs: int,
+) -> None:
+    """Print what would be run, and about what it would take.
+
+    The time is that of the agent's earlier runs of the suite in the store. Where there are none,
+    the environment alone is timed for a second, which gives a lower limit.
+    """
+    for identity in left:
+        typer.echo(f"{identity.key} {identity.task} seed {identity.seed}")
+    typer.echo(f"{len(left)} of {len(wanted)} runs to do, {jobs} at a time, into {store}")
+    if not left:
+        return
+    alike = [
+        record
+        for record in loaded.records
+        if record.status == "ok"
+        and record.identity.agent == left[0].agent
+        and record.identity.suite == suite.id
+        and record.identity.unofficial == suite.unofficial
+    ]
+    if alike:
+        seconds = float(np.mean([record.timing["seconds"] for record in alike]))
+        basis = f"from {len(alike)} runs of this agent in the store"
+        size = float(np.mean([len(record.to_bytes()) for record in alike]))
+    else:
+        seconds = _probe(suite, left[0])
+        basis = "at least: the environment alone, without the agent"
+        size = 8_000.0 + 30.0 * suite.protocol_of(suite.task(left[0].task)).episodes
+    total = seconds * len(left) / jobs
+    free = shutil.disk_usage(next(p for p in [store, *store.absolute().parents] if p.exists())).free
+    typer.echo(f"time: about {duration(total)}, {duration(seconds)} a run ({basis})")
+    typer.echo(f"disk: about {size * len(left) / 1e6:.1f} MB of {free / 1e9:.0f} GB free")
+
+
+def _probe(suite: Suite, identity: Identity) -> float:
+    """Return the seconds that a run's environment alone takes.
+
+    Evaluation episodes are taken to last 1,000 steps.
+    """
+    task = suite.task(identity.task)
+    protocol = suite.protocol_of(task)
+    env = suite.make(task, split="train", num_envs=1, seed=identity.seed)
+    env.reset()
+    action = np.zeros((1, *(env.single_action_space.shape or ())), env.single_action_space.dtype)
+    try:
+        action = action_check(env.single_action_space, 1)(action)
+    except AgentError:
+        action = env.action_space.sample()
+    steps, started = 0, perf_counter()
+    while perf_counter() - started < _PROBE_SECONDS:
+        env.step(action)
+        steps += 1
+    env.close()
+    each = (perf_counter() - started) / steps
+    return each * (protocol.budget + protocol.episodes * _PROBE_EPISODE_STEPS)

@@ -1,0 +1,99 @@
+"""`rlbench list`: suites, tasks, agents, runs."""
+
+from importlib.metadata import entry_points
+from typing import Any
+
+import typer
+
+from rlbench import suites
+from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption, SuiteOption, load_store
+from rlbench.cli.output import print_json, print_table
+from rlbench.results import unofficial_text
+
+app = typer.Typer(help="List suites, tasks, agents or runs.", no_args_is_help=True)
+
+
+def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, columns)
+
+
+@app.command("suites")
+def list_suites(json: JsonOption = False) -> None:
+    """List the suites."""
+    rows = []
+    for name in suites.names():
+        suite = suites.get(name)
+        protocol = suite.protocol
+        rows.append(
+            {
+                "id": suite.name,
+                "version": suite.version,
+                "kind": protocol.kind,
+                "tasks": len(suite.tasks),
+                "budget": protocol.budget,
+                "unit": protocol.unit,
+                "episodes": protocol.episodes,
+                "extra": suite.extra,
+                "summary": suite.summary,
+            }
+        )
+    _print(rows, ("id", "version", "kind", "tasks", "budget", "unit", "episodes", "summary"), json)
+
+
+@app.command("tasks")
+def list_tasks(suite: SuiteOption, json: JsonOption = False) -> None:
+    """List the tasks of a suite with their reference scores and digests."""
+    chosen = suites.get(suite)
+    low, high = chosen.references
+    rows = [
+        {
+            "suite": chosen.id,
+            "task": task.name,
+            f"{low}_score": task.low,
+            f"{high}_score": task.high,
+            "digest": chosen.digest(task),
+        }
+        for task in chosen.tasks
+    ]
+    if not json:
+        rows = [{**row, "digest": str(row["digest"])[:12]} for row in rows]
+    _print(rows, ("task", f"{low}_score", f"{high}_score", "digest"), json)
+
+
+@app.command("agents")
+def list_agents(json: JsonOption = False) -> None:
+    """List the registered agents."""
+    from rlbench.runners.agent import OWN
+
+    registered = {p.name: p.value for p in entry_points(group="rlbench.agents")} | OWN
+    rows = [
+        {"agent": name, "factory": factory, "from": "rlbench" if name in OWN else "entry point"}
+        for name, factory in registered.items()
+    ]
+    _print(rows, ("agent", "factory", "from"), json)
+
+
+@app.command("runs")
+def list_runs(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None:
+    """List the runs in a store."""
+    rows = []
+    for record in load_store(store).records:
+        identity = record.identity
+        rows.append(
+            {
+                "key": identity.key,
+                "suite": identity.suite,
+                "unofficial": unofficial_text(identity.unofficial),
+                "agent": identity.agent.name,
+                "task": identity.task,
+                "seed": identity.seed,
+                "status": record.status,
+                "score": record.score if record.status == "ok" else None,
+                "seconds": record.timing.get("seconds"),
+            }
+        )
+    columns = ("key", "suite", "unofficial", "agent", "task", "seed", "status", "score", "seconds")
+    _print(rows, columns, json)

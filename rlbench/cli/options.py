@@ -1,0 +1,106 @@
+"""Options that several verbs share, and how their values are read."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rlbench import suites
+from rlbench.errors import UsageError
+from rlbench.results import Loaded, Record, Store, belongs, unofficial_text
+from rlbench.suites import Scalar, Suite
+
+DEFAULT_STORE = Path("runs")
+MAX_SEEDS = 10_000
+MAX_SEED = 2**32 - 1
+
+SuiteOption = Annotated[str, typer.Option("--suite", help="A suite, e.g. atari100k.")]
+StoreOption = Annotated[Path, typer.Option("--store", help="The folder of records.")]
+UnofficialOption = Annotated[
+    str,
+    typer.Option(
+        "--unofficial",
+        metavar="NAME=VALUE,...",
+        help="Constants of the protocol to change for trying things out.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON: a list of flat rows.")]
+
+
+def parse_suite(name: str, unofficial: str = "") -> Suite:
+    """Return the suite of that name, with the constants in `unofficial` changed."""
+    values = dict(parse_assignment(item) for item in unofficial.split(",") if item.strip())
+    return suites.get(name).make_unofficial(values)
+
+
+def parse_assignment(text: str) -> tuple[str, Scalar]:
+    """Return name and value of ``name=value``; numbers, true and false are read as such."""
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not name:
+        raise UsageError(f"{text!r} is not of the form name=value")
+    if value.lower() in ("true", "false"):
+        return name, value.lower() == "true"
+    for number in (int, float):
+        try:
+            return name, number(value)
+        except ValueError:
+            continue
+    return name, value
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Return the seeds in ``5`` (0 to 4), ``3-7`` or ``0,2,5-8``, without repeats."""
+    seeds: dict[int, None] = {}
+    parts = text.split(",")
+    if len(parts) == 1 and text.strip().isdecimal():
+        parts = [f"0-{int(text) - 1}"] if int(text) > 0 else []
+    for part in parts:
+        match = re.fullmatch(r"\s*(\d{1,10})(?:-(\d{1,10}))?\s*", part)
+        low, high = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if low > high or high > MAX_SEED or high - low >= MAX_SEEDS:
+            break
+        seeds.update(dict.fromkeys(range(low, high + 1)))
+    else:
+        if 0 < len(seeds) <= MAX_SEEDS:
+            return list(seeds)
+    raise UsageError(
+        f"seeds {text!r} are neither a number of seeds (5) nor seeds (0-4 or 0,2,5-8); "
+        f"at most {MAX_SEEDS:,}, each below 2^32"
+    )
+
+
+def load_store(path: Path) -> Loaded:
+    """Read a store, naming each bad file on standard error."""
+    loaded = Store(path).load()
+    for problem in loaded.problems:
+        typer.echo(f"left out: {problem.path}: {problem.reason}", err=True)
+    return loaded
+
+
+def records_of(path: Path, suite: Suite) -> list[Record]:
+    """Return a store's records of a suite.
+
+    Raises:
+        UsageError: There is none; the message says what there is instead.
+    """
+    records = load_store(path).records
+    fitting = [record for record in records if belongs(record, suite)]
+    if fitting:
+        return fitting
+    what = f"records of {suite.id}"
+    if suite.unofficial:
+        what += f" with {unofficial_text(suite.unofficial)}"
+    message = f"the store {path} holds no {what}."
+    others = {
+        unofficial_text(record.identity.unofficial)
+        for record in records
+        if record.identity.suite == suite.id
+    } - {"", unofficial_text(suite.unofficial)}
+    if others:
+        message += (
+            f" It has unofficial ones: add --unofficial {' or --unofficial '.join(sorted(others))}"
+        )
+    elif records:
+        message += f" It has {', '.join(sorted({r.identity.suite for r in records}))}"
+    raise UsageError(message)

@@ -1,0 +1,79 @@
+"""`rlbench show`: a suite's protocol card, or one run."""
+
+import json as json_module
+from typing import Annotated
+
+import typer
+
+from rlbench import suites
+from rlbench.cli.options import DEFAULT_STORE, StoreOption, load_store
+from rlbench.cli.output import format_cell
+from rlbench.errors import UsageError
+from rlbench.results import Record, unofficial_text
+from rlbench.suites import Suite
+
+
+def show(
+    what: Annotated[str, typer.Argument(help="A suite, or the (start of the) key of a run.")],
+    store: StoreOption = DEFAULT_STORE,
+    json: Annotated[bool, typer.Option("--json", help="Print the record as it is kept.")] = False,
+) -> None:
+    """Show a suite's protocol, or what is known of a run."""
+    if what.partition("@")[0] in suites.names():
+        _show_suite(suites.get(what))
+        return
+    found = [r for r in load_store(store).records if r.identity.key.startswith(what.lower())]
+    if not found:
+        raise UsageError(
+            f"{what!r} is neither a suite nor the key of a run in {store}. "
+            f"See: rlbench list suites, rlbench list runs --store {store}"
+        )
+    if len({r.identity.key for r in found}) > 1:
+        raise UsageError(f"{len(found)} runs have keys that start with {what!r}: give more of it")
+    if json:
+        typer.echo(json_module.dumps([json_module.loads(r.to_bytes()) for r in found], indent=1))
+        return
+    for record in found:
+        _show_run(record)
+
+
+def _show_suite(suite: Suite) -> None:
+    typer.echo(f"{suite.id}: {suite.title}. {suite.summary}\n")
+    for name, value in suite.protocol.constants().items():
+        typer.echo(f"  {name:<18} {value}")
+    typer.echo("")
+    for note in suite.notes:
+        typer.echo(f"- {note}")
+    typer.echo(f"\nReference scores ({', '.join(suite.references)}): {suite.reference_source}")
+    typer.echo(f"Tasks: {', '.join(task.name for task in suite.tasks)}")
+
+
+def _show_run(record: Record) -> None:
+    identity = record.identity
+    lines: dict[str, object] = {
+        "run": identity.key,
+        "suite": identity.suite,
+        "unofficial": unofficial_text(identity.unofficial) or None,
+        "task": identity.task,
+        "agent": f"{identity.agent.name} ({identity.agent.spec})",
+        "version": identity.agent.version or f"source {str(identity.agent.source)[:12]}",
+        "options": unofficial_text(identity.agent.config) or None,
+        "seed": identity.seed,
+        "digest": identity.digest,
+        "status": record.status,
+    }
+    if record.error:
+        error = record.error
+        lines["reason"] = error.reason
+        lines["where"] = f"{error.phase}, step {'unknown' if error.step is None else error.step}"
+    for evaluation in record.evaluations:
+        lines[f"score at {evaluation.budget_used}"] = (
+            f"{format_cell(evaluation.score)} (mean return of {len(evaluation.returns)} episodes, "
+            f"{evaluation.distinct_starts} distinct starts)"
+        )
+    lines["budget used"] = record.budget_used
+    lines["training episodes"] = record.training.episodes
+    lines.update({**record.provenance, **record.timing})
+    for name, value in lines.items():
+        if value is not None:
+            typer.echo(f"{name:<20} {value}")

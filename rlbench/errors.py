@@ -1,0 +1,97 @@
+"""Everything that rlbench raises on purpose.
+
+RLBenchError
+├── UsageError            what was asked for does not exist or does not fit
+│   ├── UnknownName       a suite, task, agent or constant that is not there
+│   └── MissingExtra      an optional dependency is not installed
+├── StoreError            a store cannot be read or written
+│   ├── RecordExists      a record with that name is there already
+│   └── InvalidRecord     a file that is not a record, or not one any more
+├── InvalidScores         scores that statistics cannot be computed from
+└── RunError              a run ended without a score
+    ├── AgentError        the agent raised, or answered what no agent may answer
+    ├── InvalidEnvironment  the environment answered what no environment may answer
+    └── BudgetExhausted   the run's budget is spent
+
+The command line prints the message of an `RLBenchError` as one line and exits with 2.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class RLBenchError(Exception):
+    """The base of all errors that rlbench raises on purpose."""
+
+
+class UsageError(RLBenchError):
+    """What was asked for does not exist or does not fit."""
+
+
+class UnknownName(UsageError):
+    """A name that is not among the known ones; the message offers the nearest.
+
+    Args:
+        what: The kind of thing named, e.g. ``"suite"``.
+        name: The name given.
+        known: The names that exist.
+        see: A command that lists the known names, if there is one.
+    """
+
+    def __init__(self, what: str, name: str, known: Iterable[str], *, see: str = "") -> None:
+        known = list(known)
+        folded = {candidate.casefold(): candidate for candidate in known}
+        near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+        if near:
+            hint = f" Did you mean {folded[near[0]]!r}?"
+        else:
+            hint = f" Known: {', '.join(known)}." if len(known) <= 12 else ""
+        self.name = name
+        super().__init__(f"unknown {what} {name!r}.{hint}" + (f" See: {see}" if see else ""))
+
+
+class MissingExtra(UsageError):
+    """An optional dependency is not installed; the message says how to install it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an extra: pip install 'rlbench[{extra}]'")
+
+
+class StoreError(RLBenchError):
+    """A store cannot be read or written."""
+
+
+class RecordExists(StoreError):
+    """A record with that name is in the store already; it is never overwritten."""
+
+
+class InvalidRecord(StoreError):
+    """A file that is not a record, or not one any more."""
+
+
+class InvalidScores(RLBenchError, ValueError):
+    """Scores that statistics cannot be computed from."""
+
+
+class RunError(RLBenchError):
+    """A run ended without a score.
+
+    Attributes:
+        status: The status that the run's record gets.
+    """
+
+    status = "failed"
+
+
+class AgentError(RunError):
+    """The agent raised, or answered what no agent may answer."""
+
+
+class InvalidEnvironment(RunError):
+    """The environment answered what no environment may answer, e.g. a reward that is NaN."""
+
+    status = "invalid"
+
+
+class BudgetExhausted(RunError):
+    """The run's budget is spent: no further training step exists."""

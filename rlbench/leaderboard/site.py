@@ -1,0 +1,212 @@
+"""The static site: a page a board, made from records and stats alone, with no server."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from rlbench import __version__, suites
+from rlbench.errors import StoreError, UsageError
+from rlbench.results import Loaded, Record, Scores, belongs, collect, unofficial_text
+from rlbench.stats import SummaryRow, summarise
+from rlbench.suites import Suite
+
+_MARK = ".rlbench-site"
+_PLOT_WIDTH = 220.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A number with its interval, and where they stand on the plot of their column (x in px)."""
+
+    row: SummaryRow
+    x: float
+    x_low: float
+    x_high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """An agent's line in a board's table."""
+
+    agent: str
+    metrics: Mapping[str, Interval]
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """All that one page shows: one suite version, under one set of constants."""
+
+    suite: Suite
+    folder: str
+    unofficial: str
+    lines: tuple[Line, ...]
+    scores: Scores
+    problems: int
+
+
+def build_site(loaded: Loaded, out: Path) -> Path:
+    """Write the site.
+
+    Args:
+        loaded: What a store holds.
+        out: The folder to write. If it is there, it must be empty or a site; it is replaced.
+
+    Returns:
+        The index page.
+
+    Raises:
+        UsageError: The folder holds something else.
+        StoreError: The folder cannot be written.
+    """
+    if out.exists() and not (out / _MARK).exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is not empty and is no site of ours: give another --out")
+    pages = _pages(loaded)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        fresh.chmod(0o755)
+        for name, text in pages.items():
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        if out.exists():
+            shutil.rmtree(out)
+        os.replace(fresh, out)
+    except OSError as error:
+        raise StoreError(f"cannot write the site {out}: {error.strerror}") from error
+    return out / "index.html"
+
+
+def _pages(loaded: Loaded) -> dict[str, str]:
+    """Return the text of every file of the site by its name."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("rlbench.leaderboard"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    boards = _boards(loaded)
+    common: dict[str, Any] = {"version": __version__, "problems": loaded.problems}
+    index = environment.get_template("index.html").render(boards=boards, root="", **common)
+    style = files("rlbench.leaderboard").joinpath("templates/style.css").read_text(encoding="utf-8")
+    pages = {"index.html": index, "style.css": style, _MARK: f"rlbench {__version__}\n"}
+    for board in boards:
+        pages[f"{board.folder}/index.html"] = environment.get_template("board.html").render(
+            board=board, root="../", plot_width=_PLOT_WIDTH, **common
+        )
+    return pages
+
+
+def _boards(loaded: Loaded) -> list[Board]:
+    """Return one board for each suite and set of unofficial constants; official ones first."""
+    groups: dict[tuple[str, str], Record] = {}
+    for record in loaded.records:
+        identity = record.identity
+        groups.setdefault((identity.suite, unofficial_text(identity.unofficial)), record)
+    boards = []
+    for (suite_id, unofficial), example in sorted(
+        groups.items(), key=lambda item: (item[0][1] != "", item[0])
+    ):
+        try:
+            suite = suites.get(suite_id).make_unofficial(example.identity.unofficial)
+        except UsageError:
+            # Nobody here knows the suite, so nothing can be said of its scores.
+            continue
+        folder = suite_id.replace("@", "-")
+        if unofficial:
+            folder += f"-unofficial-{sha256(unofficial.encode()).hexdigest()[:8]}"
+        records = [record for record in loaded.records if belongs(record, suite)]
+        boards.append(_board(suite, folder, unofficial, records, loaded))
+    return boards
+
+
+def _board(
+    suite: Suite, folder: str, unofficial: str, records: list[Record], loaded: Loaded
+) -> Board:
+    scores = collect(records, suite)
+    summary = summarise({agent: scores.normalised(agent) for agent in scores.values})
+    by_metric: dict[str, list[SummaryRow]] = {}
+    for row in summary:
+        by_metric.setdefault(row.metric, []).append(row)
+    placed = {
+        (interval.row.agent, metric): interval
+        for metric, rows in by_metric.items()
+        for interval in _place(rows)
+    }
+    done = {record.identity.key for record in records if record.status == "ok"}
+    lines = [
+        Line(
+            agent=agent,
+            metrics={metric: placed[agent, metric] for metric in by_metric},
+            failed=_failed(records, scores.records[agent][0], done),
+        )
+        for agent in scores.values
+    ]
+    # Complete agents first: numbers over fewer tasks are numbers of something else.
+    lines.sort(
+        key=lambda line: (
+            -line.metrics["iqm"].row.tasks,
+            -line.metrics["iqm"].row.point,
+            line.agent,
+        )
+    )
+    return Board(
+        suite=suite,
+        folder=folder,
+        unofficial=unofficial,
+        lines=tuple(lines),
+        scores=scores,
+        problems=len(loaded.problems),
+    )
+
+
+def _failed(records: list[Record], example: Record, done: set[str]) -> int:
+    """Return how many runs of an agent have failed and have not been made good since."""
+    keys = {
+        record.identity.key
+        for record in records
+        if record.status != "ok" and record.identity.agent == example.identity.agent
+    }
+    return len(keys - done)
+
+
+def _place(rows: list[SummaryRow]) -> list[Interval]:
+    """Return the rows of one metric with their places on a common axis."""
+    ends = [value for row in rows for value in (row.point, row.low, row.high) if value is not None]
+    low, high = min([*ends, 0.0]), max([*ends, 0.0])
+    scale = (_PLOT_WIDTH - 16) / ((high - low) or 1.0)
+
+    def x(value: float | None, instead: float) -> float:
+        return round(8 + ((instead if value is None else value) - low) * scale, 1)
+
+    return [
+        Interval(
+            row=row, x=x(row.point, row.point), x_low=x(row.low, row.point),
+            x_high=x(row.high, row.point),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def number(value: float | None) -> str:
+    """Return a number for a page: three decimals, or none where it is large."""
+    if value is None:
+        return "–"
+    return (
+        f"{value:,.0f}"
+        if abs(value) >= 1000
+        else f"{value:.3f}"
+        if abs(value) < 10
+        else f"{value:.1f}"
+    )

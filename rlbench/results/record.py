@@ -1,0 +1,304 @@
+"""A record: the immutable result of one run, and its canonical file."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, Self
+
+from rlbench.errors import InvalidRecord
+from rlbench.results import strict_json
+from rlbench.suites import Constant, Scalar, digest_of, slug
+
+SCHEMA_VERSION = 1
+MAX_TRAINING_EPISODES = 10_000
+
+Status = Literal["ok", "failed", "timeout", "oom", "invalid"]
+Phase = Literal["start", "train", "eval", "end"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentId:
+    """Which agent it is.
+
+    Attributes:
+        name: The display name.
+        version: The agent's own word for its version; empty if it has none.
+        spec: How it was named on the command line.
+        config: The options that it was given.
+        source: sha256 of its file if it has no version.
+    """
+
+    name: str
+    version: str
+    spec: str
+    config: Mapping[str, Scalar]
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Full episodes at one checkpoint.
+
+    Attributes:
+        budget_used: Budget spent when the evaluation began.
+        returns: Raw return of each episode, in the order of slots.
+        lengths: Steps of each episode.
+        distinct_starts: Different states in which the episodes began.
+    """
+
+    budget_used: int
+    returns: tuple[float, ...]
+    lengths: tuple[int, ...]
+    distinct_starts: int
+
+    @property
+    def score(self) -> float:
+        """The mean raw return."""
+        return sum(self.returns) / len(self.returns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """Training episodes that ended, the first 10,000 of them in full.
+
+    Attributes:
+        episodes: How many ended.
+        ends: Budget spent at the end of each.
+        returns: Raw return of each.
+    """
+
+    episodes: int
+    ends: tuple[int, ...]
+    returns: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a run has no score.
+
+    Attributes:
+        phase: What was going on.
+        step: Budget spent when it happened, if anybody knows.
+        reason: One line.
+    """
+
+    phase: Phase
+    step: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What is run: all that a run's outcome is a function of.
+
+    Attributes:
+        suite: The suite's id, e.g. ``atari100k@1``.
+        task: The task's display name.
+        constants: Everything that the digest covers.
+        unofficial: Constants that were changed for trying things out.
+        agent: The agent.
+        teacher: The curriculum's teacher, if there is one.
+        seed: The seed.
+    """
+
+    suite: str
+    task: str
+    constants: Mapping[str, Constant]
+    unofficial: Mapping[str, Scalar]
+    agent: AgentId
+    teacher: str | None
+    seed: int
+
+    @property
+    def digest(self) -> str:
+        """The digest of the constants: scores of different digests never mix."""
+        return digest_of(self.constants)
+
+    @property
+    def key(self) -> str:
+        """The first 16 hexadecimal digits of the hash of what is run."""
+        content = {
+            "digest": self.digest,
+            "task": self.task,
+            "agent": f"{self.agent.name}@{self.agent.version}",
+            "config": dict(self.agent.config),
+            "source": self.agent.source,
+            "teacher": self.teacher,
+            "seed": self.seed,
+        }
+        return strict_json.sha256_of(content)[:16]
+
+    @property
+    def folder(self) -> tuple[str, str, str]:
+        """Where its records stand in a store: suite, agent, task."""
+        return (slug(self.suite.replace("@", "-")), slug(self.agent.name), slug(self.task))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, as records hold it."""
+        return {
+            "suite": self.suite,
+            "task": self.task,
+            "digest": self.digest,
+            "constants": {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in self.constants.items()
+            },
+            "unofficial": dict(self.unofficial),
+            "agent": asdict(self.agent),
+            "teacher": self.teacher,
+            "seed": self.seed,
+            "key": self.key,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the identity in plain data; the digest and the key are computed, not read."""
+        return cls(
+            suite=data["suite"],
+            task=data["task"],
+            constants={
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in data["constants"].items()
+            },
+            unofficial=data["unofficial"],
+            agent=AgentId(**data["agent"]),
+            teacher=data["teacher"],
+            seed=data["seed"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The result of one run.
+
+    Attributes:
+        identity: What was run.
+        status: ``ok``, or how it failed.
+        error: Why it failed, if it did.
+        budget_used: Training budget spent.
+        evaluations: One a checkpoint, the final one last.
+        training: The training episodes.
+        provenance: Versions, hardware, device.
+        timing: When and how long: all that differs between two equal runs.
+    """
+
+    identity: Identity
+    status: Status
+    error: Failure | None
+    budget_used: int
+    evaluations: tuple[Evaluation, ...]
+    training: Training
+    provenance: Mapping[str, str | int | float | None]
+    timing: Mapping[str, str | float]
+
+    @property
+    def score(self) -> float:
+        """The run's score: the mean raw return of the final evaluation.
+
+        Raises:
+            InvalidRecord: The run failed; a failed run has no score.
+        """
+        if self.status != "ok":
+            raise InvalidRecord(f"run {self.identity.key} is {self.status} and has no score")
+        return self.evaluations[-1].score
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical file: JSON, keys sorted, with its own sha256."""
+        data = {
+            "schema": SCHEMA_VERSION,
+            **self.identity.to_dict(),
+            "status": self.status,
+            "error": self.error and asdict(self.error),
+            "budget_used": self.budget_used,
+            "evaluations": [
+                {**asdict(e), "returns": list(e.returns), "lengths": list(e.lengths)}
+                for e in self.evaluations
+            ],
+            "training": {
+                "episodes": self.training.episodes,
+                "ends": list(self.training.ends),
+                "returns": list(self.training.returns),
+            },
+            "provenance": dict(self.provenance),
+            "timing": dict(self.timing),
+        }
+        return (strict_json.dump({**data, "sha256": strict_json.sha256_of(data)}) + "\n").encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read a record's file.
+
+        Raises:
+            InvalidRecord: It breaks the schema, was changed after it was written, or contradicts
+                itself.
+        """
+        content = strict_json.load(data)
+        _check_schema(content)
+        identity = Identity.from_dict(content)
+        body = {name: value for name, value in content.items() if name != "sha256"}
+        if strict_json.sha256_of(body) != content["sha256"]:
+            raise InvalidRecord("it was changed after it was written (its sha256 does not fit)")
+        if (content["digest"], content["key"]) != (identity.digest, identity.key):
+            raise InvalidRecord("its digest or key is not that of its contents")
+        record = cls(
+            identity=identity,
+            status=content["status"],
+            error=content["error"] and Failure(**content["error"]),
+            budget_used=content["budget_used"],
+            evaluations=tuple(
+                Evaluation(**{**e, "returns": tuple(e["returns"]), "lengths": tuple(e["lengths"])})
+                for e in content["evaluations"]
+            ),
+            training=Training(
+                episodes=content["training"]["episodes"],
+                ends=tuple(content["training"]["ends"]),
+                returns=tuple(content["training"]["returns"]),
+            ),
+            provenance=content["provenance"],
+            timing=content["timing"],
+        )
+        _check_sense(record)
+        return record
+
+
+def _check_schema(content: object) -> None:
+    """Raise InvalidRecord unless the content fits the JSON Schema."""
+    import fastjsonschema
+
+    try:
+        _validator()(content)
+    except fastjsonschema.JsonSchemaException as error:
+        raise InvalidRecord(str(error)[:200]) from error
+
+
+@cache
+def _validator() -> Callable[[object], object]:
+    """Return the compiled schema."""
+    import fastjsonschema
+
+    text = files("rlbench.results").joinpath("record.schema.json").read_bytes()
+    validate: Callable[[object], object] = fastjsonschema.compile(strict_json.load(text))
+    return validate
+
+
+def _check_sense(record: Record) -> None:
+    """Raise InvalidRecord if the parts contradict each other."""
+    if (record.status == "ok") == (record.error is not None):
+        raise InvalidRecord(
+            f"status {record.status} and error {record.error} contradict each other"
+        )
+    if record.status == "ok" and not record.evaluations:
+        raise InvalidRecord("status ok without an evaluation")
+    if any(len(e.returns) != len(e.lengths) for e in record.evaluations):
+        raise InvalidRecord("an evaluation has not as many returns as lengths")
+    if len(record.training.ends) != len(record.training.returns):
+        raise InvalidRecord("the training has not as many ends as returns")
+    budget, episodes = record.identity.constants["budget"], record.identity.constants["episodes"]
+    assert isinstance(budget, int)
+    if record.budget_used > budget:
+        raise InvalidRecord(f"it spent {record.budget_used}, over the budget of {budget}")
+    if record.status == "ok" and record.budget_used != budget:
+        raise InvalidRecord(f"status ok with {record.budget_used} of {budget} spent")
+    if record.status == "ok" and len(record.evaluations[-1].returns) != episodes:
+        raise InvalidRecord(f"the final evaluation has not the protocol's {episodes} episodes")

@@ -1,0 +1,151 @@
+"""Scores: records as arrays, one for each agent and task."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlbench.results.record import AgentId, Record
+from rlbench.results.strict_json import sha256_of
+from rlbench.suites import Suite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """The scores of agents on the tasks of one suite.
+
+    Attributes:
+        suite: The suite; all scores have its digests.
+        values: Agent, then task, to the raw scores of its runs, (runs,) float64 in the order of
+            seeds. Only tasks with runs are there, in the suite's order.
+        records: Agent to its records, in the same order.
+    """
+
+    suite: Suite
+    values: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    records: Mapping[str, tuple[Record, ...]]
+
+    def normalised(self, agent: str) -> list[NDArray[np.float64]]:
+        """Return one array of normalised scores (runs,) a task, in the suite's order."""
+        return [
+            self.suite.normalise(self.suite.task(name), scores)
+            for name, scores in self.values[agent].items()
+        ]
+
+
+def belongs(record: Record, suite: Suite) -> bool:
+    """Say whether a record was made under exactly this suite's constants."""
+    identity = record.identity
+    if identity.suite != suite.id:
+        return False
+    digests = {task.name: suite.digest(task) for task in suite.tasks}
+    return digests.get(identity.task) == identity.digest
+
+
+def collect(records: Iterable[Record], suite: Suite) -> Scores:
+    """Gather the scores of a suite.
+
+    Args:
+        records: Any records; failed ones and those of other digests are left out.
+        suite: The suite, with unofficial constants if those are meant.
+
+    Returns:
+        The scores. Agents that differ in anything but the name (version, options, source) are
+        told apart by a suffix; their scores are never pooled.
+    """
+    digests = {task.name: suite.digest(task) for task in suite.tasks}
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        identity = record.identity
+        fits = identity.suite == suite.id and digests.get(identity.task) == identity.digest
+        if fits and record.status == "ok":
+            group = (identity.agent.name, agent_hash(identity.agent, identity.teacher))
+            groups.setdefault(group, []).append(record)
+    names = [name for name, _ in groups]
+    values, by_agent = {}, {}
+    for (name, short_hash), group_records in sorted(groups.items()):
+        label = name if names.count(name) == 1 else f"{name} [{short_hash}]"
+        group_records.sort(key=lambda record: record.identity.seed)
+        by_task = {
+            task.name: np.array([r.score for r in group_records if r.identity.task == task.name])
+            for task in suite.tasks
+        }
+        values[label] = {task: scores for task, scores in by_task.items() if len(scores)}
+        by_agent[label] = tuple(group_records)
+    return Scores(suite=suite, values=values, records=by_agent)
+
+
+def agent_hash(agent: AgentId, teacher: str | None) -> str:
+    """Return six hexadecimal digits that tell apart agents of the same name."""
+    content = {
+        "version": agent.version,
+        "config": dict(agent.config),
+        "source": agent.source,
+        "teacher": teacher,
+    }
+    return sha256_of(content)[:6]
+
+
+COLUMNS = (
+    "suite", "unofficial", "task", "agent", "version", "seed", "status", "score", "normalised",
+    "episodes", "distinct_starts", "budget_used", "seconds", "key",
+)  # fmt: skip
+
+
+def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
+    """Return one flat row a record of the suite, by the names in `COLUMNS`.
+
+    The score of a failed run is None.
+    """
+    out = []
+    for record in records:
+        if not belongs(record, suite):
+            continue
+        identity = record.identity
+        score = record.score if record.status == "ok" else None
+        task = suite.task(identity.task)
+        normalised = None
+        if score is not None:
+            normalised = float(suite.normalise(task, np.array(score)))
+        final = record.evaluations[-1] if record.evaluations else None
+        out.append(
+            {
+                "suite": identity.suite,
+                "unofficial": unofficial_text(identity.unofficial),
+                "task": identity.task,
+                "agent": identity.agent.name,
+                "version": identity.agent.version,
+                "seed": identity.seed,
+                "status": record.status,
+                "score": score,
+                "normalised": normalised,
+                "episodes": final and len(final.returns),
+                "distinct_starts": final and final.distinct_starts,
+                "budget_used": record.budget_used,
+                "seconds": record.timing.get("seconds"),
+                "key": identity.key,
+            }
+        )
+    return out
+
+
+def unofficial_text(unofficial: Mapping[str, Any]) -> str:
+    """Return changed constants as the command line takes them, e.g. ``budget=2000,episodes=5``."""
+    return ",".join(f"{name}={value}" for name, value in sorted(unofficial.items()))
+
+
+def write_csv(table: Iterable[Mapping[str, Any]], file: TextIO) -> None:
+    """Write rows as CSV; text that a spreadsheet would take for a formula gets a leading quote."""
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in table:
+        writer.writerow({name: _harmless(value) for name, value in row.items()})
+
+
+def _harmless(value: object) -> object:
+    if isinstance(value, str) and value[:1] in tuple("=+-@\t\r"):
+        return f"'{value}"
+    return value

@@ -1,0 +1,88 @@
+"""JSON that means one thing: written in one form, read without trust."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from rlbench.errors import InvalidRecord
+
+_MAX_BYTES = 1_000_000
+_WIDTH = 100
+
+
+def sha256_of(value: Mapping[str, Any]) -> str:
+    """Return the sha256 of a value's compact JSON with sorted keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def dump(value: Any, indent: int = 0) -> str:
+    """Return JSON with sorted keys, an entry a line, and lists that fit on a line kept on it."""
+    line = json.dumps(value, sort_keys=True, allow_nan=False)
+    if not isinstance(value, dict | list) or not value or len(line) + indent <= _WIDTH:
+        return line
+    pad = " " * (indent + 1)
+    if isinstance(value, dict):
+        items = [
+            f"{json.dumps(key)}: {dump(item, indent + 1)}" for key, item in sorted(value.items())
+        ]
+        opening, closing = "{}"
+    else:
+        items = [dump(item, indent + 1) for item in value]
+        opening, closing = "[]"
+        if not any(isinstance(item, dict | list) for item in value):
+            items = _wrap(items)
+    return f"{opening}\n{pad}" + f",\n{pad}".join(items) + f"\n{' ' * indent}{closing}"
+
+
+def _wrap(items: list[str]) -> list[str]:
+    """Join short items into lines."""
+    lines = [items[0]]
+    for item in items[1:]:
+        if len(lines[-1]) + len(item) + 2 > _WIDTH:
+            lines.append(item)
+        else:
+            lines[-1] += f", {item}"
+    return lines
+
+
+def load(data: bytes) -> Any:
+    """Read JSON from outside.
+
+    Args:
+        data: UTF-8 text of at most 1 MB.
+
+    Raises:
+        InvalidRecord: It is too large, not JSON, nested too deeply, holds a number that is not
+            finite, or names a key twice.
+    """
+    if len(data) > _MAX_BYTES:
+        raise InvalidRecord(f"{len(data):,} bytes, over the limit of {_MAX_BYTES:,}")
+    try:
+        return json.loads(
+            data.decode(),
+            object_pairs_hook=_object,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+        )
+    except (ValueError, RecursionError) as error:
+        raise InvalidRecord(f"not JSON: {str(error)[:120]}") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"the number {text[:20]} is not finite")
+    return number

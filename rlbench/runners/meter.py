@@ -1,0 +1,186 @@
+"""The environment that agents are given: it counts the budget and checks what goes through it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box, Discrete, Space
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+
+from rlbench.errors import AgentError, BudgetExhausted, InvalidEnvironment
+from rlbench.results.record import MAX_TRAINING_EPISODES, Training
+
+Check = Callable[[Any], NDArray[Any]]
+Step = tuple[
+    NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
+]
+
+
+def action_check(space: Space[Any], n: int) -> Check:
+    """Return a function that checks a batch of actions.
+
+    Args:
+        space: The action space of one environment.
+        n: The batch size.
+
+    Returns:
+        A function from (n, ...) actions to a numpy array of them. It raises `AgentError` for a
+        wrong shape or dtype, NaN, or an action outside the space.
+
+    Raises:
+        InvalidEnvironment: The space is neither discrete nor a box.
+    """
+    if isinstance(space, Discrete):
+        return _discrete_check(int(space.start), int(space.start + space.n), n)
+    if isinstance(space, Box):
+        return _box_check(space, n)
+    raise InvalidEnvironment(f"actions in {space} are not supported")
+
+
+def _discrete_check(start: int, stop: int, n: int) -> Check:
+    def check(actions: Any) -> NDArray[Any]:
+        array = _as_array(actions, (n,))
+        if array.dtype.kind not in "iu":
+            raise AgentError(f"act answered dtype {array.dtype}, not an integer dtype")
+        low, high = (array.item(),) * 2 if n == 1 else (array.min(), array.max())
+        if low < start or high >= stop:
+            wrong = low if low < start else high
+            raise AgentError(f"act answered action {wrong}, outside {start} to {stop - 1}")
+        return array.astype(np.int64, copy=False)
+
+    return check
+
+
+def _box_check(space: Box, n: int) -> Check:
+    def check(actions: Any) -> NDArray[Any]:
+        array = _as_array(actions, (n, *space.shape))
+        if array.dtype.kind != "f":
+            raise AgentError(f"act answered dtype {array.dtype}, not a floating dtype")
+        if not np.isfinite(array).all():
+            raise AgentError("act answered NaN or an infinite action")
+        array = array.astype(space.dtype, copy=False)
+        if (array < space.low).any() or (array > space.high).any():
+            raise AgentError(f"act answered an action outside {space}")
+        return array
+
+    return check
+
+
+def _as_array(actions: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    try:
+        array = np.asarray(actions)
+    except Exception as error:
+        raise AgentError(f"act answered what is no array: {error}") from error
+    if array.shape != shape:
+        raise AgentError(f"act answered shape {array.shape}, not {shape}")
+    return array
+
+
+class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
+    """A suite's training environments with the run's budget on them.
+
+    Every call of `step` charges one unit a slot. In the last step only as many slots count as
+    budget is left; ``info["active"]`` (n,) marks them. Then `step` raises `BudgetExhausted`;
+    an agent that swallows it gets truncated episodes without reward for ever.
+
+    Args:
+        env: The environments.
+        budget: What may be spent.
+
+    Attributes:
+        used: What has been spent.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], budget: int) -> None:
+        self.num_envs = env.num_envs
+        self.single_observation_space = env.single_observation_space
+        self.single_action_space = env.single_action_space
+        self.observation_space = env.observation_space
+        self.action_space = env.action_space
+        self.metadata = env.metadata
+        self.used = 0
+        self._env = env
+        self._budget = budget
+        self._check = action_check(env.single_action_space, env.num_envs)
+        self._all_active = np.ones(env.num_envs, dtype=np.bool_)
+        self._all_active.flags.writeable = False
+        self._last_obs: NDArray[Any] | None = None
+        self._said_so = False
+        self._returns = np.zeros(env.num_envs)
+        self._episodes = 0
+        self._ends: list[int] = []
+        self._end_returns: list[float] = []
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Begin new episodes; it costs nothing. A seed is ignored: the run has its own."""
+        self._returns[:] = 0.0
+        obs, info = self._env.reset(options=options)
+        self._last_obs = obs
+        return obs, info
+
+    def step(self, actions: Any) -> Step:
+        """Play one step and charge it.
+
+        Raises:
+            AgentError: The actions do not fit, or the environment was never reset.
+            BudgetExhausted: The budget is spent.
+            InvalidEnvironment: A reward is not finite.
+        """
+        left = self._budget - self.used
+        if self._last_obs is None:
+            raise AgentError("step was called before reset")
+        if left <= 0:
+            return self._refuse()
+        obs, reward, terminated, truncated, info = self._env.step(self._check(actions))
+        active = self._all_active
+        if left < self.num_envs:
+            active = np.arange(self.num_envs) < left
+            obs = np.where(active.reshape(-1, *[1] * (obs.ndim - 1)), obs, self._last_obs)
+            reward, terminated, truncated = reward * active, terminated & active, truncated & active
+        self.used += min(left, self.num_envs)
+        self._last_obs = obs
+        self._returns += reward
+        ended = terminated | truncated
+        if ended.any():
+            self._close_episodes(ended)
+        info["active"] = active
+        info["ended"] = ended
+        return obs, reward, terminated, truncated, info
+
+    def training(self) -> Training:
+        """Return the episodes that have ended so far.
+
+        Raises:
+            InvalidEnvironment: A reward was not finite.
+        """
+        if not np.isfinite(self._returns).all():
+            raise InvalidEnvironment("a training reward is not finite")
+        return Training(
+            episodes=self._episodes, ends=tuple(self._ends), returns=tuple(self._end_returns)
+        )
+
+    def _close_episodes(self, ended: NDArray[np.bool_]) -> None:
+        returns = self._returns[ended]
+        if not np.isfinite(returns).all():
+            raise InvalidEnvironment("a training reward is not finite")
+        self._episodes += len(returns)
+        room = MAX_TRAINING_EPISODES - len(self._ends)
+        self._end_returns += returns[:room].tolist()
+        self._ends += [self.used] * min(len(returns), room)
+        self._returns[ended] = 0.0
+
+    def _refuse(self) -> Step:
+        if not self._said_so:
+            self._said_so = True
+            raise BudgetExhausted(f"the budget of {self._budget} is spent")
+        assert self._last_obs is not None
+        nothing = np.zeros(self.num_envs, dtype=np.bool_)
+        info = {"active": nothing, "ended": ~nothing, "final_obs": self._last_obs}
+        return self._last_obs, np.zeros(self.num_envs), nothing, ~nothing, info
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the environments."""
+        self._env.close()

@@ -1,0 +1,33 @@
+"""What is run: suites, their tasks and protocols.
+
+>>> from rlbench import suites
+>>> suites.get("atari100k").task("pong").high
+14.6
+"""
+
+from rlbench.suites.registry import get, names
+from rlbench.suites.suite import (
+    Constant,
+    Protocol,
+    Role,
+    Scalar,
+    Split,
+    Suite,
+    Task,
+    digest_of,
+    slug,
+)
+
+__all__ = [
+    "Constant",
+    "Protocol",
+    "Role",
+    "Scalar",
+    "Split",
+    "Suite",
+    "Task",
+    "digest_of",
+    "get",
+    "names",
+    "slug",
+]

@@ -1,0 +1,1 @@
+"""Atari 100k and its variants."""

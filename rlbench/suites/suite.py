@@ -1,0 +1,256 @@
+"""What a benchmark fixes: suites, their tasks and their protocols, as frozen data."""
+
+import hashlib
+import importlib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlbench.errors import MissingExtra, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from gymnasium.vector import VectorEnv
+
+Scalar = bool | int | float | str
+Constant = Scalar | tuple[int, ...]
+Kind = Literal["online", "offline", "curriculum"]
+Split = Literal["train", "eval"]
+Role = Literal["train", "eval", "agent", "teacher"]
+
+
+def slug(name: str) -> str:
+    """Return the form of a display name that is safe in a path.
+
+    Args:
+        name: Any text, e.g. ``"DrQ(eps)"``.
+
+    Returns:
+        Text that matches ``[a-z0-9][a-z0-9._-]{0,63}``, e.g. ``"drq-eps"``.
+
+    Raises:
+        UsageError: Nothing of the name is left.
+
+    >>> slug("DrQ(eps)"), slug("Breakout/3.2A")
+    ('drq-eps', 'breakout-3.2a')
+    """
+    text = unicodedata.normalize("NFKC", name).lower()
+    text = re.sub(r"[^a-z0-9._-]+", "-", text).lstrip("._-")[:64].rstrip("-")
+    if not text:
+        raise UsageError(f"the name {name!r} has no letter or digit that a file name could keep")
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """Everything that must be the same for two scores to be comparable.
+
+    Attributes:
+        kind: How an agent learns: ``online``, ``offline`` or ``curriculum``.
+        budget: How much of `unit` an agent may spend on training.
+        unit: What the budget counts. ``steps`` are calls of ``step`` for one environment; resets
+            and what they play (no-ops) are free.
+        train_envs: The largest number of environments that may be trained on side by side.
+        checkpoints: Spent budget at which the agent is evaluated, besides the end.
+        episodes: Evaluation episodes at each checkpoint.
+        eval_envs: Slots (environments side by side) in an evaluation; each plays its own fixed
+            share of the episodes, so that short episodes are not counted more often.
+        max_episode_steps: Steps after which an episode is truncated.
+        environment: The suite's own constants, e.g. the frame skip.
+    """
+
+    kind: Kind = "online"
+    budget: int
+    unit: str = "steps"
+    train_envs: int = 1
+    checkpoints: tuple[int, ...] = ()
+    episodes: int
+    eval_envs: int
+    max_episode_steps: int
+    environment: Mapping[str, Scalar]
+
+    def __post_init__(self) -> None:
+        for name in ("budget", "train_envs", "episodes", "eval_envs", "max_episode_steps"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"the protocol's {name} must be at least 1: {getattr(self, name)}")
+
+    def constants(self) -> dict[str, Constant]:
+        """Return every constant by name; those of the environment stand beside the others."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "environment"}
+        return {**own, **self.environment}
+
+    def override(self, values: Mapping[str, Scalar]) -> "Protocol":
+        """Return the protocol with some constants changed.
+
+        Args:
+            values: New values by the constants' names.
+
+        Raises:
+            UnknownName: No constant has that name.
+            UsageError: The value is not of the constant's type.
+        """
+        known = self.constants()
+        own: dict[str, Any] = {}
+        environment = dict(self.environment)
+        for name, value in values.items():
+            if name not in known or not isinstance(known[name], Scalar):
+                raise UnknownName("constant", name, known)
+            (environment if name in environment else own)[name] = _as_type(name, value, known[name])
+        return replace(self, **own, environment=environment)
+
+
+def _as_type(name: str, value: Scalar, old: Constant) -> Scalar:
+    """Return the value of a constant in the type that the constant has."""
+    if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(old):
+        raise UsageError(f"the constant {name!r} takes {type(old).__name__}, not {value!r}")
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One environment of a suite.
+
+    Attributes:
+        name: The display name, e.g. ``Pong``.
+        low: The reference score that is normalised to 0.
+        high: The reference score that is normalised to 1.
+        assets: What the environment loads, with checksums; part of the digest.
+        overrides: Constants of the protocol that this task sets itself.
+    """
+
+    name: str
+    low: float
+    high: float
+    assets: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A named, versioned set of tasks with one protocol.
+
+    Attributes:
+        name: The name without the version, e.g. ``atari100k``.
+        version: Raised at any change of meaning.
+        title: The name for people.
+        summary: One sentence.
+        notes: What a reader of its scores must know, one paragraph each.
+        protocol: What is the same for all tasks.
+        tasks: The tasks, in the order of tables.
+        references: What a task's `low` and `high` are, e.g. ``("random", "human")``.
+        reference_source: Where the reference scores come from.
+        factory: ``module:function`` that makes the environments; imported when first needed.
+        extra: The optional dependencies that the environments need.
+        unofficial: Constants that were changed for trying things out.
+    """
+
+    name: str
+    version: int
+    title: str
+    summary: str
+    notes: tuple[str, ...] = ()
+    protocol: Protocol
+    tasks: tuple[Task, ...]
+    references: tuple[str, str]
+    reference_source: str
+    factory: str
+    extra: str
+    unofficial: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Name and version, e.g. ``atari100k@1``."""
+        return f"{self.name}@{self.version}"
+
+    def task(self, name: str) -> Task:
+        """Return a task by its name, upper and lower case alike.
+
+        Raises:
+            UnknownName: The suite has no such task.
+        """
+        for task in self.tasks:
+            if slug(task.name) == name.lower() or task.name.lower() == name.lower():
+                return task
+        names = [task.name for task in self.tasks]
+        raise UnknownName("task", name, names, see=f"rlbench list tasks --suite {self.name}")
+
+    def protocol_of(self, task: Task) -> Protocol:
+        """Return the protocol with the task's own constants in it; unofficial ones go first."""
+        return self.protocol.override({**task.overrides, **self.unofficial})
+
+    def constants(self, task: Task) -> dict[str, Constant]:
+        """Return all that the digest covers, by name."""
+        return {"suite": self.id, **self.protocol_of(task).constants(), **task.assets}
+
+    def digest(self, task: Task) -> str:
+        """Return the digest of a task: scores of different digests never mix."""
+        return digest_of(self.constants(task))
+
+    def make_unofficial(self, values: Mapping[str, Scalar]) -> "Suite":
+        """Return the suite with constants changed for trying things out.
+
+        Its digests differ from the official ones, and its records say what was changed.
+
+        Raises:
+            UnknownName: No constant has that name.
+            UsageError: A value does not fit its constant.
+        """
+        self.protocol.override(values)
+        return replace(self, unofficial={**self.unofficial, **values})
+
+    def normalise(self, task: Task, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return ``(score - low) / (high - low)`` with the task's reference scores."""
+        return (scores - task.low) / (task.high - task.low)
+
+    def stream(self, task: Task, role: Role, seed: int) -> np.random.SeedSequence:
+        """Return the root of all randomness of one role in one run."""
+        words = (seed, int(self.digest(task), 16), task.name, role)
+        return np.random.SeedSequence(
+            [int.from_bytes(w.encode(), "big") if isinstance(w, str) else w for w in words]
+        )
+
+    def make(
+        self, task: Task, *, split: Split, num_envs: int, seed: int
+    ) -> "VectorEnv[Any, Any, Any]":
+        """Make the environments of a task.
+
+        Args:
+            task: One of the suite's tasks.
+            split: ``train`` or ``eval``; their random streams share nothing.
+            num_envs: Environments side by side.
+            seed: The run's seed.
+
+        Returns:
+            A vector environment that resets itself in the step that ends an episode. Where
+            ``terminated | truncated``, ``info["final_obs"]`` (n, ...) holds the true final
+            observation. ``info["life_lost"]`` (n,) marks lost lives, where the suite has them.
+            ``info["start"]`` (n,), where the suite can tell, numbers the state in which an
+            episode began. ``retire(mask)``, where there is one, ends the stepping of slots that
+            are not needed any more.
+
+        Raises:
+            MissingExtra: The environments are not installed.
+        """
+        module, _, function = self.factory.partition(":")
+        try:
+            make = getattr(importlib.import_module(module), function)
+        except ImportError as error:
+            raise MissingExtra(f"the suite {self.id}", self.extra) from error
+        env: VectorEnv[Any, Any, Any] = make(
+            task, self.constants(task), split=split, num_envs=num_envs,
+            stream=self.stream(task, split, seed),
+        )  # fmt: skip
+        return env
+
+
+def digest_of(constants: Mapping[str, Any]) -> str:
+    """Return the sha256 of constants, written as JSON with sorted keys."""
+    text = json.dumps(constants, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

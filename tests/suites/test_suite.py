@@ -1,0 +1,159 @@
+"""Suites as data: names, digests, unofficial constants, streams."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlbench import suites
+from rlbench.errors import MissingExtra, UnknownName, UsageError
+from rlbench.suites import Protocol, slug
+
+ATARI = suites.get("atari100k")
+
+
+@given(st.text(max_size=200))
+def test_slugs_are_safe_in_paths(name: str) -> None:
+    try:
+        made = slug(name)
+    except UsageError:
+        return
+    assert re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", made)
+    assert slug(made) == made
+
+
+@pytest.mark.parametrize("name", ["", "...", "///", "\u202e", "日本"])
+def test_names_without_a_letter_have_no_slug(name: str) -> None:
+    with pytest.raises(UsageError, match="no letter or digit"):
+        slug(name)
+
+
+def test_26_tasks_with_the_reference_scores_of_the_papers() -> None:
+    assert len(ATARI.tasks) == 26
+    assert (ATARI.task("pong").low, ATARI.task("PONG").high) == (-20.7, 14.6)
+    assert ATARI.normalise(ATARI.task("Boxing"), np.array([0.1, 12.1])).tolist() == [0.0, 1.0]
+
+
+def test_reference_scores_equal_the_published_table() -> None:
+    path = Path(__file__).parents[3] / "shared/data/published/reference_scores.csv"
+    if not path.is_file():
+        pytest.skip(f"no published scores at {path}")
+    import csv
+
+    from rlbench.suites.atari.games import GAMES
+
+    ours = {game.name: game for game in GAMES}
+    compared = 0
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["suite"] == "atari100k":
+                assert getattr(ours[row["task"]], row["kind"]) == float(row["score"])
+                compared += 1
+    assert compared == 2 * len(GAMES) == 114
+
+
+def test_unknown_names_offer_the_nearest() -> None:
+    with pytest.raises(UnknownName, match=r"'atari100'.*Did you mean 'atari100k'\?"):
+        suites.get("atari100")
+    with pytest.raises(UnknownName, match=r"Did you mean 'Pong'\?"):
+        ATARI.task("Pnog")
+    with pytest.raises(UnknownName, match=r"Did you mean 'budget'\?"):
+        ATARI.make_unofficial({"bugdet": 1})
+
+
+def test_versions_are_checked() -> None:
+    assert suites.get("atari100k@1") is ATARI
+    with pytest.raises(UsageError, match="version 1, not 2"):
+        suites.get("atari100k@2")
+
+
+def test_every_constant_changes_the_digest() -> None:
+    task = ATARI.task("Pong")
+    digests = {ATARI.digest(task)}
+    constants = ATARI.protocol.constants()
+    changed = 0
+    for name, value in constants.items():
+        if isinstance(value, tuple):
+            other = replace(ATARI, protocol=replace(ATARI.protocol, **{name: (5,)}))
+        else:
+            new = (
+                (not value)
+                if isinstance(value, bool)
+                else f"{value}x"
+                if isinstance(value, str)
+                else value + 1
+            )
+            other = ATARI.make_unofficial({name: new})
+        digests.add(other.digest(task))
+        changed += 1
+    digests.add(ATARI.digest(replace(task, assets={**task.assets, "rom_md5": "0" * 32})))
+    digests.add(replace(ATARI, version=2).digest(task))
+    assert len(digests) == 1 + changed + 2
+    assert changed == len(fields(Protocol)) - 1 + len(ATARI.protocol.environment)
+
+
+def test_the_digest_covers_nothing_else() -> None:
+    task = ATARI.task("Pong")
+    same = replace(ATARI, title="x", summary="x", notes=(), reference_source="x", factory="x:y")
+    assert same.digest(replace(task, low=0.0, high=1.0)) == ATARI.digest(task)
+
+
+def test_digests_are_the_same_in_every_process_and_never_change() -> None:
+    """A change here orphans every record: it needs a new version of the suite."""
+    pinned = json.loads((Path(__file__).parent / "digests.json").read_text())
+    for name in suites.names():
+        suite = suites.get(name)
+        assert pinned[suite.id] == {task.name: suite.digest(task) for task in suite.tasks}
+
+
+def test_unofficial_constants_have_their_type_checked() -> None:
+    with pytest.raises(UsageError, match="takes int, not 'many'"):
+        ATARI.make_unofficial({"budget": "many"})
+    with pytest.raises(UsageError, match="takes bool, not 1"):
+        ATARI.make_unofficial({"grayscale": 1})
+    with pytest.raises(UsageError, match="at least 1: 0"):
+        ATARI.make_unofficial({"budget": 0})
+    assert ATARI.make_unofficial({"sticky_actions": 1}).unofficial == {"sticky_actions": 1}
+
+
+def test_tasks_may_override_constants_and_unofficial_ones_go_first() -> None:
+    task = replace(ATARI.task("Pong"), overrides={"budget": 7, "episodes": 3})
+    assert ATARI.protocol_of(task).budget == 7
+    unofficial = ATARI.make_unofficial({"budget": 9})
+    assert (unofficial.protocol_of(task).budget, unofficial.protocol_of(task).episodes) == (9, 3)
+
+
+def test_streams_differ_by_role_seed_task_and_constants() -> None:
+    pong, boxing = ATARI.task("Pong"), ATARI.task("Boxing")
+    streams = [
+        ATARI.stream(pong, "train", 0),
+        ATARI.stream(pong, "eval", 0),
+        ATARI.stream(pong, "agent", 0),
+        ATARI.stream(pong, "teacher", 0),
+        ATARI.stream(pong, "train", 1),
+        ATARI.stream(boxing, "train", 0),
+        ATARI.make_unofficial({"budget": 5}).stream(pong, "train", 0),
+    ]
+    assert len({tuple(stream.generate_state(4)) for stream in streams}) == len(streams)
+
+
+def test_a_missing_extra_says_what_to_install() -> None:
+    suite = replace(ATARI, factory="package_that_is_not_there.envs:make")
+    with pytest.raises(MissingExtra, match=r"pip install 'rlbench\[atari\]'"):
+        suite.make(suite.task("Pong"), split="train", num_envs=1, seed=0)
+
+
+def test_suites_import_no_environment() -> None:
+    code = (
+        "import sys; from rlbench import suites; suites.get('atari100k'); print([m for m in "
+        "('ale_py', 'gymnasium', 'scipy', 'pandas', 'rich', 'typer') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
