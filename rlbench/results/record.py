@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
+from math import fsum
 from typing import Any, Literal, Self
 
 from rlbench.errors import InvalidRecord
@@ -55,7 +56,7 @@ class Evaluation:
     @property
     def score(self) -> float:
         """The mean raw return."""
-        return sum(self.returns) / len(self.returns)
+        return fsum(self.returns) / len(self.returns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

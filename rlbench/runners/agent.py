@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results import AgentId
-from rlbench.suites import Scalar
+from rlbench.suites import Scalar, slug
 
 AgentPhase = Literal["train", "eval"]
 Bools = NDArray[np.bool_]
@@ -27,6 +27,7 @@ OWN = {
     "random": "rlbench.runners.agents.random:make",
     "noop": "rlbench.runners.agents.noop:make",
 }
+MAX_NAME = 100
 _DEFAULT_FACTORY = "make"
 
 
@@ -138,6 +139,7 @@ def resolve(spec: str, config: Mapping[str, Scalar], name: str | None = None) ->
 
     Raises:
         UnknownName: There is no such agent, or no such factory in its file.
+        UsageError: The display name cannot be kept, or the file is not Python.
     """
     source = _find(spec)
     own = spec in OWN
@@ -148,8 +150,12 @@ def resolve(spec: str, config: Mapping[str, Scalar], name: str | None = None) ->
         text = source.path.read_bytes()
         version = _check_file(source, text)
         digest = None if version else hashlib.sha256(text).hexdigest()
+    name = name or (spec if own else source.module.rpartition(".")[2])
+    slug(name)
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise UsageError(f"the name {name!r} must be printable, of at most {MAX_NAME} characters")
     return AgentId(
-        name=name or (spec if own else source.module.rpartition(".")[2]),
+        name=name,
         version=version,
         spec=spec,
         config=dict(config),

@@ -1,0 +1,188 @@
+"""A record's file means one thing, and anything else is refused."""
+
+import json
+from dataclasses import replace
+from importlib.resources import files
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.records import ATARI, make_record
+
+from rlbench.errors import InvalidRecord
+from rlbench.results import Record
+from rlbench.results.strict_json import dump, load, sha256_of
+
+RECORD = make_record()
+FAILED = make_record(status="failed")
+
+
+def forge(record: Record = RECORD, **changes: object) -> bytes:
+    """Return a record's file with changes, and a sha256 that fits them."""
+    content = {**json.loads(record.to_bytes()), **changes}
+    del content["sha256"]
+    return json.dumps({**content, "sha256": sha256_of(content)}).encode()
+
+
+@pytest.mark.parametrize("record", [RECORD, FAILED])
+def test_what_is_written_is_read(record: Record) -> None:
+    assert Record.from_bytes(record.to_bytes()) == record
+
+
+def test_the_file_is_canonical_and_diffable() -> None:
+    data = RECORD.to_bytes()
+    assert Record.from_bytes(data).to_bytes() == data
+    assert max(map(len, data.decode().splitlines())) < 140
+    assert list(json.loads(data)) == sorted(json.loads(data))
+
+
+def test_the_schema_is_valid_and_our_records_fit_it() -> None:
+    schema = json.loads(files("rlbench.results").joinpath("record.schema.json").read_text())
+    jsonschema.Draft7Validator.check_schema(schema)
+    for record in (RECORD, FAILED):
+        jsonschema.Draft7Validator(schema).validate(json.loads(record.to_bytes()))
+
+
+def test_every_flipped_bit_is_found() -> None:
+    data = RECORD.to_bytes()
+    for position in range(len(data)):
+        for bit in (0, 3, 6):
+            torn = bytearray(data)
+            torn[position] ^= 1 << bit
+            if json_equal(bytes(torn), data):
+                continue
+            with pytest.raises(InvalidRecord):
+                Record.from_bytes(bytes(torn))
+
+
+def json_equal(one: bytes, other: bytes) -> bool:
+    """Say whether two files mean the same: white space may differ."""
+    try:
+        return json.loads(one) == json.loads(other)
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, -1, -2])
+def test_a_truncated_file_is_found(length: int) -> None:
+    data = RECORD.to_bytes().rstrip()
+    with pytest.raises(InvalidRecord):
+        Record.from_bytes(data[:length])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"key": "0" * 16}, "digest or key"),
+        ({"digest": "0" * 64}, "digest or key"),
+        ({"seed": 5}, "digest or key"),
+        ({"task": "Boxing"}, "digest or key"),
+        ({"constants": {**ATARI.constants(ATARI.task("Pong")), "budget": 5}}, "digest or key"),
+        ({"seed": -1}, "seed"),
+        ({"seed": True}, "seed"),
+        ({"seed": 2**32}, "seed"),
+        ({"status": "splendid"}, "status"),
+        ({"status": "failed"}, "contradict"),
+        ({"evaluations": []}, "without an evaluation"),
+        ({"budget_used": 100_001}, "over the budget"),
+        ({"budget_used": 99_999}, "99999 of 100000"),
+        ({"extra": 1}, "extra"),
+        ({"schema": 2}, "schema"),
+        ({"suite": "../../etc@1"}, "suite"),
+        ({"training": {"episodes": 1, "ends": [1], "returns": []}}, "as many ends"),
+    ],
+)
+def test_nonsense_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidRecord, match=message):
+        Record.from_bytes(forge(**changes))
+
+
+@pytest.mark.parametrize("field", ["returns", "lengths"])
+def test_episodes_must_be_complete(field: str) -> None:
+    evaluation = json.loads(RECORD.to_bytes())["evaluations"][0]
+    short = {**evaluation, field: evaluation[field][:-1]}
+    with pytest.raises(InvalidRecord, match="as many returns"):
+        Record.from_bytes(forge(evaluations=[short]))
+    both = {**short, "returns": evaluation["returns"][:-1], "lengths": evaluation["lengths"][:-1]}
+    with pytest.raises(InvalidRecord, match="100 episodes"):
+        Record.from_bytes(forge(evaluations=[both]))
+
+
+@pytest.mark.parametrize("name", ["", "x" * 101, "a\nb", "a\x1b[31m", "evil\u202ename"])
+def test_names_that_could_deceive_are_refused(name: str) -> None:
+    agent = {**json.loads(RECORD.to_bytes())["agent"], "name": name}
+    with pytest.raises(InvalidRecord):
+        Record.from_bytes(forge(agent=agent))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NaN", "[Infinity]", "-Infinity", "[1e999]", '{"a": 1, "a": 2}', "[" * 100_000,
+        "1" * 5000, "", "{", "\ufeff{}", '"\\ud800"x', "[1,]",
+    ],
+)  # fmt: skip
+def test_json_that_other_readers_let_pass_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRecord):
+        load(text.encode())
+
+
+def test_size_is_limited() -> None:
+    assert load(b" " * 999_999 + b"1") == 1
+    with pytest.raises(InvalidRecord, match="over the limit"):
+        load(b" " * 1_000_000 + b"1")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_are_refused_without_a_crash(data: bytes) -> None:
+    with pytest.raises(InvalidRecord):
+        Record.from_bytes(data)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+def test_the_layout_changes_nothing(value: object) -> None:
+    assert json.loads(dump(value)) == value
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(json.loads(RECORD.to_bytes()))), JSON)
+def test_any_value_in_any_field_is_accepted_or_refused(field: str, value: object) -> None:
+    try:
+        Record.from_bytes(forge(**{field: value}))
+    except InvalidRecord:
+        return
+
+
+def test_a_failed_run_has_no_score() -> None:
+    assert RECORD.score == -20.0
+    with pytest.raises(InvalidRecord, match="has no score"):
+        _ = FAILED.score
+
+
+def test_the_key_covers_all_that_is_run_and_nothing_else() -> None:
+    base = RECORD.identity
+    others = [
+        replace(base, seed=1),
+        replace(base, teacher="alp_gmm"),
+        make_record("Boxing").identity,
+        make_record(agent="other").identity,
+        make_record(config={"a": 1}).identity,
+        make_record(source="1" * 64).identity,
+        make_record(source=None, version="1").identity,
+        make_record(suite=ATARI.make_unofficial({"budget": 5})).identity,
+    ]
+    assert len({base.key, *(other.key for other in others)}) == len(others) + 1
+    assert replace(base, agent=replace(base.agent, spec="./elsewhere/tester.py")).key == base.key
