@@ -41,7 +41,8 @@ class UnknownName(UsageError):
     def __init__(self, what: str, name: str, known: Iterable[str], *, see: str = "") -> None:
         known = list(known)
         folded = {candidate.casefold(): candidate for candidate in known}
-        near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+        near = [other for other in folded if name and other.startswith(name.casefold())]
+        near += difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
         if near:
             hint = f" Did you mean {folded[near[0]]!r}?"
         else:

@@ -60,6 +60,7 @@ def run(
 
     chosen = parse_suite(suite, unofficial)
     config = dict(parse_assignment(text) for text in option or [])
+    chosen.load_factory()
     who = resolve(agent, config, name or None)
     wanted = identities(chosen, _parse_tasks(chosen, tasks), who, parse_seeds(seeds))
     place = Store(store)

@@ -5,7 +5,7 @@ import importlib
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -238,16 +238,25 @@ class Suite:
         Raises:
             MissingExtra: The environments are not installed.
         """
-        module, _, function = self.factory.partition(":")
-        try:
-            make = getattr(importlib.import_module(module), function)
-        except ImportError as error:
-            raise MissingExtra(f"the suite {self.id}", self.extra) from error
+        make = self.load_factory()
         env: VectorEnv[Any, Any, Any] = make(
             task, self.constants(task), split=split, num_envs=num_envs,
             stream=self.stream(task, split, seed),
         )  # fmt: skip
         return env
+
+    def load_factory(self) -> Callable[..., Any]:
+        """Import what makes the environments.
+
+        Raises:
+            MissingExtra: The environments are not installed.
+        """
+        module, _, function = self.factory.partition(":")
+        try:
+            factory: Callable[..., Any] = getattr(importlib.import_module(module), function)
+        except ImportError as error:
+            raise MissingExtra(f"the suite {self.id}", self.extra) from error
+        return factory
 
 
 def digest_of(constants: Mapping[str, Any]) -> str:

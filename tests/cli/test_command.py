@@ -1,0 +1,271 @@
+"""The main job by command: run, look, export, compare by statistics, publish."""
+
+import csv
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from support.command import COMMAND, SHORT, rlbench, run_short
+
+from rlbench.results import Store
+
+RANDOM = ["run", "--suite", "atari100k", "--agent", "random"]
+EXAMPLE = Path(__file__).parents[2] / "examples/my_agent.py"
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which two agents have been run on two tasks."""
+    folder = tmp_path_factory.mktemp("done")
+    shutil.copy(EXAMPLE, folder)
+    for agent in ("random", "my_agent"):
+        out = run_short("--agent", agent, "--tasks", "pong,Breakout", "--seeds", "2", cwd=folder)
+        assert "4 runs recorded in runs, 0 failed" in out.stdout
+    return folder
+
+
+def one_line_error(process: subprocess.CompletedProcess[str]) -> str:
+    lines = process.stderr.strip().splitlines()
+    assert len(lines) == 1, process.stderr
+    assert lines[0].startswith("rlbench: ")
+    return lines[0]
+
+
+def test_each_run_has_a_record(done: Path) -> None:
+    loaded = Store(done / "runs").load()
+    assert loaded.problems == []
+    assert len(loaded.records) == 8
+    for record in loaded.records:
+        assert record.status == "ok"
+        assert record.budget_used == 40
+        assert len(record.evaluations[0].returns) == 2
+        assert {"version_rlbench", "version_ale-py", "cpus"} <= set(record.provenance)
+    assert {r.identity.agent.name for r in loaded.records} == {"random", "my_agent"}
+
+
+def test_the_same_command_again_does_nothing(done: Path) -> None:
+    out = run_short("--agent", "my_agent", "--tasks", "Pong", "--seeds", "0-1", cwd=done)
+    assert out.stdout.strip() == "all 2 runs are in runs already"
+
+
+def test_another_seed_does_only_what_is_new(done: Path, tmp_path: Path) -> None:
+    shutil.copytree(done / "runs", tmp_path / "runs")
+    out = run_short("--agent", "random", "--tasks", "Pong", "--seeds", "3", cwd=tmp_path)
+    assert "1 runs recorded" in out.stdout
+
+
+def test_runs_are_deterministic(done: Path, tmp_path: Path) -> None:
+    shutil.copy(EXAMPLE, tmp_path)
+    run_short(
+        "--agent",
+        "my_agent",
+        "--tasks",
+        "Pong,Breakout",
+        "--seeds",
+        "2",
+        "--jobs",
+        "1",
+        cwd=tmp_path,
+    )
+    first = {r.identity.key: r for r in Store(done / "runs").load().records}
+    for record in Store(tmp_path / "runs").load().records:
+        other = first[record.identity.key]
+        assert (record.evaluations, record.training) == (other.evaluations, other.training)
+
+
+def test_lists(done: Path) -> None:
+    suites = json.loads(rlbench("list", "suites", "--json", cwd=done).stdout)
+    atari = next(row for row in suites if row["id"] == "atari100k")
+    assert (atari["version"], atari["kind"], atari["tasks"]) == (1, "online", 26)
+    tasks = json.loads(rlbench("list", "tasks", "--suite", "atari100k", "--json", cwd=done).stdout)
+    assert len(tasks) == 26
+    agents = json.loads(rlbench("list", "agents", "--json", cwd=done).stdout)
+    assert {"random", "noop"} <= {row["agent"] for row in agents}
+    runs = json.loads(rlbench("list", "runs", "--json", cwd=done).stdout)
+    assert {(r["agent"], r["task"], r["seed"], r["status"]) for r in runs} == {
+        (a, t, s, "ok")
+        for a in ("random", "my_agent")
+        for t in ("Pong", "Breakout")
+        for s in (0, 1)
+    }
+    for what in (["suites"], ["tasks", "--suite", "atari100k"], ["agents"], ["runs"]):
+        assert rlbench("list", *what, cwd=done).stdout.strip()
+
+
+def test_show(done: Path) -> None:
+    record = Store(done / "runs").load().records[0]
+    text = rlbench("show", record.identity.key[:10], cwd=done).stdout
+    assert record.identity.digest in text
+    assert f"unofficial           {','.join(sorted(SHORT.split(',')))}" in text
+    shown = json.loads(rlbench("show", record.identity.key, "--json", cwd=done).stdout)
+    assert shown[0]["key"] == record.identity.key
+    card = rlbench("show", "atari100k", cwd=done).stdout
+    assert "noop_max" in card
+    assert "about .14 on Boxing" in card
+    assert "neither a suite" in one_line_error(rlbench("show", "zzz", cwd=done, code=2))
+
+
+def test_export(done: Path, tmp_path: Path) -> None:
+    target = tmp_path / "scores.csv"
+    options = ["export", "--suite", "atari100k", "--unofficial", SHORT, "--csv"]
+    rlbench(*options, str(target), cwd=done)
+    with target.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    scores = {r.identity.key: r.score for r in Store(done / "runs").load().records}
+    assert {row["key"]: float(row["score"]) for row in rows} == scores
+    assert rlbench(*options, "-", cwd=done).stdout == target.read_text()
+    assert "cannot write" in one_line_error(rlbench(*options, "/nowhere/x.csv", cwd=done, code=2))
+
+
+def test_stats(done: Path) -> None:
+    options = ["stats", "--suite", "atari100k", "--unofficial", SHORT]
+    rows = json.loads(rlbench(*options, "--json", cwd=done).stdout)
+    assert len(rows) == 2 * 4
+    for row in rows:
+        assert list(row) == ["agent", "metric", "point", "low", "high", "method", "runs", "tasks"]
+        assert (row["runs"], row["tasks"]) == (2, 2)
+        assert row["method"] == "stratified bootstrap, percentile"
+    text = rlbench(*options, cwd=done).stdout
+    assert "UNOFFICIAL" in text
+    assert "2/26" in text
+    assert "these are not scores of atari100k@1" in text
+
+
+def test_unofficial_runs_never_pass_for_official(done: Path) -> None:
+    error = one_line_error(rlbench("stats", "--suite", "atari100k", cwd=done, code=2))
+    assert "holds no records of atari100k@1" in error
+    assert f"--unofficial {','.join(sorted(SHORT.split(',')))}" in error
+
+
+def test_leaderboard(done: Path, tmp_path: Path) -> None:
+    out = rlbench("leaderboard", "build", "--store", "runs", "--out", str(tmp_path / "s"), cwd=done)
+    index = Path(out.stdout.strip().removeprefix("site: "))
+    assert "unofficial" in index.read_text()
+
+
+def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
+    out = run_short("--agent", "random", "--seeds", "2", "--dry-run", cwd=tmp_path).stdout
+    assert "52 of 52 runs to do" in out
+    assert "time: about" in out
+    assert "disk: about" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_learns_from_earlier_runs(done: Path) -> None:
+    out = run_short("--agent", "random", "--tasks", "Pong", "--seeds", "9", "--dry-run", cwd=done)
+    assert "from 4 runs of this agent in the store" in out.stdout
+
+
+def test_the_live_table(tmp_path: Path) -> None:
+    """In a terminal the table is drawn: the runs' states, positions and the count."""
+    main, other = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "run", "--suite", "atari100k", "--agent", "random", "--tasks", "Pong",
+         "--seeds", "2", "--unofficial", "budget=2000,episodes=2,max_episode_steps=200"],
+        cwd=tmp_path, stdout=other, stderr=other, env={**os.environ, "COLUMNS": "100"},
+    )  # fmt: skip
+    os.close(other)
+    seen = b""
+    while True:
+        try:
+            part = os.read(main, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+    assert process.wait(60) == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
+    for word in ("task", "steps/s", "left", "Pong", "/2,000", "2/2 runs"):
+        assert word in text, text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--suite", "atari", "--agent", "random"], "Did you mean 'atari100k'"),
+        (["run", "--suite", "atari100k", "--agent", "rando"], "Did you mean 'random'"),
+        ([*RANDOM, "--tasks", "Pongg"], "'Pong'"),
+        ([*RANDOM, "--tasks", ","], "names no task"),
+        ([*RANDOM, "--seeds", "0"], "seeds '0'"),
+        ([*RANDOM, "--seeds", "4-2"], "seeds '4-2'"),
+        ([*RANDOM, "--seeds", "a"], "seeds 'a'"),
+        ([*RANDOM, "--seeds", "0-99999999"], "at most"),
+        ([*RANDOM, "-o", "x"], "name=value"),
+        ([*RANDOM, "--unofficial", "sticky=1"], "sticky_actions"),
+        ([*RANDOM, "--store", "/proc/x"], "cannot write"),
+        (["run", "--suite", "atari100k"], "--agent"),
+        ([*RANDOM, "--jobs", "-1"], "greater than or equal to 0"),
+        (["stats", "--suite", "atari100k"], "no store at runs"),
+        (["list", "tasks", "--suite", "x"], "unknown suite"),
+        (["leaderboard", "build"], "no store at runs"),
+        (["frobnicate"], "frobnicate"),
+        (["run", "--no-such"], "--no-such"),
+    ],
+)  # fmt: skip
+def test_a_users_mistake_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    assert message in one_line_error(rlbench(*arguments, cwd=tmp_path, code=2))
+
+
+def test_an_edited_record_is_named_left_out_and_run_again(done: Path, tmp_path: Path) -> None:
+    shutil.copytree(done / "runs", tmp_path / "runs")
+    record = next((tmp_path / "runs/atari100k-1/random/pong").glob("0-*.json"))
+    record.write_text(record.read_text().replace('"seed": 0', '"seed": 7'))
+    out = rlbench("list", "runs", "--json", cwd=tmp_path)
+    assert len(json.loads(out.stdout)) == 7
+    assert record.name in out.stderr
+    assert "changed after it was written" in out.stderr
+    again = run_short("--agent", "random", "--tasks", "Pong", "--seeds", "2", cwd=tmp_path)
+    assert "set aside" in again.stderr
+    assert "1 runs recorded" in again.stdout
+    assert Store(tmp_path / "runs").load().problems == []
+
+
+def test_ctrl_c_keeps_what_is_done_and_leaves_no_worker(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "run", "--suite", "atari100k", "--agent", "random", "--tasks", "Pong",
+         "--seeds", "30", "--jobs", "1", "--unofficial", SHORT],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not list(tmp_path.glob("runs/*/*/*/*.json")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, out
+    assert "the same command does the rest" in err
+    assert "Traceback" not in err
+    kept = len(Store(tmp_path / "runs").load().records)
+    assert 1 <= kept < 30
+    assert workers_in(tmp_path) == []
+
+
+def workers_in(folder: Path) -> list[int]:
+    """Return the workers that run in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+            if b"rlbench.runners.worker" in command and (process / "cwd").resolve() == folder:
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_without_the_extra_the_line_to_install_it_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "ale_py.py").write_text("raise ImportError('not installed')\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    out = subprocess.run(
+        [*COMMAND, "run", "--suite", "atari100k", "--agent", "random"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert out.returncode == 2
+    assert "atari100k@1 needs an extra: pip install 'rlbench[atari]'" in one_line_error(out)
+    assert not (tmp_path / "runs").exists()
