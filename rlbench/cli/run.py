@@ -66,7 +66,8 @@ def run(
     place = Store(store)
     loaded = place.load() if store.is_dir() else Loaded([], [])
     left = _not_done(wanted, loaded)
-    jobs = min(jobs or os.cpu_count() or 1, max(1, len(left)))
+    # Of all that is wanted, not of what is left: a run taken up later gets as many threads.
+    jobs = min(jobs or os.cpu_count() or 1, len(wanted))
     if dry_run:
         from rlbench.cli.dry_run import print_plan
 

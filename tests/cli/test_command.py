@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.command import COMMAND, SHORT, rlbench, run_short
+from support.processes import workers_in
 
 from rlbench.results import Store
 
@@ -244,19 +245,6 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_worker(tmp_path: Path) -> None:
     kept = len(Store(tmp_path / "runs").load().records)
     assert 1 <= kept < 30
     assert workers_in(tmp_path) == []
-
-
-def workers_in(folder: Path) -> list[int]:
-    """Return the workers that run in a folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes()
-            if b"rlbench.runners.worker" in command and (process / "cwd").resolve() == folder:
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
 
 
 def test_without_the_extra_the_line_to_install_it_is_shown(tmp_path: Path) -> None:
