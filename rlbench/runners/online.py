@@ -93,7 +93,7 @@ def run_online(
         agent = _make_agent(factory, info, seed=agent_seed, device=device, config=config)
 
     points = sorted({p for p in protocol.checkpoints if p < protocol.budget} | {protocol.budget})
-    trainer = _train(agent, meter, points, progress, tick)
+    trainer = train(agent, meter, points, progress, tick)
     try:
         for _ in points:
             with progress.clock("train"):
@@ -119,7 +119,7 @@ def _make_agent(
     return agent
 
 
-def _train(
+def train(
     agent: Agent,
     meter: MeteredEnv,
     points: Sequence[int],

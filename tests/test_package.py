@@ -1,0 +1,98 @@
+"""The package: public names, layout, what importing it costs, and that documents tell the truth."""
+
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rlbench import suites
+
+ROOT = Path(__file__).parents[1]
+PUBLIC = ["rlbench", "rlbench.suites", "rlbench.runners", "rlbench.results", "rlbench.stats",
+          "rlbench.leaderboard"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_all_is_what_is_public(name: str) -> None:
+    module = importlib.import_module(name)
+    assert len(set(module.__all__)) == len(module.__all__)
+    for public in module.__all__:
+        value = getattr(module, public)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert value.__doc__, public
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("rlbench", {"numpy", "gymnasium", "ale_py", "numba", "torch", "matplotlib", "typer"}),
+        (
+            "rlbench.suites",
+            {"gymnasium", "scipy", "pandas", "numba", "matplotlib", "rich", "typer"},
+        ),
+        (
+            "rlbench.results",
+            {"gymnasium", "scipy", "pandas", "numba", "matplotlib", "rich", "typer"},
+        ),
+        ("rlbench.runners.worker", {"scipy", "pandas", "numba", "matplotlib", "rich", "typer"}),
+        ("rlbench.stats", {"gymnasium", "rich", "typer", "jinja2"}),
+    ],
+)
+def test_imports_are_lazy(module: str, unwanted: set[str]) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not unwanted & set(out.stdout.split())
+
+
+@pytest.mark.parametrize("part", ["suites", "runners", "stats", "leaderboard", "results"])
+def test_the_links_at_the_root_lead_into_the_package(part: str) -> None:
+    link = ROOT / part
+    assert link.is_symlink()
+    assert str(link.readlink()) == f"rlbench/{part}"
+
+
+def test_folders_import_only_what_the_design_lets_them() -> None:
+    allowed = {
+        "suites": {"suites", "errors"},
+        "results": {"results", "suites", "errors"},
+        "stats": {"stats", "errors"},
+        "runners": {"runners", "suites", "results", "stats", "errors"},
+        "leaderboard": {"leaderboard", "results", "stats", "suites", "errors"},
+    }
+    for part, names in allowed.items():
+        for path in (ROOT / "rlbench" / part).rglob("*.py"):
+            text = path.read_text()
+            for found in re.findall(
+                r"^\s*(?:from|import) rlbench(?:\.(\w+)| import (\w+))", text, re.M
+            ):
+                used = found[0] or found[1]
+                assert used in names | {"__version__"}, (path, used)
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
+            assert (path.parent / target).exists(), (path.name, target)
+
+
+def test_the_protocol_card_names_the_suites() -> None:
+    card = (ROOT / "docs/suites/atari100k.md").read_text()
+    for name in suites.names():
+        assert f"`{name}@{suites.get(name).version}`" in card
+
+
+def test_the_agent_in_the_readme_runs(tmp_path: Path) -> None:
+    from support.command import run_short
+
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    (tmp_path / "my_agent.py").write_text(blocks[0])
+    out = run_short("--agent", "my_agent", "--tasks", "Pong", "--seeds", "1", cwd=tmp_path)
+    assert "1 runs recorded in runs, 0 failed" in out.stdout
+
+
+def test_contributing_is_short() -> None:
+    assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 60
