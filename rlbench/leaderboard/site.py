@@ -1,7 +1,6 @@
 """The static site: a page a board, made from records and stats alone, with no server."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from rlbench.stats import SummaryRow, summarise
 from rlbench.suites import Suite
 
 _MARK = ".rlbench-site"
-_PLOT_WIDTH = 220.0
+_PLOT_WIDTH = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +71,15 @@ def build_site(loaded: Loaded, out: Path) -> Path:
     pages = _pages(loaded)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        fresh.chmod(0o755)
-        for name, text in pages.items():
-            path = fresh / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        if out.exists():
-            shutil.rmtree(out)
-        os.replace(fresh, out)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
+            fresh = Path(folder) / "site"
+            for name, text in pages.items():
+                path = fresh / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            if out.exists():
+                os.replace(out, Path(folder) / "old")
+            os.replace(fresh, out)
     except OSError as error:
         raise StoreError(f"cannot write the site {out}: {error.strerror}") from error
     return out / "index.html"
@@ -95,7 +94,7 @@ def _pages(loaded: Loaded) -> dict[str, str]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = number
+    environment.filters.update(number=number, score=score)
     boards = _boards(loaded)
     common: dict[str, Any] = {"version": __version__, "problems": loaded.problems}
     index = environment.get_template("index.html").render(boards=boards, root="", **common)
@@ -200,13 +199,13 @@ def _place(rows: list[SummaryRow]) -> list[Interval]:
 
 
 def number(value: float | None) -> str:
-    """Return a number for a page: three decimals, or none where it is large."""
+    """Return an aggregate for a page: three decimals, fewer where it is large."""
     if value is None:
         return "–"
-    return (
-        f"{value:,.0f}"
-        if abs(value) >= 1000
-        else f"{value:.3f}"
-        if abs(value) < 10
-        else f"{value:.1f}"
-    )
+    decimals = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{value:,.{decimals}f}"
+
+
+def score(value: float) -> str:
+    """Return a raw score for a page: one decimal, none where it is large."""
+    return f"{value:,.{1 if abs(value) < 1000 else 0}f}"
