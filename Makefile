@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORE := .venv/.core
 DEV := .venv/.dev
-TRIAL := --suite atari100k --tasks Pong,Breakout,Boxing --seeds 3 --store demo/runs \
+TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/runs \
          --unofficial budget=2000,episodes=5
 
 .PHONY: install demo test test-slow lint types wheel-test check bench clean
