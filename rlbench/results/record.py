@@ -7,9 +7,9 @@ from importlib.resources import files
 from math import fsum
 from typing import Any, Literal, Self
 
-from rlbench.errors import InvalidRecord
+from rlbench.errors import InvalidRecord, UsageError
 from rlbench.results import strict_json
-from rlbench.suites import Constant, Scalar, digest_of, slug
+from rlbench.suites import Constant, Scalar, sha256_of, slug
 
 SCHEMA_VERSION = 1
 MAX_TRAINING_EPISODES = 10_000
@@ -114,7 +114,7 @@ class Identity:
     @property
     def digest(self) -> str:
         """The digest of the constants: scores of different digests never mix."""
-        return digest_of(self.constants)
+        return sha256_of(self.constants)
 
     @property
     def key(self) -> str:
@@ -128,7 +128,7 @@ class Identity:
             "teacher": self.teacher,
             "seed": self.seed,
         }
-        return strict_json.sha256_of(content)[:16]
+        return sha256_of(content)[:16]
 
     @property
     def folder(self) -> tuple[str, str, str]:
@@ -224,7 +224,7 @@ class Record:
             "provenance": dict(self.provenance),
             "timing": dict(self.timing),
         }
-        return (strict_json.dump({**data, "sha256": strict_json.sha256_of(data)}) + "\n").encode()
+        return (strict_json.dump({**data, "sha256": sha256_of(data)}) + "\n").encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -238,7 +238,7 @@ class Record:
         _check_schema(content)
         identity = Identity.from_dict(content)
         body = {name: value for name, value in content.items() if name != "sha256"}
-        if strict_json.sha256_of(body) != content["sha256"]:
+        if sha256_of(body) != content["sha256"]:
             raise InvalidRecord("it was changed after it was written (its sha256 does not fit)")
         if (content["digest"], content["key"]) != (identity.digest, identity.key):
             raise InvalidRecord("its digest or key is not that of its contents")
@@ -295,8 +295,14 @@ def _check_sense(record: Record) -> None:
         raise InvalidRecord("an evaluation has not as many returns as lengths")
     if len(record.training.ends) != len(record.training.returns):
         raise InvalidRecord("the training has not as many ends as returns")
-    budget, episodes = record.identity.constants["budget"], record.identity.constants["episodes"]
-    assert isinstance(budget, int)
+    constants = record.identity.constants
+    budget, episodes = constants.get("budget"), constants.get("episodes")
+    if not isinstance(budget, int) or not isinstance(episodes, int):
+        raise InvalidRecord("its constants name no budget or no number of episodes")
+    try:
+        _ = record.identity.folder
+    except UsageError as error:
+        raise InvalidRecord(str(error)) from error
     if record.budget_used > budget:
         raise InvalidRecord(f"it spent {record.budget_used}, over the budget of {budget}")
     if record.status == "ok" and record.budget_used != budget:

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.results.record import AgentId, Record
-from rlbench.results.strict_json import sha256_of
-from rlbench.suites import Suite
+from rlbench.suites import Suite, sha256_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +38,9 @@ class Scores:
 def belongs(record: Record, suite: Suite) -> bool:
     """Say whether a record was made under exactly this suite's constants."""
     identity = record.identity
-    if identity.suite != suite.id:
-        return False
-    digests = {task.name: suite.digest(task) for task in suite.tasks}
-    return digests.get(identity.task) == identity.digest
+    return identity.suite == suite.id and any(
+        task.name == identity.task and suite.digest(task) == identity.digest for task in suite.tasks
+    )
 
 
 def collect(records: Iterable[Record], suite: Suite) -> Scores:
@@ -56,12 +54,10 @@ def collect(records: Iterable[Record], suite: Suite) -> Scores:
         The scores. Agents that differ in anything but the name (version, options, source) are
         told apart by a suffix; their scores are never pooled.
     """
-    digests = {task.name: suite.digest(task) for task in suite.tasks}
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         identity = record.identity
-        fits = identity.suite == suite.id and digests.get(identity.task) == identity.digest
-        if fits and record.status == "ok":
+        if record.status == "ok" and belongs(record, suite):
             group = (identity.agent.name, agent_hash(identity.agent, identity.teacher))
             groups.setdefault(group, []).append(record)
     names = [name for name, _ in groups]

@@ -1,20 +1,12 @@
 """JSON that means one thing: written in one form, read without trust."""
 
-import hashlib
 import json
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from rlbench.errors import InvalidRecord
 
 _MAX_BYTES = 1_000_000
 _WIDTH = 100
-
-
-def sha256_of(value: Mapping[str, Any]) -> str:
-    """Return the sha256 of a value's compact JSON with sorted keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def dump(value: Any, indent: int = 0) -> str:

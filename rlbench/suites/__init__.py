@@ -14,7 +14,7 @@ from rlbench.suites.suite import (
     Split,
     Suite,
     Task,
-    digest_of,
+    sha256_of,
     slug,
 )
 
@@ -26,8 +26,8 @@ __all__ = [
     "Split",
     "Suite",
     "Task",
-    "digest_of",
     "get",
     "names",
+    "sha256_of",
     "slug",
 ]

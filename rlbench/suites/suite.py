@@ -191,7 +191,7 @@ class Suite:
 
     def digest(self, task: Task) -> str:
         """Return the digest of a task: scores of different digests never mix."""
-        return digest_of(self.constants(task))
+        return sha256_of(self.constants(task))
 
     def make_unofficial(self, values: Mapping[str, Scalar]) -> "Suite":
         """Return the suite with constants changed for trying things out.
@@ -259,7 +259,7 @@ class Suite:
         return factory
 
 
-def digest_of(constants: Mapping[str, Any]) -> str:
-    """Return the sha256 of constants, written as JSON with sorted keys."""
-    text = json.dumps(constants, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def sha256_of(value: Mapping[str, Any]) -> str:
+    """Return the sha256 of a value's compact JSON with sorted keys, in hexadecimal."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from support.records import ATARI, make_record
 
 from rlbench.errors import InvalidRecord
-from rlbench.results import Record
-from rlbench.results.strict_json import dump, load, sha256_of
+from rlbench.results import Identity, Record
+from rlbench.results.strict_json import dump, load
+from rlbench.suites import sha256_of
 
 RECORD = make_record()
 FAILED = make_record(status="failed")
@@ -23,6 +24,13 @@ def forge(record: Record = RECORD, **changes: object) -> bytes:
     content = {**json.loads(record.to_bytes()), **changes}
     del content["sha256"]
     return json.dumps({**content, "sha256": sha256_of(content)}).encode()
+
+
+def forge_consistently(**changes: object) -> bytes:
+    """Return a forgery whose digest and key fit it too."""
+    content = {**json.loads(RECORD.to_bytes()), **changes}
+    identity = Identity.from_dict(content)
+    return forge(**changes, digest=identity.digest, key=identity.key)
 
 
 @pytest.mark.parametrize("record", [RECORD, FAILED])
@@ -164,6 +172,18 @@ def test_any_value_in_any_field_is_accepted_or_refused(field: str, value: object
         Record.from_bytes(forge(**{field: value}))
     except InvalidRecord:
         return
+
+
+def test_consistent_forgeries_of_nonsense_are_refused() -> None:
+    content = json.loads(RECORD.to_bytes())
+    for constants in ({}, {"budget": 5}, {"budget": "5", "episodes": 1}, {"episodes": [1]}):
+        with pytest.raises(InvalidRecord, match="name no budget"):
+            Record.from_bytes(forge_consistently(constants=constants))
+    with pytest.raises(InvalidRecord, match="no letter or digit"):
+        Record.from_bytes(forge_consistently(agent={**content["agent"], "name": "..."}))
+    huge = {**content["evaluations"][0], "returns": [1e308] * 100}
+    with pytest.raises(InvalidRecord, match="1000000000000000"):
+        Record.from_bytes(forge_consistently(evaluations=[huge]))
 
 
 def test_a_failed_run_has_no_score() -> None:
