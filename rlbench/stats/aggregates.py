@@ -5,7 +5,7 @@ where tasks have different numbers of runs. Scores are meant to be normalised.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,10 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from rlbench.errors import InvalidScores
 
 ScoresLike = ArrayLike | Sequence[ArrayLike]
+Floats = NDArray[np.float64]
 
 
-def columns(scores: ScoresLike) -> list[NDArray[np.float64]]:
+def columns(scores: ScoresLike, name: str = "scores") -> list[Floats]:
     """Return the scores as one array (runs,) a task.
+
+    Args:
+        scores: (runs, tasks), or one array (runs,) a task.
+        name: What to call them in an error.
 
     Raises:
         InvalidScores: There is no score, an array has not the shape it should have, or a score is
@@ -24,20 +29,22 @@ def columns(scores: ScoresLike) -> list[NDArray[np.float64]]:
     """
     if isinstance(scores, np.ndarray):
         if scores.ndim != 2:
-            raise InvalidScores(f"scores must be (runs, tasks), not of shape {scores.shape}")
+            raise InvalidScores(f"{name} must be (runs, tasks), not of shape {scores.shape}")
         parts: list[Any] = list(scores.T)
     else:
         parts = list(scores)  # type: ignore[arg-type]
     tasks = [np.asarray(part, dtype=np.float64) for part in parts]
     if not tasks:
-        raise InvalidScores("there are no scores: no task")
+        raise InvalidScores(f"there are no {name}: no task")
     for index, task in enumerate(tasks):
         if task.ndim != 1 or not len(task):
-            raise InvalidScores(f"task {index} must hold scores (runs,), not shape {task.shape}")
+            raise InvalidScores(
+                f"task {index} of {name} must hold scores (runs,), not shape {task.shape}"
+            )
         if not np.isfinite(task).all():
             run = int(np.flatnonzero(~np.isfinite(task))[0])
             raise InvalidScores(
-                f"the score of run {run} on task {index} is {task[run]}: leave the run out"
+                f"run {run} on task {index} of {name} is {task[run]}: leave the run out"
             )
     return tasks
 
@@ -84,3 +91,67 @@ def optimality_gap(scores: ScoresLike, gamma: float = 1.0) -> float:
     """
     values = np.concatenate(columns(scores))
     return float(gamma - np.minimum(values, gamma).mean())
+
+
+def probability_of_improvement(x: ScoresLike, y: ScoresLike) -> float:
+    """Return how likely a run of x beats a run of y on the same task, averaged over tasks.
+
+    Of all pairs of runs on a task, those that x wins count 1 and ties count 1/2 (Agarwal et al.
+    2021, section 4.3; the Mann-Whitney statistic over the number of pairs).
+
+    Args:
+        x: (runs, tasks), or one array (runs,) a task.
+        y: The same tasks in the same order; the numbers of runs may differ.
+
+    Raises:
+        InvalidScores: The numbers of tasks differ, or scores are empty, misshapen or not finite.
+
+    >>> probability_of_improvement(np.array([[1.0], [3.0]]), np.array([[1.0], [2.0]]))
+    0.625
+    """
+    pairs = paired_tasks(x, y)
+    wins = [(a[:, None] > b).mean() + 0.5 * (a[:, None] == b).mean() for a, b in pairs]
+    return float(np.mean(wins))
+
+
+def paired_tasks(x: ScoresLike, y: ScoresLike) -> list[tuple[Floats, Floats]]:
+    """Return the runs (runs_x,), (runs_y,) of two agents, task by task.
+
+    Raises:
+        InvalidScores: The numbers of tasks differ, or scores are empty, misshapen or not finite.
+    """
+    first, second = columns(x, "x"), columns(y, "y")
+    if len(first) != len(second):
+        raise InvalidScores(f"x has {len(first)} tasks and y has {len(second)}: use the same tasks")
+    return list(zip(first, second, strict=True))
+
+
+def performance_profile(
+    scores: ScoresLike, taus: ArrayLike, kind: Literal["run", "mean"] = "run"
+) -> Floats:
+    """Return the share of scores above each threshold (Agarwal et al. 2021, section 4.2).
+
+    Args:
+        scores: (runs, tasks), or one array (runs,) a task.
+        taus: (k,) thresholds.
+        kind: ``run``: the share of all scores greater than tau. ``mean``: the share of tasks
+            whose mean over runs is greater than tau.
+
+    Returns:
+        (k,) shares, falling in tau.
+
+    Raises:
+        InvalidScores: The kind is unknown, a threshold is NaN, or the scores are bad.
+
+    >>> performance_profile(np.array([[0.0, 1.0], [2.0, 3.0]]), [0.5, 2.0]).tolist()
+    [0.75, 0.25]
+    """
+    tasks = columns(scores)
+    thresholds = np.asarray(taus, dtype=np.float64)
+    if kind not in ("run", "mean"):
+        raise InvalidScores(f"a profile is of kind 'run' or 'mean', not {kind!r}")
+    if thresholds.ndim != 1 or np.isnan(thresholds).any():
+        raise InvalidScores(f"taus must be numbers (k,), not of shape {thresholds.shape} or NaN")
+    values = np.concatenate(tasks) if kind == "run" else np.array([task.mean() for task in tasks])
+    above = len(values) - np.searchsorted(np.sort(values), thresholds, side="right")
+    return np.asarray(above / len(values), dtype=np.float64)

@@ -3,15 +3,11 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from rlbench.stats.aggregates import ScoresLike, columns, iqm, mean, median, optimality_gap
-from rlbench.stats.bootstrap import Statistic, bootstrap
+from rlbench.stats.aggregates import ScoresLike, columns
+from rlbench.stats.intervals import POINTS, Method, bootstrap
 
-METRICS: dict[str, Statistic] = {
-    "iqm": iqm,
-    "mean": mean,
-    "median": median,
-    "optimality_gap": optimality_gap,
-}
+# The median's interval covers far less often than its level at the numbers of runs in use.
+WITHOUT_INTERVAL = {"median": "the interval of the median is unreliable with few runs"}
 
 
 class SummaryRow(NamedTuple):
@@ -33,15 +29,19 @@ class SummaryRow(NamedTuple):
 def summarise(
     scores: Mapping[str, ScoresLike],
     *,
-    repetitions: int = 2_000,
+    method: Method = "rao-wu",
+    repetitions: int = 10_000,
     level: float = 0.95,
     seed: int = 0,
 ) -> list[SummaryRow]:
     """Return the aggregates of each agent with their intervals.
 
+    The median has none: it covers too rarely at few runs. `bootstrap` gives it by name.
+
     Args:
         scores: Normalised scores by agent: (runs, tasks), or one array (runs,) a task.
-        repetitions: Bootstrap resamples.
+        method: Of the intervals, as `bootstrap` takes it.
+        repetitions: Resamples.
         level: Nominal coverage of the intervals.
         seed: Of the resampling.
 
@@ -51,16 +51,22 @@ def summarise(
     table = []
     for agent, values in scores.items():
         tasks = columns(values)
-        for metric, statistic in METRICS.items():
-            estimate = bootstrap(tasks, statistic, repetitions=repetitions, level=level, seed=seed)
+        estimates = bootstrap(
+            tasks, list(POINTS), method=method, repetitions=repetitions, level=level, seed=seed
+        )
+        for metric, estimate in estimates.items():
+            low, high, made_by = estimate.low, estimate.high, estimate.method
+            if metric in WITHOUT_INTERVAL:
+                low = high = None
+                made_by = f"none: {WITHOUT_INTERVAL[metric]}"
             table.append(
                 SummaryRow(
                     agent=agent,
                     metric=metric,
                     point=estimate.point,
-                    low=estimate.low,
-                    high=estimate.high,
-                    method=estimate.method,
+                    low=low,
+                    high=high,
+                    method=made_by,
                     runs=min(len(task) for task in tasks),
                     tasks=len(tasks),
                 )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rlbench import stats
 from rlbench.errors import InvalidScores
-from rlbench.stats import METRICS
+from rlbench.stats.intervals import POINTS as METRICS
 
 RAGGED = [[1.0, 3.0], [5.0], [0.0, 0.0, 6.0]]
 
@@ -35,8 +35,8 @@ def test_iqm_of_few_scores(scores: list, expected: float) -> None:
         (np.zeros((3, 0)), "no task"),
         ([], "no task"),
         (np.zeros(3), r"must be \(runs, tasks\), not of shape \(3,\)"),
-        (np.array([[1.0, np.nan]]), "run 0 on task 1 is nan"),
-        (np.array([[1.0], [np.inf]]), "run 1 on task 0 is inf"),
+        (np.array([[1.0, np.nan]]), "run 0 on task 1 of scores is nan"),
+        (np.array([[1.0], [np.inf]]), "run 1 on task 0 of scores is inf"),
         ([[1.0], [[2.0]]], "task 1"),
     ],
 )

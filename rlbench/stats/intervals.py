@@ -1,0 +1,396 @@
+"""Intervals by the stratified bootstrap: runs are drawn within their task.
+
+The methods, by their names in every result:
+
+- ``percentile``: as many draws a task as it has runs; the ends are percentiles of the replicates
+  (Agarwal et al. 2021, section 4.1). With few runs it is too narrow.
+- ``basic``: the same replicates, reflected about the point (Davison & Hinkley 1997, eq. 5.6).
+- ``bca``: the same replicates, corrected for bias and skewness (Efron 1987); for the same number
+  of runs on every task.
+- ``rao-wu``: one draw fewer a task than it has runs, which makes the replicates' variance that of
+  a mean without bias (Rao & Wu 1988; McCarthy & Snowden 1985); the ends are percentiles. The
+  default.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlbench.errors import InvalidScores, UnknownName
+from rlbench.stats.aggregates import (
+    Floats,
+    ScoresLike,
+    columns,
+    iqm,
+    mean,
+    median,
+    optimality_gap,
+)
+
+Method = Literal["rao-wu", "percentile", "basic", "bca"]
+Statistic = str | Callable[[list[Floats]], float]
+
+METHODS = ("rao-wu", "percentile", "basic", "bca")
+POINTS: dict[str, Callable[[ScoresLike], float]] = {
+    "iqm": iqm,
+    "mean": mean,
+    "median": median,
+    "optimality_gap": optimality_gap,
+}
+_CHUNK = 1_000_000  # draws held in memory at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A point estimate with its interval.
+
+    Attributes:
+        point: The statistic of the scores.
+        low: The lower end of the interval, or None where there is none.
+        high: The upper end, or None.
+        method: How the interval was made, or why there is none.
+        level: The nominal coverage.
+        repetitions: Resamples drawn.
+        monte_carlo_error: The larger standard error of the two ends that is due to drawing
+            resamples, or None where there is no interval.
+    """
+
+    point: float
+    low: float | None
+    high: float | None
+    method: str
+    level: float
+    repetitions: int
+    monte_carlo_error: float | None
+
+
+class _Design(NamedTuple):
+    """How a resample is laid out: the draws of the tasks stand side by side, (draws,) in all.
+
+    Attributes:
+        values: (runs of all tasks,) scores, task after task.
+        first: (draws,) where the scores of a draw's task begin in `values`.
+        runs: (draws,) how many runs a draw's task has.
+        starts: (tasks,) where a task's draws begin.
+        counts: (tasks,) how many draws a task has.
+        weights: (draws,) what a draw counts: a task keeps its weight however many draws it has.
+    """
+
+    values: Floats
+    first: NDArray[np.int64]
+    runs: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    weights: Floats
+
+
+@overload
+def bootstrap(
+    scores: ScoresLike,
+    statistic: Statistic,
+    *,
+    method: Method = "rao-wu",
+    repetitions: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Estimate: ...
+
+
+@overload
+def bootstrap(
+    scores: ScoresLike,
+    statistic: list[str],
+    *,
+    method: Method = "rao-wu",
+    repetitions: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Estimate]: ...
+
+
+def bootstrap(
+    scores: ScoresLike,
+    statistic: Statistic | list[str],
+    *,
+    method: Method = "rao-wu",
+    repetitions: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Estimate | dict[str, Estimate]:
+    """Estimate statistics with intervals of the stratified bootstrap.
+
+    Args:
+        scores: (runs, tasks), or one array (runs,) a task.
+        statistic: A name (``iqm``, ``mean``, ``median``, ``optimality_gap``), a function of a
+            list of arrays (runs,), or a list of names, which share their resamples. A function is
+            given the resample as it is drawn; with ``rao-wu`` it has a run fewer a task.
+        method: ``rao-wu``, ``percentile``, ``basic`` or ``bca``; see the module.
+        repetitions: Resamples.
+        level: Nominal coverage, between 0 and 1.
+        seed: Of the resampling; the same seed gives the same interval.
+
+    Returns:
+        The estimate, or a dict of estimates by name. Where a task has only one run there is no
+        interval, and `Estimate.method` says so.
+
+    Raises:
+        InvalidScores: The scores are empty, misshapen or not finite, or an option is out of range.
+        UnknownName: There is no such statistic or method.
+    """
+    _check_options(method, repetitions, level)
+    tasks = columns(scores)
+    if isinstance(statistic, str) or callable(statistic):
+        return _bootstrap(tasks, [statistic], method, repetitions, level, seed)[0]
+    found = _bootstrap(tasks, statistic, method, repetitions, level, seed)
+    return dict(zip(statistic, found, strict=True))
+
+
+def difference(
+    x: ScoresLike,
+    y: ScoresLike,
+    statistic: Statistic,
+    *,
+    method: Literal["rao-wu", "percentile", "basic"] = "rao-wu",
+    repetitions: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Estimate:
+    """Estimate the difference ``statistic(x) - statistic(y)`` of two agents.
+
+    The two are resampled independently: runs of different agents share no luck, even at equal
+    seeds.
+
+    Args:
+        x: (runs, tasks), or one array (runs,) a task.
+        y: The other agent's scores on the same tasks; the numbers of runs may differ.
+        statistic: A name or a function, as `bootstrap` takes it.
+        method: ``rao-wu``, ``percentile`` or ``basic``.
+        repetitions: Resamples.
+        level: Nominal coverage, between 0 and 1.
+        seed: Of the resampling.
+
+    Raises:
+        InvalidScores: The numbers of tasks differ, scores are bad, or an option is out of range.
+        UnknownName: There is no such statistic or method.
+    """
+    _check_options(method, repetitions, level, METHODS[:-1])
+    agents = columns(x, "x"), columns(y, "y")
+    if len(agents[0]) != len(agents[1]):
+        raise InvalidScores(
+            f"x has {len(agents[0])} tasks and y has {len(agents[1])}: use the same tasks"
+        )
+    first, second = (_point(tasks, statistic) for tasks in agents)
+    if _too_few(agents[0] + agents[1]):
+        return _no_interval(first - second, level)
+    streams = np.random.SeedSequence(seed).spawn(2)
+    replicates = [
+        _replicates(tasks, [statistic], method, repetitions, stream)[0]
+        for tasks, stream in zip(agents, streams, strict=True)
+    ]
+    quantiles = _tails(level)
+    return _estimate(first - second, replicates[0] - replicates[1], quantiles, method, level)
+
+
+def _check_options(
+    method: str, repetitions: int, level: float, methods: Sequence[str] = METHODS
+) -> None:
+    if method not in methods:
+        raise UnknownName("method", method, methods)
+    if not 0 < level < 1 or repetitions < 1:
+        raise InvalidScores(f"level {level} must be inside (0, 1) and repetitions at least 1")
+
+
+def _bootstrap(
+    tasks: list[Floats],
+    statistics: Sequence[Statistic],
+    method: str,
+    repetitions: int,
+    level: float,
+    seed: int,
+) -> list[Estimate]:
+    points = [_point(tasks, statistic) for statistic in statistics]
+    if _too_few(tasks):
+        return [_no_interval(point, level) for point in points]
+    stream = np.random.SeedSequence(seed)
+    all_replicates = _replicates(tasks, statistics, method, repetitions, stream)
+    estimates = []
+    for statistic, point, replicates in zip(statistics, points, all_replicates, strict=True):
+        tails = _tails(level)
+        if method == "bca":
+            tails = _bca_tails(tasks, statistic, point, replicates, level)
+        estimates.append(_estimate(point, replicates, tails, method, level))
+    return estimates
+
+
+def _point(tasks: list[Floats], statistic: Statistic) -> float:
+    if callable(statistic):
+        return float(statistic(tasks))
+    if statistic not in POINTS:
+        raise UnknownName("statistic", statistic, POINTS)
+    return POINTS[statistic](tasks)
+
+
+def _too_few(tasks: list[Floats]) -> bool:
+    return min(len(task) for task in tasks) < 2
+
+
+def _no_interval(point: float, level: float, reason: str = "a task has only one run") -> Estimate:
+    return Estimate(
+        point=point, low=None, high=None, method=f"none: {reason}", level=level, repetitions=0,
+        monte_carlo_error=None,
+    )  # fmt: skip
+
+
+def _tails(level: float) -> tuple[float, float]:
+    return (1 - level) / 2, (1 + level) / 2
+
+
+def _estimate(
+    point: float, replicates: Floats, tails: tuple[float, float], method: str, level: float
+) -> Estimate:
+    """Return the estimate whose ends are the replicates' quantiles, reflected for ``basic``."""
+    ordered = np.sort(replicates)
+    low, high = np.quantile(ordered, tails)
+    if method == "basic":
+        low, high = 2 * point - high, 2 * point - low
+    return Estimate(
+        point=point,
+        low=float(low),
+        high=float(high),
+        method=f"stratified bootstrap, {method}",
+        level=level,
+        repetitions=len(replicates),
+        monte_carlo_error=max(_quantile_error(ordered, tail) for tail in tails),
+    )
+
+
+def _quantile_error(ordered: Floats, tail: float) -> float:
+    """Return the standard error of a quantile of n sorted replicates.
+
+    The number of replicates below it is binomial: half the distance between the replicates one
+    standard deviation of that to either side.
+    """
+    n = len(ordered)
+    spread = (n * tail * (1 - tail)) ** 0.5
+    low, high = (min(max(round(n * tail + side * spread), 0), n - 1) for side in (-1, 1))
+    return float(ordered[high] - ordered[low]) / 2
+
+
+def _replicates(
+    tasks: list[Floats],
+    statistics: Sequence[Statistic],
+    method: str,
+    repetitions: int,
+    stream: np.random.SeedSequence,
+) -> list[Floats]:
+    """Return one array (repetitions,) a statistic, all from the same resamples."""
+    design = _design(tasks, fewer=1 if method == "rao-wu" else 0)
+    generator = np.random.default_rng(stream)
+    out: list[list[Floats]] = [[] for _ in statistics]
+    chunk = max(1, _CHUNK // len(design.first))
+    for done in range(0, repetitions, chunk):
+        shape = (min(chunk, repetitions - done), len(design.first))
+        picks = (generator.random(shape) * design.runs).astype(np.int64)
+        draws = design.values[design.first + picks]
+        for results, statistic in zip(out, statistics, strict=True):
+            results.append(_of_each(draws, statistic, design))
+    return [np.concatenate(results) for results in out]
+
+
+def _design(tasks: list[Floats], fewer: int) -> _Design:
+    runs = np.array([len(task) for task in tasks])
+    counts = runs - fewer
+    begins = np.concatenate([[0], np.cumsum(runs)[:-1]])
+    return _Design(
+        values=np.concatenate(tasks),
+        first=np.repeat(begins, counts),
+        runs=np.repeat(runs, counts),
+        starts=np.concatenate([[0], np.cumsum(counts)[:-1]]),
+        counts=counts,
+        weights=np.repeat(runs / counts, counts),
+    )
+
+
+def _of_each(draws: Floats, statistic: Statistic, design: _Design) -> Floats:
+    """Return the statistic of each resample: (resamples, draws) -> (resamples,)."""
+    if callable(statistic):
+        ends = design.starts[1:]
+        return np.array([float(statistic(np.split(row, ends))) for row in draws])
+    if statistic == "iqm":
+        return _trimmed_means(draws, design.weights)
+    if statistic == "optimality_gap":
+        return np.asarray(1.0 - np.average(np.minimum(draws, 1.0), axis=1, weights=design.weights))
+    means = np.add.reduceat(draws, design.starts, axis=1) / design.counts
+    return np.asarray(means.mean(axis=1) if statistic == "mean" else np.median(means, axis=1))
+
+
+def _trimmed_means(draws: Floats, weights: Floats) -> Floats:
+    """Return the IQM of each resample, (resamples, draws) -> (resamples,).
+
+    The weights add up to the number n of scores, and ``floor(n / 4)`` is trimmed at each end; a
+    draw on the border counts in part. So the estimand is that of `iqm`, however many draws there
+    are.
+    """
+    total = float(round(weights.sum()))
+    cut = float(total // 4)
+    if (weights == weights[0]).all():
+        ordered = np.sort(draws, axis=1)
+        edges = np.arange(draws.shape[1] + 1) * (total / draws.shape[1])
+        shares = np.diff(np.clip(edges, cut, total - cut))
+        return np.asarray(ordered @ shares / (total - 2 * cut))
+    order = np.argsort(draws, axis=1)
+    ordered = np.take_along_axis(draws, order, axis=1)
+    upper = np.cumsum(weights[order], axis=1)
+    lower = np.concatenate([np.zeros((len(draws), 1)), upper[:, :-1]], axis=1)
+    shares = np.clip(upper, cut, total - cut) - np.clip(lower, cut, total - cut)
+    return np.asarray((ordered * shares).sum(axis=1) / shares.sum(axis=1))
+
+
+def _bca_tails(
+    tasks: list[Floats], statistic: Statistic, point: float, replicates: Floats, level: float
+) -> tuple[float, float]:
+    """Return the corrected tails of BCa (Efron 1987, eq. 2.3).
+
+    Raises:
+        InvalidScores: All replicates lie on one side of the point, so that the bias cannot be
+            told.
+    """
+    normal = NormalDist()
+    share = float(np.mean(replicates < point))
+    if not 0 < share < 1:
+        raise InvalidScores("bca needs replicates on both sides of the point: use rao-wu")
+    bias = normal.inv_cdf(share)
+    acceleration = _acceleration(tasks, statistic)
+
+    def corrected(tail: float) -> float:
+        z = bias + normal.inv_cdf(tail)
+        return normal.cdf(bias + z / (1 - acceleration * z))
+
+    low, high = _tails(level)
+    return corrected(low), corrected(high)
+
+
+def _acceleration(tasks: list[Floats], statistic: Statistic) -> float:
+    """Return the acceleration of BCa, from the jackknife over runs (Efron 1987, eq. 6.6).
+
+    Run i is left out of all tasks together, as rliable does it; every statistic has the mean of its
+    own jackknife values.
+
+    Raises:
+        InvalidScores: The tasks have different numbers of runs, or fewer than three.
+    """
+    runs = {len(task) for task in tasks}
+    if len(runs) > 1 or min(runs) < 3:
+        raise InvalidScores(
+            "bca needs the same number of runs on every task, at least 3: use rao-wu"
+        )
+    values = np.array(
+        [_point([np.delete(task, run) for task in tasks], statistic) for run in range(runs.pop())]
+    )
+    influence = values.mean() - values
+    squares = float((influence**2).sum())
+    return float((influence**3).sum()) / (6 * squares**1.5) if squares else 0.0

@@ -1,0 +1,206 @@
+"""Intervals: seeded, stratified, absent where there is nothing to draw from."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlbench import stats
+from rlbench.errors import InvalidScores, UnknownName
+from rlbench.stats import bootstrap, difference, summarise
+from rlbench.stats.intervals import METHODS, POINTS
+
+SCORES = np.random.default_rng(0).normal(size=(5, 8))
+RAGGED = [np.random.default_rng(n).gamma(1.0, size=n) for n in (3, 5, 2, 9)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", POINTS)
+def test_the_seed_is_honoured(method: str, name: str) -> None:
+    options = {"method": method, "repetitions": 200}
+    first, second = (bootstrap(SCORES, name, seed=1, **options) for _ in range(2))
+    assert first == second
+    assert bootstrap(SCORES, name, seed=2, **options) != first
+
+
+def test_global_randomness_is_not_touched() -> None:
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    bootstrap(SCORES, "iqm", repetitions=10)
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+
+
+@pytest.mark.parametrize(("method", "n"), [("percentile", 5), ("rao-wu", 4)])
+def test_a_mean_has_the_interval_that_theory_gives(method: str, n: int) -> None:
+    """The bootstrap's standard error of a grand mean is known exactly; rao-wu's is unbiased."""
+    error = np.sqrt((SCORES.var(axis=0) / n).sum()) / 8
+    estimate = bootstrap(SCORES, "mean", method=method, repetitions=40_000)
+    assert estimate.point == pytest.approx(SCORES.mean())
+    assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * error, rel=0.03)
+    if method == "rao-wu":
+        unbiased = np.sqrt((SCORES.var(axis=0, ddof=1) / 5).sum()) / 8
+        assert error == pytest.approx(unbiased)
+
+
+# A plain function cannot know that rao-wu left a run out; the next test is about that.
+@pytest.mark.parametrize("method", ["percentile", "basic", "bca"])
+@pytest.mark.parametrize("scores", [SCORES, RAGGED], ids=["matrix", "ragged"])
+@pytest.mark.parametrize("name", POINTS)
+def test_named_statistics_are_those_of_their_functions(method: str, scores, name: str) -> None:
+    """The vectorised statistics against the plain function of each resample."""
+    if method == "bca" and scores is RAGGED:
+        with pytest.raises(InvalidScores, match="the same number of runs"):
+            bootstrap(scores, name, method=method)
+        return
+    options = {"method": method, "repetitions": 300}
+    by_name, by_function = (
+        bootstrap(scores, name, **options),
+        bootstrap(scores, POINTS[name], **options),
+    )
+    assert by_name.point == by_function.point
+    assert by_name.low == pytest.approx(by_function.low, rel=1e-12)
+    assert by_name.high == pytest.approx(by_function.high, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_replicates_of_fewer_draws_estimate_the_same(name: str) -> None:
+    """Replicates lie about the point also where they have a draw fewer: the trim is fractional."""
+    scores = np.random.default_rng(4).gamma(1.0, size=(5, 26))
+    for data in (scores, [*scores.T[:20], *(task[:3] for task in scores.T[20:])]):
+        plain, fewer = (
+            bootstrap(data, name, method=method, level=0.01, repetitions=20_000)
+            for method in ("percentile", "rao-wu")
+        )
+        width = bootstrap(data, name).high - bootstrap(data, name).low
+        assert abs((fewer.low + fewer.high) - (plain.low + plain.high)) / 2 < 0.06 * width
+
+
+def test_tasks_are_strata() -> None:
+    """Runs that are alike within their task leave nothing to be uncertain of."""
+    constant = np.tile(np.arange(8.0), (5, 1))
+    for method in ("rao-wu", "percentile", "basic"):
+        estimate = bootstrap(constant, "mean", repetitions=100, method=method)
+        assert estimate.low == estimate.point == estimate.high == 3.5
+
+
+def test_bca_of_what_does_not_vary_is_refused() -> None:
+    with pytest.raises(InvalidScores, match="both sides"):
+        bootstrap(np.ones((5, 2)), "mean", method="bca")
+
+
+@pytest.mark.parametrize("scores", [SCORES[:1], [[1.0, 2.0], [3.0]]])
+def test_one_run_has_no_interval_and_says_so(scores) -> None:
+    for estimate in (bootstrap(scores, "mean"), difference(scores, scores, "iqm")):
+        assert (estimate.low, estimate.high, estimate.monte_carlo_error) == (None, None, None)
+        assert "only one run" in estimate.method
+
+
+def test_levels_nest() -> None:
+    narrow, wide = (bootstrap(SCORES, "iqm", level=level) for level in (0.5, 0.99))
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_names_share_one_pass_and_each_is_as_alone() -> None:
+    together = bootstrap(SCORES, list(POINTS), repetitions=500)
+    assert together == {name: bootstrap(SCORES, name, repetitions=500) for name in POINTS}
+
+
+def test_the_monte_carlo_error_is_that_of_other_seeds() -> None:
+    estimates = [bootstrap(SCORES, "iqm", repetitions=2_000, seed=seed) for seed in range(60)]
+    spread = max(np.std([e.low for e in estimates]), np.std([e.high for e in estimates]))
+    stated = np.mean([e.monte_carlo_error for e in estimates])
+    assert stated == pytest.approx(spread, rel=0.35)
+
+
+def test_memory_does_not_grow_with_repetitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resamples come in chunks; chunks of another size are other draws but the same law."""
+    whole = bootstrap(SCORES, "iqm", repetitions=20_000)
+    monkeypatch.setattr("rlbench.stats.intervals._CHUNK", 1000)
+    parts = bootstrap(SCORES, "iqm", repetitions=20_000)
+    assert parts.low == pytest.approx(whole.low, abs=6 * whole.monte_carlo_error)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"level": 0.0}, InvalidScores),
+        ({"level": 1.0}, InvalidScores),
+        ({"repetitions": 0}, InvalidScores),
+        ({"method": "rao_wu"}, UnknownName),
+        ({"method": "magic"}, UnknownName),
+    ],
+)
+def test_options_out_of_range(options: dict, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        bootstrap(SCORES, "mean", **options)
+
+
+def test_an_unknown_statistic_offers_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="Did you mean 'iqm'"):
+        bootstrap(SCORES, "iqr")
+
+
+def test_a_difference_has_the_variance_of_both() -> None:
+    x, y = SCORES, np.random.default_rng(1).normal(1.0, size=(7, 8))
+    estimate = difference(x, y, "mean", repetitions=40_000)
+    error = np.sqrt((x.var(axis=0, ddof=1) / 5 + y.var(axis=0, ddof=1) / 7).sum()) / 8
+    assert estimate.point == pytest.approx(x.mean() - y.mean())
+    assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * error, rel=0.03)
+
+
+def test_an_agent_does_not_differ_from_itself_for_sure() -> None:
+    """Unpaired: the two sides are drawn apart, so the difference of equal scores is uncertain."""
+    estimate = difference(SCORES, SCORES, "iqm")
+    assert estimate.point == 0.0
+    assert estimate.low < 0.0 < estimate.high
+
+
+def test_differences_need_the_same_tasks() -> None:
+    with pytest.raises(InvalidScores, match="x has 8 tasks and y has 7"):
+        difference(SCORES, SCORES[:, :7], "iqm")
+    with pytest.raises(UnknownName):
+        difference(SCORES, SCORES, "iqm", method="bca")
+
+
+TASKS = st.lists(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=6), min_size=1, max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TASKS, st.sampled_from(["rao-wu", "percentile", "basic"]))
+def test_intervals_follow_scale_and_shift(tasks: list, method: str) -> None:
+    arrays = [np.array(task) for task in tasks]
+    moved = [2.0 * task + 5.0 for task in arrays]
+    for name in ("iqm", "mean", "median"):
+        one = bootstrap(arrays, name, method=method, repetitions=50)
+        two = bootstrap(moved, name, method=method, repetitions=50)
+        for end in ("point", "low", "high"):
+            assert getattr(two, end) == pytest.approx(2 * getattr(one, end) + 5, rel=1e-9, abs=1e-8)
+
+
+def test_the_summary_has_a_row_for_each_metric() -> None:
+    rows = summarise({"a": SCORES, "b": [[1.0, 2.0], [3.0, 4.0, 5.0]]}, repetitions=50)
+    assert [(row.agent, row.metric) for row in rows] == [(a, m) for a in "ab" for m in POINTS]
+    assert {(row.runs, row.tasks) for row in rows} == {(5, 8), (2, 2)}
+    for row in rows:
+        if row.metric == "median":
+            assert (row.low, row.high) == (None, None)
+            assert "unreliable with few runs" in row.method
+        else:
+            assert row.low <= row.point <= row.high or row.agent == "b"
+            assert row.method == "stratified bootstrap, rao-wu"
+
+
+def test_improvement_by_hand() -> None:
+    assert stats.probability_of_improvement([[1, 2], [0.0]], [[1, 1, 3], [0, 1]]) == pytest.approx(
+        ((0.5 + 0.5 + 0 + 1 + 1 + 0) / 6 + 0.25) / 2
+    )
+    with pytest.raises(InvalidScores, match="x has 1 tasks and y has 2"):
+        stats.probability_of_improvement([[1.0]], [[1.0], [2.0]])
+
+
+def test_profiles_by_hand() -> None:
+    ragged = [[0.0, 4.0], [1.0, 1.0, 1.0]]
+    assert stats.performance_profile(ragged, [-1, 0, 1, 4]).tolist() == [1.0, 0.8, 0.2, 0.0]
+    assert stats.performance_profile(ragged, [0.5, 1, 2], kind="mean").tolist() == [1.0, 0.5, 0.0]
+    for wrong in ({"taus": [float("nan")]}, {"taus": 1.0}, {"taus": [1.0], "kind": "median"}):
+        with pytest.raises(InvalidScores):
+            stats.performance_profile(ragged, **wrong)
