@@ -12,6 +12,7 @@ from rlbench.results.record import (
 )
 from rlbench.results.scores import Scores, belongs, collect, rows, unofficial_text, write_csv
 from rlbench.results.store import Loaded, Problem, Store
+from rlbench.results.tables import read_csv, select
 
 __all__ = [
     "AgentId",
@@ -28,7 +29,9 @@ __all__ = [
     "Training",
     "belongs",
     "collect",
+    "read_csv",
     "rows",
+    "select",
     "unofficial_text",
     "write_csv",
 ]

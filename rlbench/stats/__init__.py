@@ -8,15 +8,20 @@ from rlbench.stats.aggregates import (
     performance_profile,
     probability_of_improvement,
 )
-from rlbench.stats.intervals import Estimate, bootstrap, difference
+from rlbench.stats.curves import CurveEstimate, learning_curve
+from rlbench.stats.intervals import Estimate, bootstrap
+from rlbench.stats.pairs import difference, improvement
 from rlbench.stats.summary import SummaryRow, summarise
 
 __all__ = [
+    "CurveEstimate",
     "Estimate",
     "SummaryRow",
     "bootstrap",
     "difference",
+    "improvement",
     "iqm",
+    "learning_curve",
     "mean",
     "median",
     "optimality_gap",

@@ -109,13 +109,15 @@ def probability_of_improvement(x: ScoresLike, y: ScoresLike) -> float:
     >>> probability_of_improvement(np.array([[1.0], [3.0]]), np.array([[1.0], [2.0]]))
     0.625
     """
-    pairs = paired_tasks(x, y)
-    wins = [(a[:, None] > b).mean() + 0.5 * (a[:, None] == b).mean() for a, b in pairs]
+    wins = [
+        (a[:, None] > b).mean() + 0.5 * (a[:, None] == b).mean()
+        for a, b in zip(*same_tasks(x, y), strict=True)
+    ]
     return float(np.mean(wins))
 
 
-def paired_tasks(x: ScoresLike, y: ScoresLike) -> list[tuple[Floats, Floats]]:
-    """Return the runs (runs_x,), (runs_y,) of two agents, task by task.
+def same_tasks(x: ScoresLike, y: ScoresLike) -> tuple[list[Floats], list[Floats]]:
+    """Return the scores of two agents as one array (runs,) a task each.
 
     Raises:
         InvalidScores: The numbers of tasks differ, or scores are empty, misshapen or not finite.
@@ -123,7 +125,7 @@ def paired_tasks(x: ScoresLike, y: ScoresLike) -> list[tuple[Floats, Floats]]:
     first, second = columns(x, "x"), columns(y, "y")
     if len(first) != len(second):
         raise InvalidScores(f"x has {len(first)} tasks and y has {len(second)}: use the same tasks")
-    return list(zip(first, second, strict=True))
+    return first, second
 
 
 def performance_profile(

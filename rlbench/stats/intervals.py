@@ -12,7 +12,7 @@ The methods, by their names in every result:
   default.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal, NamedTuple, overload
@@ -41,7 +41,8 @@ POINTS: dict[str, Callable[[ScoresLike], float]] = {
     "median": median,
     "optimality_gap": optimality_gap,
 }
-_CHUNK = 1_000_000  # draws held in memory at a time
+ONE_RUN = "none: a task has only one run"
+CHUNK = 1_000_000  # draws held in memory at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,19 +69,17 @@ class Estimate:
     monte_carlo_error: float | None
 
 
-class _Design(NamedTuple):
+class Design(NamedTuple):
     """How a resample is laid out: the draws of the tasks stand side by side, (draws,) in all.
 
     Attributes:
-        values: (runs of all tasks,) scores, task after task.
-        first: (draws,) where the scores of a draw's task begin in `values`.
+        first: (draws,) where the runs of a draw's task begin among those of all tasks.
         runs: (draws,) how many runs a draw's task has.
         starts: (tasks,) where a task's draws begin.
         counts: (tasks,) how many draws a task has.
         weights: (draws,) what a draw counts: a task keeps its weight however many draws it has.
     """
 
-    values: Floats
     first: NDArray[np.int64]
     runs: NDArray[np.int64]
     starts: NDArray[np.int64]
@@ -141,7 +140,7 @@ def bootstrap(
         InvalidScores: The scores are empty, misshapen or not finite, or an option is out of range.
         UnknownName: There is no such statistic or method.
     """
-    _check_options(method, repetitions, level)
+    check_options(method, repetitions, level)
     tasks = columns(scores)
     if isinstance(statistic, str) or callable(statistic):
         return _bootstrap(tasks, [statistic], method, repetitions, level, seed)[0]
@@ -149,55 +148,10 @@ def bootstrap(
     return dict(zip(statistic, found, strict=True))
 
 
-def difference(
-    x: ScoresLike,
-    y: ScoresLike,
-    statistic: Statistic,
-    *,
-    method: Literal["rao-wu", "percentile", "basic"] = "rao-wu",
-    repetitions: int = 10_000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Estimate:
-    """Estimate the difference ``statistic(x) - statistic(y)`` of two agents.
-
-    The two are resampled independently: runs of different agents share no luck, even at equal
-    seeds.
-
-    Args:
-        x: (runs, tasks), or one array (runs,) a task.
-        y: The other agent's scores on the same tasks; the numbers of runs may differ.
-        statistic: A name or a function, as `bootstrap` takes it.
-        method: ``rao-wu``, ``percentile`` or ``basic``.
-        repetitions: Resamples.
-        level: Nominal coverage, between 0 and 1.
-        seed: Of the resampling.
-
-    Raises:
-        InvalidScores: The numbers of tasks differ, scores are bad, or an option is out of range.
-        UnknownName: There is no such statistic or method.
-    """
-    _check_options(method, repetitions, level, METHODS[:-1])
-    agents = columns(x, "x"), columns(y, "y")
-    if len(agents[0]) != len(agents[1]):
-        raise InvalidScores(
-            f"x has {len(agents[0])} tasks and y has {len(agents[1])}: use the same tasks"
-        )
-    first, second = (_point(tasks, statistic) for tasks in agents)
-    if _too_few(agents[0] + agents[1]):
-        return _no_interval(first - second, level)
-    streams = np.random.SeedSequence(seed).spawn(2)
-    replicates = [
-        _replicates(tasks, [statistic], method, repetitions, stream)[0]
-        for tasks, stream in zip(agents, streams, strict=True)
-    ]
-    quantiles = _tails(level)
-    return _estimate(first - second, replicates[0] - replicates[1], quantiles, method, level)
-
-
-def _check_options(
+def check_options(
     method: str, repetitions: int, level: float, methods: Sequence[str] = METHODS
 ) -> None:
+    """Raise UnknownName or InvalidScores unless the options make sense."""
     if method not in methods:
         raise UnknownName("method", method, methods)
     if not 0 < level < 1 or repetitions < 1:
@@ -212,21 +166,22 @@ def _bootstrap(
     level: float,
     seed: int,
 ) -> list[Estimate]:
-    points = [_point(tasks, statistic) for statistic in statistics]
-    if _too_few(tasks):
-        return [_no_interval(point, level) for point in points]
+    points = [point_of(tasks, statistic) for statistic in statistics]
+    if too_few(tasks):
+        return [no_interval(point, level) for point in points]
     stream = np.random.SeedSequence(seed)
-    all_replicates = _replicates(tasks, statistics, method, repetitions, stream)
+    all_replicates = replicates_of(tasks, statistics, method, repetitions, stream)
     estimates = []
     for statistic, point, replicates in zip(statistics, points, all_replicates, strict=True):
-        tails = _tails(level)
+        tails = tails_of(level)
         if method == "bca":
             tails = _bca_tails(tasks, statistic, point, replicates, level)
-        estimates.append(_estimate(point, replicates, tails, method, level))
+        estimates.append(estimate_from(point, replicates, tails, method, level))
     return estimates
 
 
-def _point(tasks: list[Floats], statistic: Statistic) -> float:
+def point_of(tasks: list[Floats], statistic: Statistic) -> float:
+    """Return a statistic, given by name or as a function, of scores."""
     if callable(statistic):
         return float(statistic(tasks))
     if statistic not in POINTS:
@@ -234,22 +189,25 @@ def _point(tasks: list[Floats], statistic: Statistic) -> float:
     return POINTS[statistic](tasks)
 
 
-def _too_few(tasks: list[Floats]) -> bool:
+def too_few(tasks: list[Floats]) -> bool:
+    """Say whether a task has only one run, so that there is nothing to draw from."""
     return min(len(task) for task in tasks) < 2
 
 
-def _no_interval(point: float, level: float, reason: str = "a task has only one run") -> Estimate:
+def no_interval(point: float, level: float) -> Estimate:
+    """Return the estimate where a task has only one run."""
     return Estimate(
-        point=point, low=None, high=None, method=f"none: {reason}", level=level, repetitions=0,
+        point=point, low=None, high=None, method=ONE_RUN, level=level, repetitions=0,
         monte_carlo_error=None,
     )  # fmt: skip
 
 
-def _tails(level: float) -> tuple[float, float]:
+def tails_of(level: float) -> tuple[float, float]:
+    """Return the shares of replicates below the two ends."""
     return (1 - level) / 2, (1 + level) / 2
 
 
-def _estimate(
+def estimate_from(
     point: float, replicates: Floats, tails: tuple[float, float], method: str, level: float
 ) -> Estimate:
     """Return the estimate whose ends are the replicates' quantiles, reflected for ``basic``."""
@@ -280,7 +238,7 @@ def _quantile_error(ordered: Floats, tail: float) -> float:
     return float(ordered[high] - ordered[low]) / 2
 
 
-def _replicates(
+def replicates_of(
     tasks: list[Floats],
     statistics: Sequence[Statistic],
     method: str,
@@ -288,25 +246,33 @@ def _replicates(
     stream: np.random.SeedSequence,
 ) -> list[Floats]:
     """Return one array (repetitions,) a statistic, all from the same resamples."""
-    design = _design(tasks, fewer=1 if method == "rao-wu" else 0)
-    generator = np.random.default_rng(stream)
+    design = design_of(tasks, method)
+    values = np.concatenate(tasks)
     out: list[list[Floats]] = [[] for _ in statistics]
-    chunk = max(1, _CHUNK // len(design.first))
-    for done in range(0, repetitions, chunk):
-        shape = (min(chunk, repetitions - done), len(design.first))
-        picks = (generator.random(shape) * design.runs).astype(np.int64)
-        draws = design.values[design.first + picks]
+    for picks in resamples(design, repetitions, stream):
+        draws = values[picks]
         for results, statistic in zip(out, statistics, strict=True):
-            results.append(_of_each(draws, statistic, design))
+            results.append(of_each(draws, statistic, design))
     return [np.concatenate(results) for results in out]
 
 
-def _design(tasks: list[Floats], fewer: int) -> _Design:
+def resamples(
+    design: Design, repetitions: int, stream: np.random.SeedSequence, chunk: int = 0
+) -> Iterator[NDArray[np.int64]]:
+    """Yield resamples, so many at a time: which of all runs each draw is, (resamples, draws)."""
+    generator = np.random.default_rng(stream)
+    chunk = chunk or max(1, CHUNK // len(design.first))
+    for done in range(0, repetitions, chunk):
+        shape = (min(chunk, repetitions - done), len(design.first))
+        yield design.first + (generator.random(shape) * design.runs).astype(np.int64)
+
+
+def design_of(tasks: Sequence[Sized], method: str) -> Design:
+    """Return how a method lays out its resamples."""
     runs = np.array([len(task) for task in tasks])
-    counts = runs - fewer
+    counts = runs - (method == "rao-wu")
     begins = np.concatenate([[0], np.cumsum(runs)[:-1]])
-    return _Design(
-        values=np.concatenate(tasks),
+    return Design(
         first=np.repeat(begins, counts),
         runs=np.repeat(runs, counts),
         starts=np.concatenate([[0], np.cumsum(counts)[:-1]]),
@@ -315,7 +281,7 @@ def _design(tasks: list[Floats], fewer: int) -> _Design:
     )
 
 
-def _of_each(draws: Floats, statistic: Statistic, design: _Design) -> Floats:
+def of_each(draws: Floats, statistic: Statistic, design: Design) -> Floats:
     """Return the statistic of each resample: (resamples, draws) -> (resamples,)."""
     if callable(statistic):
         ends = design.starts[1:]
@@ -370,7 +336,7 @@ def _bca_tails(
         z = bias + normal.inv_cdf(tail)
         return normal.cdf(bias + z / (1 - acceleration * z))
 
-    low, high = _tails(level)
+    low, high = tails_of(level)
     return corrected(low), corrected(high)
 
 
@@ -389,7 +355,7 @@ def _acceleration(tasks: list[Floats], statistic: Statistic) -> float:
             "bca needs the same number of runs on every task, at least 3: use rao-wu"
         )
     values = np.array(
-        [_point([np.delete(task, run) for task in tasks], statistic) for run in range(runs.pop())]
+        [point_of([np.delete(task, run) for task in tasks], statistic) for run in range(runs.pop())]
     )
     influence = values.mean() - values
     squares = float((influence**2).sum())

@@ -141,6 +141,37 @@ def test_stats(done: Path) -> None:
     assert "these are not scores of atari100k@1" in text
 
 
+def test_stats_of_a_bare_csv(done: Path, tmp_path: Path) -> None:
+    """The exported scores give the numbers that the store gives, with no environment at hand."""
+    rlbench(
+        "export",
+        "--suite",
+        "atari100k",
+        "--unofficial",
+        SHORT,
+        "--csv",
+        str(tmp_path / "a.csv"),
+        cwd=done,
+    )
+    from_csv = rlbench("stats", "a.csv", "--suite", "atari100k", "--json", cwd=tmp_path).stdout
+    options = ["stats", "--suite", "atari100k", "--unofficial", SHORT, "--json"]
+    from_store = rlbench(*options, cwd=done).stdout
+    by_agent = [
+        sorted(json.loads(t), key=lambda r: (r["agent"], r["metric"]))
+        for t in (from_csv, from_store)
+    ]
+    assert by_agent[0] == by_agent[1]
+    raw = json.loads(rlbench("stats", "a.csv", "--json", cwd=tmp_path).stdout)
+    with (tmp_path / "a.csv").open(newline="") as file:
+        table = [r for r in csv.DictReader(file) if r["agent"] == "random"]
+    scores = [float(r["score"]) for r in table]
+    (mean,) = [r["point"] for r in raw if (r["agent"], r["metric"]) == ("random", "mean")]
+    assert mean == pytest.approx(sum(scores) / len(scores))
+    mixed = rlbench(*options, str(tmp_path / "a.csv"), "--store", "runs", cwd=done, code=2)
+    assert "is in another source too" in one_line_error(mixed)
+    assert "raw scores" in rlbench("stats", "a.csv", cwd=tmp_path).stdout
+
+
 def test_unofficial_runs_never_pass_for_official(done: Path) -> None:
     error = one_line_error(rlbench("stats", "--suite", "atari100k", cwd=done, code=2))
     assert "holds no records of atari100k@1" in error
@@ -207,6 +238,8 @@ def test_the_live_table(tmp_path: Path) -> None:
         (["run", "--suite", "atari100k"], "--agent"),
         ([*RANDOM, "--jobs", "-1"], "greater than or equal to 0"),
         (["stats", "--suite", "atari100k"], "no store at runs"),
+        (["stats"], "add --suite"),
+        (["stats", "nothing.csv"], "cannot read nothing.csv"),
         (["list", "tasks", "--suite", "x"], "unknown suite"),
         (["leaderboard", "build"], "no store at runs"),
         (["frobnicate"], "frobnicate"),

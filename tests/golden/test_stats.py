@@ -83,3 +83,28 @@ def test_intervals(golden: Path) -> None:
         assert all(fits) != case.get("arch_bug", False), (case["id"], fits)
         compared[case["method"]] = compared.get(case["method"], 0) + 1
     assert set(compared) == OURS
+
+
+def test_improvement_intervals(golden: Path) -> None:
+    for case in cases(golden, "stats_poi_ci.json"):
+        x, y = np.array(case["x"], dtype=float), np.array(case["y"], dtype=float)
+        found = stats.improvement(
+            x, y, method=case["method"], repetitions=REPETITIONS, level=case["size"], seed=3
+        )
+        assert found.point == pytest.approx(case["point"][0], rel=1e-12), case["id"]
+        assert abs(found.low - case["lower"][0]) <= case["tol_lower"][0], case["id"]
+        assert abs(found.high - case["upper"][0]) <= case["tol_upper"][0], case["id"]
+
+
+def test_sample_efficiency(golden: Path) -> None:
+    for case in cases(golden, "stats_sample_efficiency.json"):
+        found = stats.learning_curve(
+            np.array(case["scores"]), "iqm", method=case["method"], repetitions=REPETITIONS,
+            level=case["size"], seed=3,
+        )  # fmt: skip
+        assert found.point == pytest.approx(case["point"], rel=1e-12), case["id"]
+        for ends, golden_ends, tolerance in (
+            (found.low, case["lower"], case["tol_lower"]),
+            (found.high, case["upper"], case["tol_upper"]),
+        ):
+            assert (np.abs(ends - golden_ends) <= tolerance).all(), case["id"]

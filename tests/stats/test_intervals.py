@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rlbench import stats
 from rlbench.errors import InvalidScores, UnknownName
-from rlbench.stats import bootstrap, difference, summarise
+from rlbench.stats import bootstrap, summarise
 from rlbench.stats.intervals import METHODS, POINTS
 
 SCORES = np.random.default_rng(0).normal(size=(5, 8))
@@ -89,9 +89,9 @@ def test_bca_of_what_does_not_vary_is_refused() -> None:
 
 @pytest.mark.parametrize("scores", [SCORES[:1], [[1.0, 2.0], [3.0]]])
 def test_one_run_has_no_interval_and_says_so(scores) -> None:
-    for estimate in (bootstrap(scores, "mean"), difference(scores, scores, "iqm")):
-        assert (estimate.low, estimate.high, estimate.monte_carlo_error) == (None, None, None)
-        assert "only one run" in estimate.method
+    estimate = bootstrap(scores, "mean")
+    assert (estimate.low, estimate.high, estimate.monte_carlo_error) == (None, None, None)
+    assert "only one run" in estimate.method
 
 
 def test_levels_nest() -> None:
@@ -114,7 +114,7 @@ def test_the_monte_carlo_error_is_that_of_other_seeds() -> None:
 def test_memory_does_not_grow_with_repetitions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Resamples come in chunks; chunks of another size are other draws but the same law."""
     whole = bootstrap(SCORES, "iqm", repetitions=20_000)
-    monkeypatch.setattr("rlbench.stats.intervals._CHUNK", 1000)
+    monkeypatch.setattr("rlbench.stats.intervals.CHUNK", 1000)
     parts = bootstrap(SCORES, "iqm", repetitions=20_000)
     assert parts.low == pytest.approx(whole.low, abs=6 * whole.monte_carlo_error)
 
@@ -137,28 +137,6 @@ def test_options_out_of_range(options: dict, error: type[Exception]) -> None:
 def test_an_unknown_statistic_offers_the_nearest() -> None:
     with pytest.raises(UnknownName, match="Did you mean 'iqm'"):
         bootstrap(SCORES, "iqr")
-
-
-def test_a_difference_has_the_variance_of_both() -> None:
-    x, y = SCORES, np.random.default_rng(1).normal(1.0, size=(7, 8))
-    estimate = difference(x, y, "mean", repetitions=40_000)
-    error = np.sqrt((x.var(axis=0, ddof=1) / 5 + y.var(axis=0, ddof=1) / 7).sum()) / 8
-    assert estimate.point == pytest.approx(x.mean() - y.mean())
-    assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * error, rel=0.03)
-
-
-def test_an_agent_does_not_differ_from_itself_for_sure() -> None:
-    """Unpaired: the two sides are drawn apart, so the difference of equal scores is uncertain."""
-    estimate = difference(SCORES, SCORES, "iqm")
-    assert estimate.point == 0.0
-    assert estimate.low < 0.0 < estimate.high
-
-
-def test_differences_need_the_same_tasks() -> None:
-    with pytest.raises(InvalidScores, match="x has 8 tasks and y has 7"):
-        difference(SCORES, SCORES[:, :7], "iqm")
-    with pytest.raises(UnknownName):
-        difference(SCORES, SCORES, "iqm", method="bca")
 
 
 TASKS = st.lists(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=6), min_size=1, max_size=6)

@@ -1,0 +1,74 @@
+"""Two agents: the intervals are of independent runs, and of the statistic that they name."""
+
+import numpy as np
+import pytest
+
+from rlbench import stats
+from rlbench.errors import InvalidScores, UnknownName
+from rlbench.stats import difference, improvement
+from rlbench.stats.pairs import PAIR_METHODS
+
+X = np.random.default_rng(0).normal(size=(5, 8))
+Y = np.random.default_rng(1).normal(1.0, size=(7, 8))
+
+
+def test_a_difference_has_the_variance_of_both() -> None:
+    estimate = difference(X, Y, "mean", repetitions=40_000)
+    error = np.sqrt((X.var(axis=0, ddof=1) / 5 + Y.var(axis=0, ddof=1) / 7).sum()) / 8
+    assert estimate.point == pytest.approx(X.mean() - Y.mean())
+    assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * error, rel=0.03)
+
+
+def test_an_agent_does_not_differ_from_itself_for_sure() -> None:
+    """Unpaired: the two sides are drawn apart, so the difference of equal scores is uncertain."""
+    estimate = difference(X, X, "iqm")
+    assert estimate.point == 0.0
+    assert estimate.low < 0.0 < estimate.high
+
+
+@pytest.mark.parametrize("method", PAIR_METHODS)
+def test_improvement_is_that_of_each_resample(method: str) -> None:
+    """Against the plain function on plainly drawn resamples."""
+    ragged_x = [X[:3, 0], X[:, 1]]
+    ragged_y = [Y[:, 0], Y[:2, 1]]
+    estimate = improvement(ragged_x, ragged_y, method=method, repetitions=20_000)
+    generator = np.random.default_rng(5)
+    fewer = method == "rao-wu"
+    replicates = [
+        stats.probability_of_improvement(
+            *(
+                [generator.choice(t, size=len(t) - fewer) for t in side]
+                for side in (ragged_x, ragged_y)
+            )
+        )
+        for _ in range(4_000)
+    ]
+    low, high = np.quantile(replicates, [0.025, 0.975])
+    if method == "basic":
+        low, high = 2 * estimate.point - high, 2 * estimate.point - low
+    assert estimate.point == stats.probability_of_improvement(ragged_x, ragged_y)
+    assert estimate.low == pytest.approx(low, abs=0.06)
+    assert estimate.high == pytest.approx(high, abs=0.06)
+
+
+def test_the_two_sides_mirror_each_other() -> None:
+    one, other = improvement(X, Y, repetitions=40_000), improvement(Y, X, repetitions=40_000)
+    assert one.point == pytest.approx(1 - other.point)
+    assert one.low == pytest.approx(1 - other.high, abs=6 * one.monte_carlo_error + 0.01)
+
+
+def test_chunks_do_not_change_the_law(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = improvement(X, Y)
+    monkeypatch.setattr("rlbench.stats.pairs.CHUNK", 500)
+    assert improvement(X, Y).low == pytest.approx(whole.low, abs=6 * whole.monte_carlo_error)
+
+
+@pytest.mark.parametrize("pair", [lambda x, y, **o: difference(x, y, "iqm", **o), improvement])
+def test_what_does_not_fit_is_refused(pair) -> None:
+    with pytest.raises(InvalidScores, match="x has 8 tasks and y has 7"):
+        pair(X, Y[:, :7])
+    with pytest.raises(InvalidScores, match="of y is nan"):
+        pair(X, Y * np.nan)
+    with pytest.raises(UnknownName, match="method"):
+        pair(X, Y, method="bca")
+    assert "only one run" in pair(X[:1], Y).method
