@@ -94,5 +94,12 @@ def test_the_agent_in_the_readme_runs(tmp_path: Path) -> None:
     assert "1 runs recorded in runs, 0 failed" in out.stdout
 
 
+def test_the_code_in_the_statistics_guide_runs() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/statistics.md").read_text(), re.S)
+    assert blocks
+    for block in blocks:
+        subprocess.run([sys.executable, "-c", block], check=True)
+
+
 def test_contributing_is_short() -> None:
     assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 60

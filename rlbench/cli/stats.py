@@ -21,6 +21,8 @@ from rlbench.results import collect, read_csv, select, unofficial_text
 from rlbench.stats import summarise
 from rlbench.suites import Suite
 
+ENOUGH_RUNS = 5  # from here on the IQM's interval was measured to cover .94
+
 Agents = dict[str, list[NDArray[np.float64]]]
 
 
@@ -58,6 +60,11 @@ def stats(
     total = len(chosen.tasks) if chosen else max(len(tasks) for tasks in agents.values())
     shown = [{**row, "tasks": f"{row['tasks']}/{total}"} for row in rows]
     print_table(shown, list(shown[0]), _title(chosen))
+    if any(row["runs"] < ENOUGH_RUNS for row in rows):
+        typer.echo(
+            f"Fewer than {ENOUGH_RUNS} runs a task: the intervals cover less often than 95% "
+            "(docs/statistics.md has the measured figures)."
+        )
     if any(row["tasks"] < total for row in rows):
         of = f"scores of {chosen.id}" if chosen else "to be compared with the others"
         typer.echo(f"Not all {total} tasks have runs: these are not {of}.")

@@ -139,6 +139,7 @@ def test_stats(done: Path) -> None:
     assert "UNOFFICIAL" in text
     assert "2/26" in text
     assert "these are not scores of atari100k@1" in text
+    assert "Fewer than 5 runs a task" in text
 
 
 def test_stats_of_a_bare_csv(done: Path, tmp_path: Path) -> None:
