@@ -9,7 +9,7 @@ DEV := .venv/.dev
 TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/runs \
          --unofficial budget=2000,episodes=5
 
-.PHONY: install demo test test-slow lint types wheel-test check bench clean
+.PHONY: install demo test test-slow lint types wheel-test check bench bench-stats clean
 
 install: $(CORE)
 
@@ -48,9 +48,16 @@ wheel-test: $(DEV)
 
 check: lint types wheel-test
 
+.venv-peers:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check rliable 'pandas<3'
+
+bench-stats: $(DEV) .venv-peers
+	$(BIN)/python benchmarks/stats_vs_peers.py
+
 bench: $(DEV)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/runner_overhead.py
 
 clean:
-	rm -rf .venv build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache
