@@ -5,7 +5,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -121,11 +121,12 @@ AgentFactory = Callable[..., Agent]
 
 
 class _Source(NamedTuple):
-    """Where a factory is: a file, or a module by its name."""
+    """Where a factory is: in a file that is run, or in a module that is imported by its name."""
 
     module: str
     factory: str
-    path: Path | None
+    path: Path
+    is_file: bool
 
 
 def resolve(spec: str, config: Mapping[str, Scalar], name: str | None = None) -> AgentId:
@@ -146,9 +147,9 @@ def resolve(spec: str, config: Mapping[str, Scalar], name: str | None = None) ->
     version, digest = "", None
     if own:
         version = "1"
-    elif source.path is not None:
+    else:
         text = source.path.read_bytes()
-        version = _check_file(source, text)
+        version = _check_file(source, text) if source.path.suffix == ".py" else ""
         digest = None if version else hashlib.sha256(text).hexdigest()
     name = name or (spec if own else source.module.rpartition(".")[2])
     slug(name)
@@ -170,7 +171,7 @@ def load_factory(spec: str) -> AgentFactory:
         UsageError: The module has no such factory.
     """
     source = _find(spec)
-    module = _import_file(source) if source.path and spec not in OWN else _import(source.module)
+    module = _run_file(source) if source.is_file else importlib.import_module(source.module)
     factory = getattr(module, source.factory, None)
     if not callable(factory):
         raise UsageError(f"the agent {spec!r} has no function or class {source.factory!r}")
@@ -186,11 +187,11 @@ def _find(spec: str) -> _Source:
     is_file = target.endswith(".py") or "/" in target
     path = Path(target if is_file else f"{target}.py")
     if spec not in registered and path.is_file():
-        return _Source(path.stem, factory, path.resolve())
+        return _Source(path.stem, factory, path.resolve(), is_file=True)
     if not is_file:
         origin = _module_path(target)
         if origin is not None:
-            return _Source(target, factory, origin)
+            return _Source(target, factory, origin, is_file=False)
     raise UnknownName(
         "agent", spec, [*registered, *(p.stem for p in sorted(Path().glob("*.py")))],
         see="rlbench list agents",
@@ -215,31 +216,37 @@ def _check_file(source: _Source, text: bytes) -> str:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"the agent's file {source.path} is not Python: {error}") from error
-    names: set[str] = set()
-    version = ""
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.ImportFrom | ast.Import):
-            names.update((alias.asname or alias.name) for alias in node.names)
-        elif isinstance(node, ast.Assign):
-            targets = [target.id for target in node.targets if isinstance(target, ast.Name)]
-            names.update(targets)
-            if "__version__" in targets and isinstance(node.value, ast.Constant):
-                version = str(node.value.value)
-    if source.factory not in names and "*" not in names:
+    names, version = _top_level(tree.body)
+    if not names & {source.factory, "*", "__getattr__"}:
         raise UnknownName(f"factory in {source.path}:", source.factory, sorted(names))
     return version
 
 
-def _import(name: str) -> ModuleType:
-    _module_path(name)
-    return importlib.import_module(name)
+def _top_level(body: Iterable[ast.stmt]) -> tuple[set[str], str]:
+    """Return the names that statements bind in their module, and the ``__version__`` stated."""
+    names: set[str] = set()
+    version = ""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names.update((alias.asname or alias.name) for alias in node.names)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            bound = {target.id for target in targets if isinstance(target, ast.Name)}
+            names |= bound
+            if "__version__" in bound and isinstance(node.value, ast.Constant):
+                version = str(node.value.value)
+        elif isinstance(node, ast.If | ast.Try | ast.With):
+            inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+            more, stated = _top_level(inner)
+            names |= more
+            version = stated or version
+    return names, version
 
 
-def _import_file(source: _Source) -> ModuleType:
+def _run_file(source: _Source) -> ModuleType:
     """Run an agent's file as a module; files beside it can be imported."""
-    assert source.path is not None
     sys.path.append(str(source.path.parent))
     spec = importlib.util.spec_from_file_location(source.module, source.path)
     assert spec is not None

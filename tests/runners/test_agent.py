@@ -30,7 +30,8 @@ def test_a_file_can_be_named_in_many_ways(spec: str) -> None:
 def test_a_module_in_a_package() -> None:
     Path("zoo").mkdir()
     Path("zoo/__init__.py").touch()
-    Path("zoo/dqn.py").write_text(GOOD.replace("make", "build"))
+    Path("zoo/parts.py").write_text(GOOD)
+    Path("zoo/dqn.py").write_text("from .parts import make as build\n")
     assert resolve("zoo.dqn:build", {}).name == "dqn"
     assert load_factory("zoo.dqn:build")(None, seed=0, device="cpu") == ("agent", {})
 
@@ -49,6 +50,21 @@ def test_the_source_hash_follows_the_file_unless_it_names_a_version() -> None:
     assert resolve("mine", {}).source != first.source
     Path("mine.py").write_text(GOOD + "__version__ = '2.1'\n")
     assert (resolve("mine", {}).version, resolve("mine", {}).source) == ("2.1", None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try:\n    from fast import make\nexcept ImportError:\n    def make(): ...\n",
+        "if True:\n    make = print\n",
+        "make: object = print\n",
+        "from zoo import *\n",
+        "def __getattr__(name): ...\n",
+    ],
+)
+def test_a_factory_may_be_bound_in_any_way(text: str) -> None:
+    Path("mine.py").write_text(text + "__version__: str = '3'\n")
+    assert resolve("mine", {}).version == "3"
 
 
 def test_nothing_is_executed_to_resolve_an_agent() -> None:
