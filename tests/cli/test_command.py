@@ -270,6 +270,8 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_worker(tmp_path: Path) -> None:
         [*COMMAND, "run", "--suite", "atari100k", "--agent", "random", "--tasks", "Pong",
          "--seeds", "30", "--jobs", "1", "--unofficial", SHORT],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell that started the tests in the background has SIGINT ignored by all of them.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     while not list(tmp_path.glob("runs/*/*/*/*.json")):
         time.sleep(0.05)
