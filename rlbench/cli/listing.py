@@ -1,6 +1,5 @@
 """`rlbench list`: suites, tasks, agents, runs."""
 
-from importlib.metadata import entry_points
 from typing import Any
 
 import typer
@@ -66,12 +65,11 @@ def list_tasks(suite: SuiteOption, json: JsonOption = False) -> None:
 @app.command("agents")
 def list_agents(json: JsonOption = False) -> None:
     """List the registered agents."""
-    from rlbench.runners.agent import OWN
+    from rlbench.runners.agent import OWN, registered_agents
 
-    registered = {p.name: p.value for p in entry_points(group="rlbench.agents")} | OWN
     rows = [
         {"agent": name, "factory": factory, "from": "rlbench" if name in OWN else "entry point"}
-        for name, factory in registered.items()
+        for name, factory in registered_agents().items()
     ]
     _print(rows, ("agent", "factory", "from"), json)
 

@@ -49,7 +49,6 @@ class Board:
     unofficial: str
     lines: tuple[Line, ...]
     scores: Scores
-    problems: int
 
 
 def build_site(loaded: Loaded, out: Path) -> Path:
@@ -126,13 +125,11 @@ def _boards(loaded: Loaded) -> list[Board]:
         if unofficial:
             folder += f"-unofficial-{sha256(unofficial.encode()).hexdigest()[:8]}"
         records = [record for record in loaded.records if belongs(record, suite)]
-        boards.append(_board(suite, folder, unofficial, records, loaded))
+        boards.append(_board(suite, folder, unofficial, records))
     return boards
 
 
-def _board(
-    suite: Suite, folder: str, unofficial: str, records: list[Record], loaded: Loaded
-) -> Board:
+def _board(suite: Suite, folder: str, unofficial: str, records: list[Record]) -> Board:
     scores = collect(records, suite)
     summary = summarise({agent: scores.normalised(agent) for agent in scores.values})
     by_metric: dict[str, list[SummaryRow]] = {}
@@ -166,7 +163,6 @@ def _board(
         unofficial=unofficial,
         lines=tuple(lines),
         scores=scores,
-        problems=len(loaded.problems),
     )
 
 

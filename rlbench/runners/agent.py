@@ -179,9 +179,14 @@ def load_factory(spec: str) -> AgentFactory:
     return made
 
 
+def registered_agents() -> dict[str, str]:
+    """Return ``module:factory`` by name; our own names cannot be taken by another package."""
+    return {point.name: point.value for point in entry_points(group="rlbench.agents")} | OWN
+
+
 def _find(spec: str) -> _Source:
     """Return where the agent that `spec` names is."""
-    registered = {p.name: p.value for p in entry_points(group="rlbench.agents")} | OWN
+    registered = registered_agents()
     target, _, factory = registered.get(spec, spec).partition(":")
     factory = factory or _DEFAULT_FACTORY
     is_file = target.endswith(".py") or "/" in target
