@@ -1,24 +1,29 @@
-"""CPU time of intervals against rliable, in one run, on one thread.
+"""Time of intervals against rliable, in one run.
 
     make bench-stats
 
 rliable needs pandas before version 3, so it runs in an environment of its own, in a process that
-this one asks for each job in turn. A ratio is rliable's CPU seconds a resample over ours, both
-with the percentile method; rliable draws fewer resamples (its time is linear in them). Median of
-several rounds, with the least and the greatest.
+this one asks for each job in turn. A ratio is rliable's CPU seconds a resample over ours on one
+thread, both with the percentile method; rliable draws fewer resamples (its time is linear in
+them). Then: the same with our plain numpy fallback, and how much less wall time two threads take
+than one. Medians of several rounds, with the least and the greatest. Last: what the first call
+ever takes, and the first of a new process once the kernels are compiled.
 """
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from time import process_time
+from time import perf_counter, process_time
 
 import numpy as np
 
 ROUNDS = 5
+TAUS = np.linspace(0, 8, 51)
 PEER = Path(__file__).parents[1] / ".venv-peers/bin/python"
 
 
@@ -31,6 +36,7 @@ JOBS = {
     "iqm": ("IQM, 10 runs of 26 tasks", 50_000, 1_000),
     "four": ("four aggregates, 10 x 26", 50_000, 1_000),
     "large": ("IQM, 100 runs of 57 tasks", 5_000, 500),
+    "profile": ("profile at 51 thresholds, 10 x 26", 2_000, 200),
     "improvement": ("probability of improvement, 10 v 10 x 26", 2_000, 20),
     "curve": ("IQM at 20 checkpoints, 10 x 26", 2_000, 100),
 }
@@ -50,6 +56,7 @@ def ours(job: str, repetitions: int) -> Callable[[], object]:
     return {
         "iqm": lambda: stats.bootstrap(one, "iqm", **options),
         "four": lambda: stats.bootstrap(one, names, **options),
+        "profile": lambda: stats.profile_band(one, TAUS, **options),
         "large": lambda: stats.bootstrap(large, "iqm", **options),
         "improvement": lambda: stats.improvement(one, two, **options),
         "curve": lambda: stats.learning_curve(curve, "iqm", **options),
@@ -79,12 +86,15 @@ def peers(job: str, repetitions: int) -> Callable[[], object]:
         "iqm": (scores(10, 26), iqm),
         "four": (scores(10, 26), four),
         "large": (scores(100, 57), iqm),
+        "profile": (scores(10, 26), None),
         "improvement": (
             (scores(10, 26), scores(10, 26, seed=1)),
             metrics.probability_of_improvement,
         ),
         "curve": (scores(10, 26, 20), at_each),
     }[job]
+    if job == "profile":
+        return lambda: library.create_performance_profile({"a": data}, TAUS, reps=repetitions)
     return lambda: library.get_interval_estimates({"a": data}, function, reps=repetitions)
 
 
@@ -94,6 +104,15 @@ def cpu_seconds(call: Callable[[], object]) -> float:
     return process_time() - started
 
 
+def wall_seconds(call: Callable[[], object], threads: int) -> float:
+    os.environ["RLBENCH_THREADS"] = str(threads)
+    started = perf_counter()
+    call()
+    seconds = perf_counter() - started
+    os.environ["RLBENCH_THREADS"] = "1"
+    return seconds
+
+
 def serve() -> None:
     """Be the peer: answer each line (job, repetitions) with CPU seconds."""
     for line in sys.stdin:
@@ -101,28 +120,66 @@ def serve() -> None:
         print(json.dumps(cpu_seconds(peers(job, repetitions))), flush=True)
 
 
+def summary(ratios: list[float], digits: int = 0) -> str:
+    kept = ratios[1:]  # the first round warms up
+    low, middle, high = (f"{value:,.{digits}f}" for value in (min(kept), median(kept), max(kept)))
+    return f"{middle:>7} ({low} to {high})"
+
+
+def compare(peer: subprocess.Popen[str]) -> None:
+    from rlbench.stats import kernels
+
+    assert peer.stdin is not None
+    assert peer.stdout is not None
+    os.environ["RLBENCH_THREADS"] = "1"
+    numba = kernels.numba
+    print(f"{'':<42}{'times as fast':<28}{'without numba':<28}two threads of one")
+    for job, (title, our_repetitions, peer_repetitions) in JOBS.items():
+        call = ours(job, our_repetitions)
+        compiled, plain, threads = [], [], []
+        for _ in range(ROUNDS + 1):
+            call()  # nothing is measured cold
+            threads.append(wall_seconds(call, 1) / wall_seconds(call, 2))
+            mine = cpu_seconds(call) / our_repetitions
+            kernels.numba = None
+            fallback = cpu_seconds(call) / our_repetitions
+            kernels.numba = numba
+            peer.stdin.write(json.dumps([job, peer_repetitions]) + "\n")
+            theirs = json.loads(peer.stdout.readline()) / peer_repetitions
+            compiled.append(theirs / mine)
+            plain.append(theirs / fallback)
+        print(f"{title:<42}{summary(compiled):<28}{summary(plain):<28}{summary(threads, 2)}")
+        sys.stdout.flush()
+
+
+def first_calls() -> None:
+    code = """if True:
+        from time import perf_counter
+        started = perf_counter()
+        import numpy as np
+        from rlbench import stats
+        x = np.random.default_rng(0).gamma(1.0, size=(10, 26))
+        stats.bootstrap(x, ["iqm", "mean", "median", "optimality_gap"])
+        stats.improvement(x, x)
+        print(f"{perf_counter() - started:.2f}")
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+        for what in ("first call ever", "first of a process, kernels compiled"):
+            done = subprocess.run(
+                [sys.executable, "-c", code], env=environment, capture_output=True, text=True,
+                check=True,
+            )  # fmt: skip
+            print(f"{what}, imports included: {done.stdout.strip()} s")
+
+
 def main() -> None:
-    command = [str(PEER), __file__, "--serve"]
     pipe = subprocess.PIPE
+    command = [str(PEER), __file__, "--serve"]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) as peer:
-        assert peer.stdin is not None
-        assert peer.stdout is not None
-        for job, (title, our_repetitions, peer_repetitions) in JOBS.items():
-            call = ours(job, our_repetitions)
-            ratios = []
-            for _ in range(ROUNDS + 1):
-                mine = cpu_seconds(call) / our_repetitions
-                peer.stdin.write(json.dumps([job, peer_repetitions]) + "\n")
-                theirs = json.loads(peer.stdout.readline()) / peer_repetitions
-                ratios.append(theirs / mine)
-            kept = ratios[1:]
-            seconds = cpu_seconds(call)
-            print(
-                f"{title:<42} {median(kept):8,.0f}x  ({min(kept):,.0f} to {max(kept):,.0f})  "
-                f"ours {seconds:.2f} s for {our_repetitions:,}",
-                flush=True,
-            )
+        compare(peer)
         peer.stdin.close()
+    first_calls()
 
 
 if __name__ == "__main__":

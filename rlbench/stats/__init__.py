@@ -8,15 +8,19 @@ from rlbench.stats.aggregates import (
     performance_profile,
     probability_of_improvement,
 )
-from rlbench.stats.curves import CurveEstimate, learning_curve
+from rlbench.stats.bands import CurveEstimate
+from rlbench.stats.curves import align, area_under_curve, learning_curve
 from rlbench.stats.intervals import Estimate, bootstrap
 from rlbench.stats.pairs import difference, improvement
+from rlbench.stats.profiles import profile_band
 from rlbench.stats.summary import SummaryRow, summarise
 
 __all__ = [
     "CurveEstimate",
     "Estimate",
     "SummaryRow",
+    "align",
+    "area_under_curve",
     "bootstrap",
     "difference",
     "improvement",
@@ -27,5 +31,6 @@ __all__ = [
     "optimality_gap",
     "performance_profile",
     "probability_of_improvement",
+    "profile_band",
     "summarise",
 ]

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from rlbench.errors import InvalidScores
+from rlbench.stats.resampling import Floats
 
 ScoresLike = ArrayLike | Sequence[ArrayLike]
-Floats = NDArray[np.float64]
 
 
 def columns(scores: ScoresLike, name: str = "scores") -> list[Floats]:

@@ -1,68 +1,45 @@
 """Learning curves: a statistic at every checkpoint."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rlbench.errors import InvalidScores
-from rlbench.stats.aggregates import Floats
-from rlbench.stats.intervals import (
-    ONE_RUN,
-    Statistic,
-    check_options,
-    design_of,
-    of_each,
-    point_of,
-    resamples,
-    tails_of,
-    too_few,
+from rlbench.stats.bands import (
+    CURVE_METHODS,
+    Band,
+    CurveEstimate,
+    CurveMethod,
+    check_band,
+    ends_of,
+    no_band,
 )
-
-CURVE_METHODS = ("rao-wu", "percentile")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurveEstimate:
-    """A statistic at every checkpoint, each with an interval of its own.
-
-    Attributes:
-        point: (checkpoints,) the statistic of the scores.
-        low: (checkpoints,) the lower ends, or None where there are no intervals.
-        high: (checkpoints,) the upper ends, or None.
-        method: How the intervals were made, or why there are none. They are pointwise: each holds
-            for its checkpoint, not all of them together.
-        level: The nominal coverage.
-        repetitions: Resamples drawn.
-    """
-
-    point: Floats
-    low: Floats | None
-    high: Floats | None
-    method: str
-    level: float
-    repetitions: int
+from rlbench.stats.intervals import Statistic, check_options, point_of, replicates_of, too_few
+from rlbench.stats.resampling import Floats, keys_of, layout_of
 
 
 def learning_curve(
     scores: NDArray[np.float64] | Sequence[ArrayLike],
     statistic: Statistic,
     *,
-    method: Literal["rao-wu", "percentile"] = "rao-wu",
+    method: CurveMethod = "rao-wu",
+    band: Band = "pointwise",
     repetitions: int = 10_000,
     level: float = 0.95,
     seed: int = 0,
 ) -> CurveEstimate:
-    """Estimate a statistic at every checkpoint, with pointwise intervals.
+    """Estimate a statistic at every checkpoint, with a band.
 
     Whole curves are resampled: a draw takes one run of a task with all its checkpoints.
 
     Args:
-        scores: (runs, tasks, checkpoints), or one array (runs, checkpoints) a task.
+        scores: (runs, tasks, checkpoints), or one array (runs, checkpoints) a task. Curves of
+            unequal length are first brought to common checkpoints by `align`.
         statistic: A name or a function, as `bootstrap` takes it.
         method: ``rao-wu`` or ``percentile``.
+        band: ``pointwise``: it holds at each checkpoint by itself; or ``simultaneous``: it holds
+            at all of them together (`bands.ends_of`).
         repetitions: Resamples.
         level: Nominal coverage, between 0 and 1.
         seed: Of the resampling.
@@ -70,32 +47,111 @@ def learning_curve(
     Raises:
         InvalidScores: The scores are empty, misshapen or not finite, tasks have different
             checkpoints, or an option is out of range.
-        UnknownName: There is no such statistic or method.
+        UnknownName: There is no such statistic, method or band.
     """
     check_options(method, repetitions, level, CURVE_METHODS)
-    curves = _curves(scores)
-    checkpoints = range(curves[0].shape[1])
-    point = np.array([point_of([curve[:, k] for curve in curves], statistic) for k in checkpoints])
-    if too_few(curves):
-        return CurveEstimate(
-            point=point, low=None, high=None, method=ONE_RUN, level=level,
-            repetitions=0,
-        )  # fmt: skip
-    design = design_of(curves, method)
-    values = np.concatenate(curves)
-    parts = [
-        np.stack([of_each(values[picks, k], statistic, design) for k in checkpoints])
-        for picks in resamples(design, repetitions, np.random.SeedSequence(seed))
+    check_band(band)
+    curves = curves_of(scores)
+    points = [
+        point_of([curve[:, k] for curve in curves], statistic) for k in range(curves[0].shape[1])
     ]
-    low, high = np.quantile(np.concatenate(parts, axis=1), tails_of(level), axis=1)
+    if too_few(curves):
+        return no_band(np.array(points), level)
+    layout = layout_of(curves, method)
+    replicates = replicates_of(curves, [statistic], layout, repetitions, keys_of(seed)[0])[0]
+    low, high = ends_of(replicates, level, band)
     return CurveEstimate(
-        point=point, low=low, high=high, method=f"stratified bootstrap, {method}, pointwise",
-        level=level, repetitions=repetitions,
+        point=np.array(points), low=low, high=high,
+        method=f"stratified bootstrap, {method}, {band}", level=level, repetitions=repetitions,
     )  # fmt: skip
 
 
-def _curves(scores: NDArray[np.float64] | Sequence[ArrayLike]) -> list[Floats]:
-    """Return the scores as one array (runs, checkpoints) a task."""
+def area_under_curve(
+    scores: NDArray[np.float64] | Sequence[ArrayLike], steps: ArrayLike
+) -> list[Floats]:
+    """Return each run's mean score over training: the area under its curve over the steps.
+
+    The area is by the trapezoidal rule, divided by the last step less the first, so that it has
+    the unit of a score. What is returned are scores, for `bootstrap` and all others.
+
+    Args:
+        scores: (runs, tasks, checkpoints), or one array (runs, checkpoints) a task.
+        steps: (checkpoints,) increasing.
+
+    Returns:
+        One array (runs,) a task.
+
+    Raises:
+        InvalidScores: The scores are bad, or the steps do not fit them.
+    """
+    curves = curves_of(scores)
+    at = _increasing(steps, "steps")
+    if len(at) != curves[0].shape[1] or len(at) < 2:
+        raise InvalidScores(
+            f"steps must be (checkpoints,), at least two; there are {len(at)} steps and "
+            f"{curves[0].shape[1]} checkpoints"
+        )
+    return [np.asarray(np.trapezoid(curve, at, axis=1) / (at[-1] - at[0])) for curve in curves]
+
+
+def align(
+    curves: Sequence[Sequence[tuple[ArrayLike, ArrayLike]]], steps: ArrayLike | None = None
+) -> tuple[Floats, list[Floats]]:
+    """Bring curves of different lengths and checkpoints to common checkpoints.
+
+    A run's score at a step is that of its last checkpoint at or before the step; nothing is
+    interpolated, smoothed or carried beyond a run's last checkpoint.
+
+    Args:
+        curves: A task each, a run each: its steps (n,), increasing, and its scores (n,).
+        steps: (k,) the common checkpoints. By default, every step at which a run has a
+            checkpoint, from where all runs have begun to where the first one ends.
+
+    Returns:
+        The common checkpoints (k,), and one array (runs, k) a task, as `learning_curve` takes it.
+
+    Raises:
+        InvalidScores: A curve is misshapen, not finite, or does not span the checkpoints.
+    """
+    runs = [
+        [(_increasing(at, f"the steps of run {r} on task {t}"), np.asarray(score, np.float64))
+         for r, (at, score) in enumerate(task)]
+        for t, task in enumerate(curves)
+    ]  # fmt: skip
+    if not runs or not all(runs):
+        raise InvalidScores("there are no curves: every task needs a run")
+    for t, task in enumerate(runs):
+        for r, (at, score) in enumerate(task):
+            if score.shape != at.shape or not np.isfinite(score).all():
+                raise InvalidScores(
+                    f"run {r} on task {t} has {len(at)} steps and needs as many finite scores"
+                )
+    begin = max(float(at[0]) for task in runs for at, _ in task)
+    end = min(float(at[-1]) for task in runs for at, _ in task)
+    if steps is None:
+        seen = np.unique(np.concatenate([at for task in runs for at, _ in task]))
+        common = seen[(seen >= begin) & (seen <= end)]
+        if not len(common):
+            raise InvalidScores(f"one run begins at step {begin:g}, another ends at {end:g}")
+    else:
+        common = _increasing(steps, "steps")
+        if common[0] < begin or common[-1] > end:
+            raise InvalidScores(
+                f"not every run spans the steps {common[0]:g} to {common[-1]:g}: all have "
+                f"{begin:g} to {end:g}"
+            )
+    return common, [
+        np.stack([score[np.searchsorted(at, common, side="right") - 1] for at, score in task])
+        for task in runs
+    ]
+
+
+def curves_of(scores: NDArray[np.float64] | Sequence[ArrayLike]) -> list[Floats]:
+    """Return the scores as one array (runs, checkpoints) a task.
+
+    Raises:
+        InvalidScores: They are empty, misshapen or not finite, or tasks differ in checkpoints.
+    """
     if isinstance(scores, np.ndarray):
         if scores.ndim != 3:
             raise InvalidScores(
@@ -111,7 +167,7 @@ def _curves(scores: NDArray[np.float64] | Sequence[ArrayLike]) -> list[Floats]:
         if curve.shape[1] != curves[0].shape[1]:
             raise InvalidScores(
                 f"task {index} has {curve.shape[1]} checkpoints and task 0 has "
-                f"{curves[0].shape[1]}: take scores at the same ones"
+                f"{curves[0].shape[1]}: bring them to common ones by align"
             )
         if not np.isfinite(curve).all():
             run, checkpoint = np.argwhere(~np.isfinite(curve))[0]
@@ -119,3 +175,10 @@ def _curves(scores: NDArray[np.float64] | Sequence[ArrayLike]) -> list[Floats]:
                 f"run {run} on task {index} is {curve[run, checkpoint]} at checkpoint {checkpoint}"
             )
     return curves
+
+
+def _increasing(steps: ArrayLike, name: str) -> Floats:
+    at = np.asarray(steps, dtype=np.float64)
+    if at.ndim != 1 or not len(at) or not np.isfinite(at).all() or (np.diff(at) <= 0).any():
+        raise InvalidScores(f"{name} must be increasing numbers (k,)")
+    return at

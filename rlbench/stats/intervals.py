@@ -12,17 +12,15 @@ The methods, by their names in every result:
   default.
 """
 
-from collections.abc import Callable, Iterator, Sequence, Sized
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import Literal, NamedTuple, overload
+from typing import Literal, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores, UnknownName
 from rlbench.stats.aggregates import (
-    Floats,
     ScoresLike,
     columns,
     iqm,
@@ -30,6 +28,7 @@ from rlbench.stats.aggregates import (
     median,
     optimality_gap,
 )
+from rlbench.stats.resampling import Floats, Layout, keys_of, layout_of, resamples
 
 Method = Literal["rao-wu", "percentile", "basic", "bca"]
 Statistic = str | Callable[[list[Floats]], float]
@@ -42,7 +41,6 @@ POINTS: dict[str, Callable[[ScoresLike], float]] = {
     "optimality_gap": optimality_gap,
 }
 ONE_RUN = "none: a task has only one run"
-CHUNK = 1_000_000  # draws held in memory at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,24 +67,6 @@ class Estimate:
     monte_carlo_error: float | None
 
 
-class Design(NamedTuple):
-    """How a resample is laid out: the draws of the tasks stand side by side, (draws,) in all.
-
-    Attributes:
-        first: (draws,) where the runs of a draw's task begin among those of all tasks.
-        runs: (draws,) how many runs a draw's task has.
-        starts: (tasks,) where a task's draws begin.
-        counts: (tasks,) how many draws a task has.
-        weights: (draws,) what a draw counts: a task keeps its weight however many draws it has.
-    """
-
-    first: NDArray[np.int64]
-    runs: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    weights: Floats
-
-
 @overload
 def bootstrap(
     scores: ScoresLike,
@@ -96,6 +76,7 @@ def bootstrap(
     repetitions: int = 10_000,
     level: float = 0.95,
     seed: int = 0,
+    resample_tasks: bool = False,
 ) -> Estimate: ...
 
 
@@ -108,6 +89,7 @@ def bootstrap(
     repetitions: int = 10_000,
     level: float = 0.95,
     seed: int = 0,
+    resample_tasks: bool = False,
 ) -> dict[str, Estimate]: ...
 
 
@@ -119,6 +101,7 @@ def bootstrap(
     repetitions: int = 10_000,
     level: float = 0.95,
     seed: int = 0,
+    resample_tasks: bool = False,
 ) -> Estimate | dict[str, Estimate]:
     """Estimate statistics with intervals of the stratified bootstrap.
 
@@ -131,20 +114,25 @@ def bootstrap(
         repetitions: Resamples.
         level: Nominal coverage, between 0 and 1.
         seed: Of the resampling; the same seed gives the same interval.
+        resample_tasks: Draw the tasks too, with replacement: the interval then speaks of tasks
+            like these instead of just these. All must have as many runs.
 
     Returns:
         The estimate, or a dict of estimates by name. Where a task has only one run there is no
         interval, and `Estimate.method` says so.
 
     Raises:
-        InvalidScores: The scores are empty, misshapen or not finite, or an option is out of range.
+        InvalidScores: The scores are empty, misshapen or not finite, an option is out of range, or
+            tasks are to be drawn and have different numbers of runs.
         UnknownName: There is no such statistic or method.
     """
     check_options(method, repetitions, level)
     tasks = columns(scores)
+    if resample_tasks and len({len(task) for task in tasks}) > 1:
+        raise InvalidScores("drawing tasks needs the same number of runs on every task")
     if isinstance(statistic, str) or callable(statistic):
-        return _bootstrap(tasks, [statistic], method, repetitions, level, seed)[0]
-    found = _bootstrap(tasks, statistic, method, repetitions, level, seed)
+        return _bootstrap(tasks, [statistic], method, repetitions, level, seed, resample_tasks)[0]
+    found = _bootstrap(tasks, statistic, method, repetitions, level, seed, resample_tasks)
     return dict(zip(statistic, found, strict=True))
 
 
@@ -165,18 +153,25 @@ def _bootstrap(
     repetitions: int,
     level: float,
     seed: int,
+    resample_tasks: bool,
 ) -> list[Estimate]:
     points = [point_of(tasks, statistic) for statistic in statistics]
     if too_few(tasks):
         return [no_interval(point, level) for point in points]
-    stream = np.random.SeedSequence(seed)
-    all_replicates = replicates_of(tasks, statistics, method, repetitions, stream)
+    key, task_key = keys_of(seed, 2)
+    by_checkpoint = replicates_of(
+        [task[:, None] for task in tasks], statistics, layout_of(tasks, method), repetitions, key,
+        task_key if resample_tasks else None,
+    )  # fmt: skip
     estimates = []
-    for statistic, point, replicates in zip(statistics, points, all_replicates, strict=True):
+    for statistic, point, replicates in zip(statistics, points, by_checkpoint[:, 0], strict=True):
         tails = tails_of(level)
         if method == "bca":
             tails = _bca_tails(tasks, statistic, point, replicates, level)
-        estimates.append(estimate_from(point, replicates, tails, method, level))
+        estimate = estimate_from(point, replicates, tails, method, level)
+        if resample_tasks:
+            estimate = replace(estimate, method=f"{estimate.method}, tasks drawn too")
+        estimates.append(estimate)
     return estimates
 
 
@@ -239,81 +234,39 @@ def _quantile_error(ordered: Floats, tail: float) -> float:
 
 
 def replicates_of(
-    tasks: list[Floats],
+    tasks: Sequence[Floats],
     statistics: Sequence[Statistic],
-    method: str,
+    layout: Layout,
     repetitions: int,
-    stream: np.random.SeedSequence,
-) -> list[Floats]:
-    """Return one array (repetitions,) a statistic, all from the same resamples."""
-    design = design_of(tasks, method)
-    values = np.concatenate(tasks)
-    out: list[list[Floats]] = [[] for _ in statistics]
-    for picks in resamples(design, repetitions, stream):
-        draws = values[picks]
-        for results, statistic in zip(out, statistics, strict=True):
-            results.append(of_each(draws, statistic, design))
-    return [np.concatenate(results) for results in out]
+    key: int,
+    task_key: int | None = None,
+) -> Floats:
+    """Return statistics of the same resamples, (statistics, checkpoints, repetitions).
 
-
-def resamples(
-    design: Design, repetitions: int, stream: np.random.SeedSequence, chunk: int = 0
-) -> Iterator[NDArray[np.int64]]:
-    """Yield resamples, so many at a time: which of all runs each draw is, (resamples, draws)."""
-    generator = np.random.default_rng(stream)
-    chunk = chunk or max(1, CHUNK // len(design.first))
-    for done in range(0, repetitions, chunk):
-        shape = (min(chunk, repetitions - done), len(design.first))
-        yield design.first + (generator.random(shape) * design.runs).astype(np.int64)
-
-
-def design_of(tasks: Sequence[Sized], method: str) -> Design:
-    """Return how a method lays out its resamples."""
-    runs = np.array([len(task) for task in tasks])
-    counts = runs - (method == "rao-wu")
-    begins = np.concatenate([[0], np.cumsum(runs)[:-1]])
-    return Design(
-        first=np.repeat(begins, counts),
-        runs=np.repeat(runs, counts),
-        starts=np.concatenate([[0], np.cumsum(counts)[:-1]]),
-        counts=counts,
-        weights=np.repeat(runs / counts, counts),
-    )
-
-
-def of_each(draws: Floats, statistic: Statistic, design: Design) -> Floats:
-    """Return the statistic of each resample: (resamples, draws) -> (resamples,)."""
-    if callable(statistic):
-        ends = design.starts[1:]
-        return np.array([float(statistic(np.split(row, ends))) for row in draws])
-    if statistic == "iqm":
-        return _trimmed_means(draws, design.weights)
-    if statistic == "optimality_gap":
-        return np.asarray(1.0 - np.average(np.minimum(draws, 1.0), axis=1, weights=design.weights))
-    means = np.add.reduceat(draws, design.starts, axis=1) / design.counts
-    return np.asarray(means.mean(axis=1) if statistic == "mean" else np.median(means, axis=1))
-
-
-def _trimmed_means(draws: Floats, weights: Floats) -> Floats:
-    """Return the IQM of each resample, (resamples, draws) -> (resamples,).
-
-    The weights add up to the number n of scores, and ``floor(n / 4)`` is trimmed at each end; a
-    draw on the border counts in part. So the estimand is that of `iqm`, however many draws there
-    are.
+    Args:
+        tasks: (runs, checkpoints) a task.
+        statistics: Names or functions, as `bootstrap` takes them.
+        layout: Of the resamples.
+        repetitions: How many resamples.
+        key: Of the random numbers.
+        task_key: To draw the tasks as well.
     """
-    total = float(round(weights.sum()))
-    cut = float(total // 4)
-    if (weights == weights[0]).all():
-        ordered = np.sort(draws, axis=1)
-        edges = np.arange(draws.shape[1] + 1) * (total / draws.shape[1])
-        shares = np.diff(np.clip(edges, cut, total - cut))
-        return np.asarray(ordered @ shares / (total - 2 * cut))
-    order = np.argsort(draws, axis=1)
-    ordered = np.take_along_axis(draws, order, axis=1)
-    upper = np.cumsum(weights[order], axis=1)
-    lower = np.concatenate([np.zeros((len(draws), 1)), upper[:, :-1]], axis=1)
-    shares = np.clip(upper, cut, total - cut) - np.clip(lower, cut, total - cut)
-    return np.asarray((ordered * shares).sum(axis=1) / shares.sum(axis=1))
+    values = np.concatenate(tasks)
+    names = [statistic for statistic in statistics if isinstance(statistic, str)]
+    if len(names) == len(statistics):
+        from rlbench.stats.kernels import aggregates
+
+        return aggregates(values, layout, names, key, repetitions, task_key)
+    ends = layout.starts[1:]
+    found = [
+        [
+            [float(point_of(np.split(score, ends), statistic)) for score in draws.T]
+            for statistic in statistics
+        ]
+        for picks in resamples(layout, key, repetitions, task_key=task_key)
+        for draws in values[picks]
+    ]
+    return np.moveaxis(np.array(found), 0, 2)
 
 
 def _bca_tails(

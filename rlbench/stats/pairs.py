@@ -1,29 +1,30 @@
 """Two agents on the same tasks: differences, and how likely one beats the other."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rlbench.stats.aggregates import Floats, ScoresLike, probability_of_improvement, same_tasks
+from rlbench.errors import InvalidScores, UnknownName
+from rlbench.stats.aggregates import ScoresLike, probability_of_improvement, same_tasks
 from rlbench.stats.intervals import (
-    CHUNK,
     METHODS,
-    Design,
     Estimate,
     Statistic,
     check_options,
-    design_of,
     estimate_from,
     no_interval,
     point_of,
     replicates_of,
-    resamples,
     tails_of,
     too_few,
 )
+from rlbench.stats.resampling import Floats, keys_of, layout_of
 
 PairMethod = Literal["rao-wu", "percentile", "basic"]
+Shared = Literal["levels", "data", "tests"]
+
+SHARED = ("levels", "data", "tests")
 PAIR_METHODS = tuple(method for method in METHODS if method != "bca")
 
 
@@ -36,11 +37,13 @@ def difference(
     repetitions: int = 10_000,
     level: float = 0.95,
     seed: int = 0,
+    shared: Shared | None = None,
 ) -> Estimate:
     """Estimate the difference ``statistic(x) - statistic(y)`` of two agents.
 
     The two are resampled independently: runs of different agents share no luck, even at equal
-    seeds.
+    seeds. Only where equal seeds gave both agents the same levels, the same data or the same
+    tests may their runs be paired, and then `shared` must say which.
 
     Args:
         x: (runs, tasks), or one array (runs,) a task.
@@ -50,24 +53,46 @@ def difference(
         repetitions: Resamples.
         level: Nominal coverage, between 0 and 1.
         seed: Of the resampling.
+        shared: What run i of x and run i of y of a task have in common: ``levels``, ``data`` or
+            ``tests``. The two are then drawn together.
 
     Raises:
-        InvalidScores: The numbers of tasks differ, scores are bad, or an option is out of range.
-        UnknownName: There is no such statistic or method.
+        InvalidScores: The numbers of tasks differ, scores are bad, an option is out of range, or
+            paired agents have different numbers of runs on a task.
+        UnknownName: There is no such statistic, method or thing to share.
     """
     check_options(method, repetitions, level, PAIR_METHODS)
     agents = same_tasks(x, y)
+    if shared is not None:
+        _check_pairing(agents, shared)
     first, second = (point_of(tasks, statistic) for tasks in agents)
     if too_few(agents[0] + agents[1]):
         return no_interval(first - second, level)
-    streams = np.random.SeedSequence(seed).spawn(2)
+    keys = keys_of(seed, 2)
+    if shared is not None:
+        keys[1] = keys[0]
     replicates = [
-        replicates_of(tasks, [statistic], method, repetitions, stream)[0]
-        for tasks, stream in zip(agents, streams, strict=True)
-    ]
-    return estimate_from(
+        replicates_of(
+            [task[:, None] for task in tasks], [statistic], layout_of(tasks, method), repetitions,
+            key,
+        )[0, 0]
+        for tasks, key in zip(agents, keys, strict=True)
+    ]  # fmt: skip
+    how = method if shared is None else f"{method}, paired by seed (shared {shared})"
+    estimate = estimate_from(
         first - second, replicates[0] - replicates[1], tails_of(level), method, level
     )
+    return replace(estimate, method=f"stratified bootstrap, {how}")
+
+
+def _check_pairing(agents: tuple[list[Floats], list[Floats]], shared: str) -> None:
+    if shared not in SHARED:
+        raise UnknownName("thing that seeds share", shared, SHARED)
+    for task, (a, b) in enumerate(zip(*agents, strict=True)):
+        if len(a) != len(b):
+            raise InvalidScores(
+                f"runs cannot be paired: task {task} has {len(a)} of x and {len(b)} of y"
+            )
 
 
 def improvement(
@@ -100,36 +125,12 @@ def improvement(
     point = probability_of_improvement(first, second)
     if too_few(first + second):
         return no_interval(point, level)
-    wins = [_wins(a, b) for a, b in zip(first, second, strict=True)]
-    replicates = _improvements(wins, method, repetitions, seed)
+    from rlbench.stats.kernels import improvements
+
+    wins = [
+        np.asarray((a[:, None] > b) + 0.5 * (a[:, None] == b))
+        for a, b in zip(first, second, strict=True)
+    ]
+    layouts = layout_of(first, method), layout_of(second, method)
+    replicates = improvements(wins, layouts, keys_of(seed, 2), repetitions)
     return estimate_from(point, replicates, tails_of(level), method, level)
-
-
-def _wins(a: Floats, b: Floats) -> Floats:
-    """Return (runs of a, runs of b): 1 where a wins, 1/2 where they tie."""
-    return np.asarray((a[:, None] > b) + 0.5 * (a[:, None] == b))
-
-
-def _improvements(wins: list[Floats], method: str, repetitions: int, seed: int) -> Floats:
-    """Return the statistic of each resample, (repetitions,)."""
-    sides = [design_of([task.swapaxes(0, side) for task in wins], method) for side in (0, 1)]
-    chunk = max(1, CHUNK // max(table.size for table in wins))
-    streams = np.random.SeedSequence(seed).spawn(2)
-    parts = []
-    for picks in zip(
-        *(resamples(d, repetitions, s, chunk) for d, s in zip(sides, streams, strict=True)),
-        strict=True,
-    ):
-        total = np.zeros(len(picks[0]))
-        for task, table in enumerate(wins):
-            rows, columns = (_of_task(d, p, task) for d, p in zip(sides, picks, strict=True))
-            total += table[rows[:, :, None], columns[:, None, :]].mean(axis=(1, 2))
-        parts.append(total / len(wins))
-    return np.concatenate(parts)
-
-
-def _of_task(design: Design, picks: NDArray[np.int64], task: int) -> NDArray[np.int64]:
-    """Return which runs of one task are drawn, (resamples, draws of the task)."""
-    low = int(design.starts[task])
-    drawn: NDArray[np.int64] = picks[:, low : low + int(design.counts[task])] - design.first[low]
-    return drawn

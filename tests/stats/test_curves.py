@@ -6,6 +6,7 @@ import pytest
 from rlbench import stats
 from rlbench.errors import InvalidScores, UnknownName
 from rlbench.stats import learning_curve
+from rlbench.stats.bands import BANDS
 
 CURVES = np.cumsum(np.random.default_rng(0).gamma(1.0, size=(5, 6, 4)), axis=2)
 
@@ -62,3 +63,68 @@ def test_bad_curves_are_named(scores, message: str) -> None:
 def test_methods_that_need_other_resamples_are_refused() -> None:
     with pytest.raises(UnknownName):
         learning_curve(CURVES, "iqm", method="bca")
+
+
+def test_simultaneous_bands_hold_everywhere_at_once() -> None:
+    """Fresh curves of a known law: pointwise bands miss somewhere far more often."""
+    generator = np.random.default_rng(0)
+    truth = np.linspace(0.0, 1.0, 12)
+    inside = {"pointwise": 0, "simultaneous": 0}
+    for seed in range(200):
+        curves = truth + generator.normal(size=(10, 8, 12))
+        for band in inside:
+            found = learning_curve(curves, "mean", band=band, repetitions=1_000, seed=seed)
+            inside[band] += bool(((found.low <= truth) & (truth <= found.high)).all())
+    assert inside["pointwise"] < 140
+    assert inside["simultaneous"] > 178
+
+
+def test_a_simultaneous_band_of_one_checkpoint_is_pointwise() -> None:
+    one = CURVES[:, :, :1]
+    pointwise, together = (learning_curve(one, "iqm", band=band) for band in BANDS)
+    assert together.low == pytest.approx(pointwise.low, abs=2e-3)
+    assert together.high == pytest.approx(pointwise.high, abs=2e-3)
+    assert together.method == "stratified bootstrap, rao-wu, simultaneous"
+    with pytest.raises(UnknownName, match="band"):
+        learning_curve(one, "iqm", band="sup-t")
+
+
+def test_area_under_curve_is_the_mean_over_training() -> None:
+    curves = np.array([[[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]]])
+    (first,), (second,) = stats.area_under_curve(curves, [0, 10, 40])
+    assert (first, second) == (pytest.approx((5 + 30) / 40), 2.0)
+    with pytest.raises(InvalidScores, match="2 steps and 3 checkpoints"):
+        stats.area_under_curve(curves, [0, 1])
+    with pytest.raises(InvalidScores, match="increasing"):
+        stats.area_under_curve(curves, [0, 2, 2])
+
+
+UNEQUAL = [
+    [([0, 10, 20], [0.0, 1.0, 2.0]), ([5, 15], [7.0, 8.0])],
+    [([0, 30], [4.0, 5.0])],
+]
+
+
+def test_curves_of_unequal_length_meet_at_common_checkpoints() -> None:
+    steps, (first, second) = stats.align(UNEQUAL)
+    assert steps.tolist() == [5, 10, 15]
+    assert first.tolist() == [[0.0, 1.0, 1.0], [7.0, 7.0, 8.0]]
+    assert second.tolist() == [[4.0, 4.0, 4.0]]
+    steps, (first, _) = stats.align(UNEQUAL, steps=[12])
+    assert first.tolist() == [[1.0], [7.0]]
+
+
+@pytest.mark.parametrize(
+    ("curves", "steps", "message"),
+    [
+        (UNEQUAL, [0, 10], "all have 5 to 15"),
+        ([[([0, 1], [1.0, 2.0])], [([2], [1.0])]], None, "one run begins at step 2"),
+        ([[([0, 1], [1.0])]], None, "run 0 on task 0 has 2 steps"),
+        ([[([0, 1], [1.0, np.nan])]], None, "finite scores"),
+        ([[([1, 0], [1.0, 2.0])]], None, "the steps of run 0 on task 0 must be increasing"),
+        ([[]], None, "every task needs a run"),
+    ],
+)
+def test_curves_that_cannot_meet_are_named(curves, steps, message: str) -> None:
+    with pytest.raises(InvalidScores, match=message):
+        stats.align(curves, steps)

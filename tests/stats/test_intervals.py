@@ -111,12 +111,16 @@ def test_the_monte_carlo_error_is_that_of_other_seeds() -> None:
     assert stated == pytest.approx(spread, rel=0.35)
 
 
-def test_memory_does_not_grow_with_repetitions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Resamples come in chunks; chunks of another size are other draws but the same law."""
-    whole = bootstrap(SCORES, "iqm", repetitions=20_000)
-    monkeypatch.setattr("rlbench.stats.intervals.CHUNK", 1000)
-    parts = bootstrap(SCORES, "iqm", repetitions=20_000)
-    assert parts.low == pytest.approx(whole.low, abs=6 * whole.monte_carlo_error)
+def test_drawing_tasks_adds_their_variance() -> None:
+    """The mean's variance is then that of drawing tasks, plus what runs add within them."""
+    estimate = bootstrap(SCORES, "mean", method="percentile", repetitions=40_000,
+                         resample_tasks=True)  # fmt: skip
+    means = SCORES.mean(axis=0)
+    error = np.sqrt(means.var() / 8 + (SCORES.var(axis=0) / 5).sum() / 64)
+    assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * error, rel=0.03)
+    assert estimate.method == "stratified bootstrap, percentile, tasks drawn too"
+    with pytest.raises(InvalidScores, match="same number of runs"):
+        bootstrap(RAGGED, "mean", resample_tasks=True)
 
 
 @pytest.mark.parametrize(

@@ -57,10 +57,18 @@ def test_the_two_sides_mirror_each_other() -> None:
     assert one.low == pytest.approx(1 - other.high, abs=6 * one.monte_carlo_error + 0.01)
 
 
-def test_chunks_do_not_change_the_law(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = improvement(X, Y)
-    monkeypatch.setattr("rlbench.stats.pairs.CHUNK", 500)
-    assert improvement(X, Y).low == pytest.approx(whole.low, abs=6 * whole.monte_carlo_error)
+def test_pairing_by_seed_must_be_declared() -> None:
+    """Runs that share their luck differ by less than their spread, if and only if paired."""
+    luck = np.random.default_rng(2).normal(size=(6, 8))
+    x, y = luck + 0.5, luck + 0.01 * np.random.default_rng(3).normal(size=(6, 8))
+    apart, paired = difference(x, y, "mean"), difference(x, y, "mean", shared="levels")
+    assert apart.point == paired.point
+    assert apart.high - apart.low > 20 * (paired.high - paired.low)
+    assert paired.method == "stratified bootstrap, rao-wu, paired by seed (shared levels)"
+    with pytest.raises(UnknownName, match="seeds share"):
+        difference(x, y, "mean", shared="hope")
+    with pytest.raises(InvalidScores, match="task 0 has 6 of x and 5 of y"):
+        difference(x, y[:5], "mean", shared="tests")
 
 
 @pytest.mark.parametrize("pair", [lambda x, y, **o: difference(x, y, "iqm", **o), improvement])

@@ -1,0 +1,490 @@
+"""Statistics of many resamples: kernels compiled by numba, each beside its plain numpy twin.
+
+Twins draw the same resamples and differ by rounding only. The twin is used where numba is missing.
+Compiled kernels are kept in the user's cache folder (``NUMBA_CACHE_DIR``, or that of the operating
+system), so that only the first call ever compiles. Work is cut into pieces for the threads, as
+many as there are processors, or ``RLBENCH_THREADS``; the result is the same for any number.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlbench.errors import UsageError
+from rlbench.stats.resampling import (
+    CHUNK,
+    GOLDEN_GAMMA,
+    MIX_1,
+    MIX_2,
+    Floats,
+    Ints,
+    Layout,
+    resamples,
+)
+
+numba: Any
+try:
+    numba = import_module("numba")
+except ImportError:
+    numba = None
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+NAMES = ("iqm", "mean", "median", "optimality_gap")
+PIECE = 20_000_000  # draws computed between two looks at Ctrl-C
+SMALL = 500_000  # draws that are not worth another thread
+LANES = 8  # rows of tables of wins are padded to a multiple of this, for vector instructions
+
+
+def aggregates(
+    values: Floats,
+    layout: Layout,
+    names: Sequence[str],
+    key: int,
+    repetitions: int,
+    task_key: int | None = None,
+) -> Floats:
+    """Return statistics of every resample.
+
+    Args:
+        values: (runs of all tasks, checkpoints), the tasks one after the other.
+        layout: Of the resamples.
+        names: Of `NAMES`.
+        key: Of the random numbers.
+        repetitions: How many resamples.
+        task_key: To draw the tasks as well, as `resamples` takes it.
+
+    Returns:
+        (names, checkpoints, repetitions).
+    """
+    if numba is None or task_key is not None:
+        return aggregates_by_numpy(values, layout, names, key, repetitions, task_key)
+    return aggregates_by_numba(values, layout, names, key, repetitions)
+
+
+def improvements(
+    wins: Sequence[Floats], layouts: tuple[Layout, Layout], keys: Sequence[int], repetitions: int
+) -> Floats:
+    """Return the probability of improvement of every resample of two agents.
+
+    Args:
+        wins: A task each, (runs of the first, runs of the second): 1 where the first wins, 1/2 at
+            ties.
+        layouts: Of the two agents' resamples.
+        keys: Of the two agents' random numbers.
+        repetitions: How many resamples.
+
+    Returns:
+        (repetitions,) means over tasks.
+    """
+    twin = improvements_by_numpy if numba is None else improvements_by_numba
+    return twin(wins, layouts, keys, repetitions)
+
+
+def aggregates_by_numpy(
+    values: Floats,
+    layout: Layout,
+    names: Sequence[str],
+    key: int,
+    repetitions: int,
+    task_key: int | None = None,
+) -> Floats:
+    """Do what `aggregates` does, in numpy."""
+    out = np.empty((len(names), values.shape[1], repetitions))
+    done = 0
+    for picks in resamples(layout, key, repetitions, task_key=task_key):
+        for checkpoint, scores in enumerate(values.T):
+            draws = scores[picks]
+            for row, name in enumerate(names):
+                out[row, checkpoint, done : done + len(picks)] = _of_each(draws, name, layout)
+        done += len(picks)
+    return out
+
+
+def task_means(draws: Floats, layout: Layout) -> Floats:
+    """Return the mean of each task in each resample: (resamples, draws) to (resamples, tasks)."""
+    return np.asarray(np.add.reduceat(draws, layout.starts, axis=1) / layout.counts)
+
+
+def _of_each(draws: Floats, name: str, layout: Layout) -> Floats:
+    """Return the statistic of each resample: (resamples, draws) to (resamples,)."""
+    weights = np.repeat(layout.weights, layout.counts)
+    if name == "iqm":
+        return _trimmed_means(draws, weights)
+    if name == "optimality_gap":
+        return np.asarray(1.0 - np.average(np.minimum(draws, 1.0), axis=1, weights=weights))
+    means = task_means(draws, layout)
+    return np.asarray(means.mean(axis=1) if name == "mean" else np.median(means, axis=1))
+
+
+def _trimmed_means(draws: Floats, weights: Floats) -> Floats:
+    """Return the IQM of each resample, (resamples, draws) to (resamples,).
+
+    The weights add up to the number n of scores, and ``floor(n / 4)`` is trimmed at each end; a
+    draw on the border counts in part. So the estimand is that of `iqm`, however many draws there
+    are.
+    """
+    total, cut = _trimming(weights)
+    if (weights == weights[0]).all():
+        ordered = np.sort(draws, axis=1)
+        edges = np.arange(draws.shape[1] + 1) * (total / draws.shape[1])
+        shares = np.diff(np.clip(edges, cut, total - cut))
+        return np.asarray(ordered @ shares / (total - 2 * cut))
+    order = np.argsort(draws, axis=1)
+    ordered = np.take_along_axis(draws, order, axis=1)
+    upper = np.cumsum(weights[order], axis=1)
+    lower = np.concatenate([np.zeros((len(draws), 1)), upper[:, :-1]], axis=1)
+    shares = np.clip(upper, cut, total - cut) - np.clip(lower, cut, total - cut)
+    return np.asarray((ordered * shares).sum(axis=1) / shares.sum(axis=1))
+
+
+def _trimming(weights: Floats) -> tuple[float, float]:
+    """Return the number n of scores, and how much of it the IQM trims at each end."""
+    total = float(round(weights.sum()))
+    return total, float(total // 4)
+
+
+def improvements_by_numpy(
+    wins: Sequence[Floats], layouts: tuple[Layout, Layout], keys: Sequence[int], repetitions: int
+) -> Floats:
+    """Do what `improvements` does, in numpy."""
+    step = max(1, CHUNK // max(layout.draws for layout in layouts))
+    chunks = [
+        resamples(layout, key, repetitions, chunk=step * layout.draws)
+        for layout, key in zip(layouts, keys, strict=True)
+    ]
+    begins = [np.cumsum(layout.runs) - layout.runs for layout in layouts]
+    parts = []
+    for picks in zip(*chunks, strict=True):
+        total = np.zeros(len(picks[0]))
+        for task, table in enumerate(wins):
+            rows, columns = (
+                side[:, layout.starts[task] :][:, : layout.counts[task]] - begin[task]
+                for side, layout, begin in zip(picks, layouts, begins, strict=True)
+            )
+            # How often each run of the second agent is drawn, so that no table of pairs is made.
+            drawn = (columns[:, :, None] == np.arange(table.shape[1])).sum(axis=1)
+            scored = (drawn[:, None, :] * table[rows]).sum(axis=(1, 2))
+            total += scored / (layouts[0].counts[task] * layouts[1].counts[task])
+        parts.append(total / len(wins))
+    return np.concatenate(parts)
+
+
+def aggregates_by_numba(
+    values: Floats, layout: Layout, names: Sequence[str], key: int, repetitions: int
+) -> Floats:
+    """Do what `aggregates` does, compiled.
+
+    The IQM needs no sorting: scores are ranked once, a resample counts how often each rank is
+    drawn, and the trimmed mean is read off the counts.
+    """
+    runs, checkpoints = values.shape
+    order = np.argsort(values, axis=0, kind="stable").T
+    ranks = np.empty((checkpoints, runs), dtype=np.uint16 if runs <= 2**16 else np.uint32)
+    np.put_along_axis(ranks, order, np.arange(runs, dtype=ranks.dtype)[None], axis=1)
+    scores = np.ascontiguousarray(values.T)
+    ordered = np.ascontiguousarray(np.take_along_axis(scores, order, axis=1))
+    total, cut = _trimming(np.repeat(layout.weights, layout.counts))
+    rows = np.array([names.index(name) if name in names else -1 for name in NAMES])
+    out = np.empty((len(names), checkpoints, repetitions))
+    shape = _shape(layout)
+
+    def piece(begin: int, end: int) -> None:
+        _aggregates(
+            *shape, np.uint64(key), scores, ranks, ordered, layout.weights, total, cut, rows,
+            begin, end, out,
+        )  # fmt: skip
+
+    _in_pieces(piece, repetitions, layout.draws * checkpoints)
+    return out
+
+
+def improvements_by_numba(
+    wins: Sequence[Floats], layouts: tuple[Layout, Layout], keys: Sequence[int], repetitions: int
+) -> Floats:
+    """Do what `improvements` does, compiled."""
+    doubled = [np.pad(np.rint(2 * table), ((0, 0), (0, -table.shape[1] % LANES))) for table in wins]
+    flat = np.concatenate([table.astype(np.int32).ravel() for table in doubled])
+    first, second = (_shape(layout) for layout in layouts)
+    one, two = (np.uint64(key) for key in keys)
+    out = np.empty(repetitions)
+
+    def piece(begin: int, end: int) -> None:
+        _improvements(*first, one, *second, two, flat, begin, end, out)
+
+    _in_pieces(piece, repetitions, sum(layout.draws for layout in layouts))
+    return out
+
+
+def _shape(layout: Layout) -> tuple[NDArray[np.uint32], NDArray[np.uint32], Ints, Ints, int]:
+    """Return what kernels take of a layout.
+
+    That is (draws,) the first run of each draw's task, (draws,) the task's runs, (tasks,) where
+    its draws begin, (tasks,) how many they are, and the bits of a draw.
+    """
+    begins = np.cumsum(layout.runs) - layout.runs
+    return (
+        np.repeat(begins, layout.counts).astype(np.uint32),
+        np.repeat(layout.runs, layout.counts).astype(np.uint32),
+        layout.starts,
+        layout.counts,
+        layout.bits,
+    )
+
+
+def _in_pieces(piece: Callable[[int, int], None], repetitions: int, draws: int) -> None:
+    """Compute resamples piece by piece, each in one of the threads."""
+    threads = _threads()
+    most, least = PIECE // draws, SMALL // draws
+    step = max(1, min(most, max(least, -(-repetitions // threads))))
+    bounds = [(begin, min(begin + step, repetitions)) for begin in range(0, repetitions, step)]
+    if threads == 1 or len(bounds) == 1:
+        for begin, end in bounds:
+            piece(begin, end)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(piece, *bound) for bound in bounds]:
+            done.result()
+
+
+def _threads() -> int:
+    text = os.environ.get("RLBENCH_THREADS")
+    if text is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"RLBENCH_THREADS is {text!r}: set it to a number of threads")
+    return int(text)
+
+
+def _compiled(function: F) -> F:
+    """Return a kernel compiled by numba, or as it is where numba is missing."""
+    if numba is None:
+        return function
+    # Sums may be taken in any order; nothing else of IEEE arithmetic is given up.
+    options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract"}}
+    kept = numba.config.CACHE_DIR
+    try:
+        numba.config.CACHE_DIR = kept or _cache_folder()
+        kernel: F = numba.njit(**options, cache=True)(function)
+    except RuntimeError:  # no folder can be written to
+        kernel = numba.njit(**options)(function)
+    finally:
+        numba.config.CACHE_DIR = kept
+    return kernel
+
+
+def _cache_folder() -> str:
+    from platformdirs import user_cache_path
+
+    return str(user_cache_path("rlbench", appauthor=False) / "kernels")
+
+
+@_compiled
+def _draw(
+    first: NDArray[np.uint32],
+    runs: NDArray[np.uint32],
+    bits: int,
+    key: Any,
+    resample: int,
+    words: NDArray[np.uint64],
+    picks: NDArray[np.uint32],
+) -> None:
+    """Write which runs a resample takes into picks, (draws,); words is scratch."""
+    draws, width = len(picks), len(words)
+    base = key + np.uint64(resample) * np.uint64(width) * np.uint64(GOLDEN_GAMMA)
+    for w in range(width):
+        z = base + np.uint64(w + 1) * np.uint64(GOLDEN_GAMMA)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(MIX_1)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(MIX_2)
+        words[w] = z ^ (z >> np.uint64(31))
+    # Slices are walked from zero, which lets the compiler do without checks of negative indices.
+    for lane in range(64 // bits):
+        begin = lane * width
+        end = min(begin + width, draws)
+        begins, lengths, into = first[begin:end], runs[begin:end], picks[begin:end]
+        shift = np.uint64(bits * lane)
+        if bits == 16:
+            for w in range(end - begin):
+                short = np.uint32((words[w] >> shift) & np.uint64(0xFFFF))
+                into[w] = begins[w] + ((short * lengths[w]) >> np.uint32(16))
+        else:
+            for w in range(end - begin):
+                long = (words[w] >> shift) & np.uint64(0xFFFFFFFF)
+                into[w] = begins[w] + np.uint32((long * np.uint64(lengths[w])) >> np.uint64(32))
+
+
+@_compiled
+def _trimmed_mean(counts: Floats, ordered: Floats, total: float, cut: float) -> float:
+    """Return the IQM of scores in order, (runs,), each drawn with some weight, (runs,)."""
+    low = 0
+    below = 0.0
+    while below + counts[low] <= cut:
+        below += counts[low]
+        low += 1
+    high = len(ordered) - 1
+    above = 0.0
+    while above + counts[high] <= cut:
+        above += counts[high]
+        high -= 1
+    kept = 0.0
+    weights, values = counts[low : high + 1], ordered[low : high + 1]
+    for r in range(len(values)):
+        kept += weights[r] * values[r]
+    kept -= (cut - below) * ordered[low] + (cut - above) * ordered[high]
+    return float(kept / (total - 2 * cut))
+
+
+@_compiled
+def _middle(values: Floats) -> float:
+    """Return the median, and sort the values."""
+    for i in range(1, len(values)):
+        value = values[i]
+        j = i - 1
+        while j >= 0 and values[j] > value:
+            values[j + 1] = values[j]
+            j -= 1
+        values[j + 1] = value
+    return float(0.5 * (values[(len(values) - 1) // 2] + values[len(values) // 2]))
+
+
+@_compiled
+def _count(
+    picks: NDArray[np.uint32],
+    ranks: NDArray[Any],
+    starts: Ints,
+    counts: Ints,
+    weights: Floats,
+    drawn: Floats,
+) -> None:
+    """Write the weight with which each rank is drawn into drawn, (runs of all tasks,)."""
+    drawn[:] = 0.0
+    for t in range(len(starts)):
+        for pick in picks[starts[t] : starts[t] + counts[t]]:
+            drawn[ranks[pick]] += weights[t]
+
+
+@_compiled
+def _means(
+    picks: NDArray[np.uint32], scores: Floats, starts: Ints, counts: Ints, means: Floats
+) -> None:
+    """Write the mean of each task's draws into means, (tasks,)."""
+    for t in range(len(starts)):
+        total = 0.0
+        for pick in picks[starts[t] : starts[t] + counts[t]]:
+            total += scores[pick]
+        means[t] = total / counts[t]
+
+
+@_compiled
+def _capped(drawn: Floats, ordered: Floats) -> float:
+    """Return the sum of scores, each at most 1, drawn with some weight."""
+    total = 0.0
+    for r in range(len(drawn)):
+        total += drawn[r] * min(ordered[r], 1.0)
+    return total
+
+
+@_compiled
+def _aggregates(
+    first: NDArray[np.uint32],
+    runs: NDArray[np.uint32],
+    starts: Ints,
+    counts: Ints,
+    bits: int,
+    key: Any,
+    scores: Floats,
+    ranks: NDArray[Any],
+    ordered: Floats,
+    weights: Floats,
+    total: float,
+    cut: float,
+    rows: Ints,
+    begin: int,
+    end: int,
+    out: Floats,
+) -> None:
+    """Write statistics of resamples begin to end into out, (names, checkpoints, repetitions).
+
+    `scores`, their `ranks` and their `ordered` values are (checkpoints, runs of all tasks); `rows`
+    is (4,) where in out each of `NAMES` goes, or -1.
+    """
+    iqm, mean, median, gap = rows
+    words = np.empty(-(-len(first) * bits // 64), dtype=np.uint64)
+    picks = np.empty(len(first), dtype=np.uint32)
+    drawn = np.empty(scores.shape[1])
+    means = np.empty(len(starts))
+    for b in range(begin, end):
+        _draw(first, runs, bits, key, b, words, picks)
+        for c in range(len(scores)):
+            if iqm >= 0 or gap >= 0:
+                _count(picks, ranks[c], starts, counts, weights, drawn)
+            if iqm >= 0:
+                out[iqm, c, b] = _trimmed_mean(drawn, ordered[c], total, cut)
+            if gap >= 0:
+                out[gap, c, b] = 1.0 - _capped(drawn, ordered[c]) / total
+            if mean >= 0 or median >= 0:
+                _means(picks, scores[c], starts, counts, means)
+            if mean >= 0:
+                out[mean, c, b] = means.mean()
+            if median >= 0:
+                out[median, c, b] = _middle(means)
+
+
+@_compiled
+def _improvements(
+    first: NDArray[np.uint32],
+    runs: NDArray[np.uint32],
+    starts: Ints,
+    counts: Ints,
+    bits: int,
+    key: Any,
+    first_2: NDArray[np.uint32],
+    runs_2: NDArray[np.uint32],
+    starts_2: Ints,
+    counts_2: Ints,
+    bits_2: int,
+    key_2: Any,
+    doubled: NDArray[np.int32],
+    begin: int,
+    end: int,
+    out: Floats,
+) -> None:
+    """Write the probability of improvement of resamples begin to end into out, (repetitions,).
+
+    `doubled` holds the tables (runs, runs_2) of the tasks, one after the other: 2 where the first
+    wins, 1 at ties; their rows are padded to a multiple of `LANES`.
+    """
+    tasks = len(starts)
+    words = np.empty(-(-len(first) * bits // 64), dtype=np.uint64)
+    words_2 = np.empty(-(-len(first_2) * bits_2 // 64), dtype=np.uint64)
+    picks = np.empty(len(first), dtype=np.uint32)
+    picks_2 = np.empty(len(first_2), dtype=np.uint32)
+    # Of the drawn runs together, against each run of the second agent.
+    against = np.empty(runs_2.max() + LANES, dtype=np.int32)
+    for b in range(begin, end):
+        _draw(first, runs, bits, key, b, words, picks)
+        _draw(first_2, runs_2, bits_2, key_2, b, words_2, picks_2)
+        total = 0.0
+        table: Any = 0
+        for t in range(tasks):
+            width = -(-np.int64(runs_2[starts_2[t]]) // LANES) * LANES
+            against[:width] = 0
+            origin = first[starts[t]]
+            for pick in picks[starts[t] : starts[t] + counts[t]]:
+                row = table + np.int64(pick - origin) * width
+                for block in range(0, width, LANES):
+                    scored, more = against[block : block + LANES], doubled[row + block :]
+                    for lane in range(LANES):
+                        scored[lane] += more[lane]
+            points = 0
+            origin = first_2[starts_2[t]]
+            for pick in picks_2[starts_2[t] : starts_2[t] + counts_2[t]]:
+                points += against[pick - origin]
+            total += 0.5 * points / (counts[t] * counts_2[t])
+            table += np.int64(runs[starts[t]]) * width
+        out[b] = total / tasks

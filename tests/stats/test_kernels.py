@@ -1,0 +1,157 @@
+"""Compiled kernels equal their numpy twins, and neither pieces nor threads change a resample."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2
+
+from rlbench import stats
+from rlbench.errors import UsageError
+from rlbench.stats import kernels
+from rlbench.stats.resampling import keys_of, layout_of, resamples
+
+NAMES = kernels.NAMES
+# Ties are likely, and scores may be huge; more than 256 runs draw by other lanes.
+SCORE = st.one_of(st.sampled_from([0.0, 1.0, -1.0]), st.floats(-1e12, 1e12))
+TASK = st.lists(SCORE, min_size=1, max_size=7)
+TASKS = st.lists(TASK, min_size=1, max_size=6)
+METHOD = st.sampled_from(["rao-wu", "percentile"])
+
+
+def drawable(tasks: list, method: str) -> str:
+    """Return the method, or one that can draw from a single run."""
+    return "percentile" if min(len(task) for task in tasks) < 2 else method
+
+
+def assert_twins(first: np.ndarray, second: np.ndarray, scale: float) -> None:
+    np.testing.assert_allclose(first, second, rtol=1e-11, atol=1e-12 * scale)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TASKS, METHOD, st.integers(0, 2**64 - 1), st.sets(st.sampled_from(NAMES), min_size=1))
+def test_aggregates(tasks: list, method: str, key: int, names: set) -> None:
+    layout = layout_of(tasks, drawable(tasks, method))
+    column = np.concatenate([np.array(task, dtype=float) for task in tasks])
+    values = np.stack([column, column[::-1]], axis=1)
+    arguments = (values, layout, sorted(names), key, 20)
+    assert_twins(
+        kernels.aggregates_by_numba(*arguments),
+        kernels.aggregates_by_numpy(*arguments),
+        max(1.0, np.abs(column).max()),
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(TASK, TASK), min_size=1, max_size=5), METHOD, st.integers(0, 2**64 - 1))
+def test_improvements(pairs: list, method: str, key: int) -> None:
+    x, y = [a for a, _ in pairs], [b for _, b in pairs]
+    layouts = layout_of(x, drawable(x, method)), layout_of(y, drawable(y, method))
+    wins = [
+        (np.array(a)[:, None] > np.array(b)) + 0.5 * (np.array(a)[:, None] == np.array(b))
+        for a, b in pairs
+    ]
+    arguments = (wins, layouts, (key, key ^ 1), 20)
+    assert_twins(
+        kernels.improvements_by_numba(*arguments), kernels.improvements_by_numpy(*arguments), 1.0
+    )
+
+
+@pytest.mark.parametrize("runs", [(300, 300), (300, 2), (257, 256, 5)])
+def test_many_runs(runs: tuple) -> None:
+    """Lanes of 32 bits, and a layout whose tasks weigh unlike."""
+    generator = np.random.default_rng(0)
+    tasks = [generator.normal(size=n) for n in runs]
+    values = np.concatenate(tasks)[:, None]
+    arguments = (values, layout_of(tasks, "rao-wu"), NAMES, 7, 50)
+    assert_twins(
+        kernels.aggregates_by_numba(*arguments), kernels.aggregates_by_numpy(*arguments), 1.0
+    )
+
+
+SCORES = np.random.default_rng(0).gamma(1.0, size=(5, 26))
+
+
+def estimates() -> list:
+    return [
+        stats.bootstrap(SCORES, list(NAMES), seed=1, repetitions=5_000),
+        stats.improvement(SCORES, SCORES[::-1] + 0.1, seed=1, repetitions=5_000),
+    ]
+
+
+def test_threads_do_not_change_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = []
+    for threads, small in (("1", kernels.SMALL), ("2", 1), ("3", 7_000)):
+        monkeypatch.setenv("RLBENCH_THREADS", threads)
+        monkeypatch.setattr(kernels, "SMALL", small)
+        results.append(estimates())
+    assert results[0] == results[1] == results[2]
+
+
+def test_a_wrong_number_of_threads_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RLBENCH_THREADS", "many")
+    with pytest.raises(UsageError, match="RLBENCH_THREADS is 'many'"):
+        stats.bootstrap(SCORES, "iqm")
+
+
+def test_without_numba_the_answer_is_the_same() -> None:
+    """In a process that cannot import numba: equal but for rounding, and so are the curves."""
+    code = """if True:
+        import sys
+        sys.modules["numba"] = None
+        import numpy as np
+        from rlbench import stats
+        scores = np.random.default_rng(0).gamma(1.0, size=(5, 26))
+        one = stats.bootstrap(scores, "iqm", seed=1, repetitions=5000)
+        two = stats.improvement(scores, scores[::-1] + 0.1, seed=1, repetitions=5000)
+        print(one.low, one.high, two.low, two.high)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    aggregated, improved = estimates()
+    one = aggregated["iqm"]
+    assert [float(word) for word in done.stdout.split()] == pytest.approx(
+        [one.low, one.high, improved.low, improved.high], rel=1e-12
+    )
+
+
+def test_chunks_do_not_change_resamples() -> None:
+    layout = layout_of(list(SCORES.T), "rao-wu")
+    whole = np.concatenate(list(resamples(layout, 3, 100)))
+    pieces = list(resamples(layout, 3, 100, chunk=700))
+    assert len(pieces) > 10
+    np.testing.assert_array_equal(np.concatenate(pieces), whole)
+
+
+@pytest.mark.parametrize(("runs", "tasks"), [(3, 7), (10, 26), (300, 3)])
+def test_every_run_is_drawn_as_often(runs: int, tasks: int) -> None:
+    layout = layout_of([range(runs)] * tasks, "percentile")
+    picks = np.concatenate(list(resamples(layout, keys_of(0)[0], 20_000))) % runs
+    counts = np.stack([np.bincount(draws, minlength=runs) for draws in picks.T[:: runs // 2]])
+    expected = 20_000 / runs
+    statistic = ((counts - expected) ** 2 / expected).sum()
+    low, high = chi2.ppf([0.001, 0.999], counts.shape[0] * (runs - 1))
+    assert low < statistic < high
+
+
+def test_draws_are_independent_of_each_other() -> None:
+    """Pairs of draws of a resample, and of a draw in two resamples that follow each other."""
+    layout = layout_of([range(4)] * 9, "percentile")
+    picks = np.concatenate(list(resamples(layout, keys_of(0)[0], 40_000))) % 4
+    pairs = [(picks[:, a], picks[:, b]) for a, b in ((0, 1), (0, 9), (0, 27), (5, 14), (34, 35))]
+    pairs.append((picks[1:, 0], picks[:-1, 0]))
+    for first, second in pairs:
+        counts = np.bincount(4 * first + second, minlength=16)
+        expected = len(first) / 16
+        assert ((counts - expected) ** 2 / expected).sum() < chi2.ppf(0.9995, 15)
+
+
+def test_drawn_tasks_are_whole() -> None:
+    """With tasks drawn too, each slot of a resample holds runs of one task, any of them."""
+    layout = layout_of([range(3)] * 5, "percentile")
+    picks = np.concatenate(list(resamples(layout, 1, 500, task_key=2))) // 3
+    slots = picks.reshape(500, 5, 3)
+    assert (slots == slots[:, :, :1]).all()
+    assert len(np.unique(slots[:, 0, 0])) == 5
