@@ -69,7 +69,7 @@ def covered(job: tuple[Population, str, int, int, int]) -> NDArray[np.int64]:
     """Return how many of some simulations cover the truth, (statistics,)."""
     population, method, n, simulations, seed = job
     generator = np.random.default_rng(seed)
-    truth = {name: statistic(population) for name, statistic in POINTS.items()}
+    truth = {name: statistic(list(population.T)) for name, statistic in POINTS.items()}
     names = list(POINTS)
     hits = np.zeros(len(names), dtype=np.int64)
     columns = np.arange(population.shape[1])

@@ -131,7 +131,7 @@ def _boards(loaded: Loaded) -> list[Board]:
 
 def _board(suite: Suite, folder: str, unofficial: str, records: list[Record]) -> Board:
     scores = collect(records, suite)
-    summary = summarise({agent: scores.normalised(agent) for agent in scores.values})
+    summary = summarise({agent: list(scores.normalised(agent).values()) for agent in scores.values})
     by_metric: dict[str, list[SummaryRow]] = {}
     for row in summary:
         by_metric.setdefault(row.metric, []).append(row)

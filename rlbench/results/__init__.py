@@ -1,5 +1,6 @@
 """What is kept: records, the store, and scores as arrays."""
 
+from rlbench.results.files import ScoreFile, read_scores
 from rlbench.results.record import (
     AgentId,
     Evaluation,
@@ -12,7 +13,7 @@ from rlbench.results.record import (
 )
 from rlbench.results.scores import Scores, belongs, collect, rows, unofficial_text, write_csv
 from rlbench.results.store import Loaded, Problem, Store
-from rlbench.results.tables import read_csv, select
+from rlbench.results.tables import Runs, select
 
 __all__ = [
     "AgentId",
@@ -23,13 +24,15 @@ __all__ = [
     "Phase",
     "Problem",
     "Record",
+    "Runs",
+    "ScoreFile",
     "Scores",
     "Status",
     "Store",
     "Training",
     "belongs",
     "collect",
-    "read_csv",
+    "read_scores",
     "rows",
     "select",
     "unofficial_text",

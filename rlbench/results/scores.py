@@ -1,15 +1,22 @@
 """Scores: records as arrays, one for each agent and task."""
 
 import csv
+import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rlbench.errors import InvalidScores
 from rlbench.results.record import AgentId, Record
 from rlbench.suites import Suite, sha256_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FRAME_COLUMNS = ("suite", "agent", "task", "seed", "score", "normalised")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,19 +27,93 @@ class Scores:
         suite: The suite; all scores have its digests.
         values: Agent, then task, to the raw scores of its runs, (runs,) float64 in the order of
             seeds. Only tasks with runs are there, in the suite's order.
-        records: Agent to its records, in the same order.
+        seeds: Agent, then task, to the seeds of these runs, (runs,) int64.
+        records: Agent to its records, in the same order; none where the scores came without.
     """
 
     suite: Suite
     values: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    seeds: Mapping[str, Mapping[str, NDArray[np.int64]]]
     records: Mapping[str, tuple[Record, ...]]
 
-    def normalised(self, agent: str) -> list[NDArray[np.float64]]:
-        """Return one array of normalised scores (runs,) a task, in the suite's order."""
-        return [
-            self.suite.normalise(self.suite.task(name), scores)
+    def normalised(self, agent: str) -> dict[str, NDArray[np.float64]]:
+        """Return normalised scores (runs,) by task, in the suite's order."""
+        return {
+            name: self.suite.normalise(self.suite.task(name), scores)
             for name, scores in self.values[agent].items()
+        }
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a pandas frame, a row a run: suite, agent, task, seed, score, normalised."""
+        import pandas as pd
+
+        rows = [
+            (self.suite.id, agent, task, seed, score, normalised)
+            for agent, tasks in self.values.items()
+            for (task, of_task) in self.normalised(agent).items()
+            for seed, score, normalised in zip(
+                self.seeds[agent][task].tolist(),
+                tasks[task].tolist(),
+                of_task.tolist(),
+                strict=True,
+            )
         ]
+        return pd.DataFrame(rows, columns=FRAME_COLUMNS)
+
+    @classmethod
+    def from_frame(cls, frame: "pd.DataFrame", suite: Suite) -> "Scores":
+        """Return the scores of a pandas frame.
+
+        Args:
+            frame: A row a run with the columns agent, task, seed and score (raw); others are left
+                alone, but a column ``suite`` must name this suite.
+            suite: The suite.
+
+        Raises:
+            InvalidScores: A column is missing, a run is there twice, a score is not a finite
+                number, a seed is none, or the rows are of another suite; the message names the
+                row.
+            UnknownName: A task is not of the suite.
+        """
+        missing = [name for name in ("agent", "task", "seed", "score") if name not in frame]
+        if missing:
+            raise InvalidScores(f"the frame has no column {', '.join(missing)}")
+        if "suite" in frame and (frame["suite"] != suite.id).any():
+            raise InvalidScores(f"the frame holds scores of other suites than {suite.id}")
+        found: dict[str, dict[str, dict[int, float]]] = {}
+        columns = (frame[name] for name in ("agent", "task", "seed", "score"))
+        for row, (agent, task, seed, score) in enumerate(zip(*columns, strict=True)):
+            runs = found.setdefault(str(agent), {}).setdefault(suite.task(str(task)).name, {})
+            if not isinstance(seed, numbers.Integral):
+                raise InvalidScores(f"row {row} of the frame: the seed {seed!r} is no integer")
+            if not (isinstance(score, numbers.Real) and np.isfinite(float(score))):
+                raise InvalidScores(f"row {row} of the frame: {score!r} is not a finite number")
+            if int(seed) in runs:
+                raise InvalidScores(
+                    f"row {row} of the frame: agent {agent!r}, task {task!r}, seed {seed} is "
+                    "there already"
+                )
+            runs[int(seed)] = float(score)
+        ordered = {
+            agent: {
+                task.name: dict(sorted(tasks[task.name].items()))
+                for task in suite.tasks
+                if task.name in tasks
+            }
+            for agent, tasks in found.items()
+        }
+        return cls(
+            suite=suite,
+            values={
+                agent: {task: np.array(list(runs.values())) for task, runs in tasks.items()}
+                for agent, tasks in ordered.items()
+            },
+            seeds={
+                agent: {task: np.array(list(runs)) for task, runs in tasks.items()}
+                for agent, tasks in ordered.items()
+            },
+            records=dict.fromkeys(ordered, ()),
+        )
 
 
 def belongs(record: Record, suite: Suite) -> bool:
@@ -61,17 +142,20 @@ def collect(records: Iterable[Record], suite: Suite) -> Scores:
             group = (identity.agent.name, agent_hash(identity.agent, identity.teacher))
             groups.setdefault(group, []).append(record)
     names = [name for name, _ in groups]
-    values, by_agent = {}, {}
+    values, seeds, by_agent = {}, {}, {}
     for (name, short_hash), group_records in sorted(groups.items()):
         label = name if names.count(name) == 1 else f"{name} [{short_hash}]"
         group_records.sort(key=lambda record: record.identity.seed)
         by_task = {
-            task.name: np.array([r.score for r in group_records if r.identity.task == task.name])
+            task.name: [r for r in group_records if r.identity.task == task.name]
             for task in suite.tasks
         }
-        values[label] = {task: scores for task, scores in by_task.items() if len(scores)}
+        values[label] = {t: np.array([r.score for r in rs]) for t, rs in by_task.items() if rs}
+        seeds[label] = {
+            t: np.array([r.identity.seed for r in rs]) for t, rs in by_task.items() if rs
+        }
         by_agent[label] = tuple(group_records)
-    return Scores(suite=suite, values=values, records=by_agent)
+    return Scores(suite=suite, values=values, seeds=seeds, records=by_agent)
 
 
 def agent_hash(agent: AgentId, teacher: str | None) -> str:

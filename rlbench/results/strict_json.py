@@ -39,18 +39,19 @@ def _wrap(items: list[str]) -> list[str]:
     return lines
 
 
-def load(data: bytes) -> Any:
+def load(data: bytes, max_bytes: int = _MAX_BYTES) -> Any:
     """Read JSON from outside.
 
     Args:
-        data: UTF-8 text of at most 1 MB.
+        data: UTF-8 text.
+        max_bytes: The most that is read, by default 1 MB.
 
     Raises:
         InvalidRecord: It is too large, not JSON, nested too deeply, holds a number that is not
             finite, or names a key twice.
     """
-    if len(data) > _MAX_BYTES:
-        raise InvalidRecord(f"{len(data):,} bytes, over the limit of {_MAX_BYTES:,}")
+    if len(data) > max_bytes:
+        raise InvalidRecord(f"{len(data):,} bytes, over the limit of {max_bytes:,}")
     try:
         return json.loads(
             data.decode(),

@@ -1,4 +1,4 @@
-"""Scores from CSV files that any tool may have written.
+"""Scores from tables that any tool may have written.
 
 Long form: a row a run, with the columns ``agent``, ``task``, ``score`` and, if they are known,
 ``seed`` and ``step`` (the last step of a run counts). Wide form: a row a run and a column a task,
@@ -8,6 +8,7 @@ with ``agent`` and ``seed`` if they are known. Common other names of the columns
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,23 +24,30 @@ ALIASES = {
     "step": ("step", "steps", "timestep", "timesteps"),
     "status": ("status",),
 }
+TASK_OF_ARRAY = "task {}"  # the name of a task that came without one, by its place
 
 Runs = Mapping[str, Mapping[str, NDArray[np.float64]]]
 
 
-def read_csv(path: Path) -> Runs:
-    """Read scores.
+class Table(NamedTuple):
+    """A table as it stands in a file.
 
-    Args:
-        path: A file in long or wide form. Rows whose ``status`` is not ``ok`` are left out.
+    Attributes:
+        path: The file.
+        header: The columns' names.
+        body: Where a row is (``line 3``), and its cells.
+    """
 
-    Returns:
-        Agent, then task, to raw scores (runs,) in the order of the file. Without a column for it,
-        the agent is the file's name.
+    path: Path
+    header: list[str]
+    body: list[tuple[str, list[str]]]
+
+
+def read_csv(path: Path) -> Table:
+    """Read a CSV file.
 
     Raises:
-        InvalidScores: The file cannot be read or has no scores, a score is not a finite number, or
-            a run is there twice; the message names the line.
+        InvalidScores: It cannot be read, is not CSV, or has no rows.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -50,33 +58,62 @@ def read_csv(path: Path) -> Runs:
         raise InvalidScores(f"{path} is not CSV: {error}") from error
     if len(rows) < 2:
         raise InvalidScores(f"{path} has no rows below its header")
-    header, body = rows[0], [(n, row) for n, row in enumerate(rows[1:], 2) if any(row)]
-    if len(set(header)) != len(header):
-        raise InvalidScores(f"{path} names a column twice: {', '.join(header)}")
-    for line, row in body:
-        if len(row) != len(header):
-            raise InvalidScores(f"{path}, line {line}: {len(row)} cells under {len(header)} names")
-    known = _known_columns(header)
-    if "status" in known:
-        body = [(line, row) for line, row in body if row[known["status"]] == "ok"]
-    read = _read_long if "score" in known and "task" in known else _read_wide
-    return read(path, header, known, body)
+    body = [(f"line {n}", row) for n, row in enumerate(rows[1:], 2) if any(row)]
+    return Table(path, rows[0], body)
 
 
-def select(runs: Runs, suite: Suite) -> dict[str, list[NDArray[np.float64]]]:
-    """Return normalised scores of a suite's tasks: agent to one array (runs,) a task it has.
+def runs_of(table: Table, normalise_by: tuple[str, str] | None = None) -> Runs:
+    """Return the scores of a table in long or wide form.
+
+    Args:
+        table: Rows whose ``status`` is not ``ok`` are left out.
+        normalise_by: Two columns of the long form with the reference scores of the row's task:
+            a score becomes ``(score - first) / (second - first)``.
+
+    Returns:
+        Agent, then task, to scores (runs,) in the order of the table. Without a column for it,
+        the agent is the file's name.
 
     Raises:
+        InvalidScores: There are no scores, one is not a finite number, or a run is there twice;
+            the message names the row.
+    """
+    path, header, body = table
+    if len(set(header)) != len(header):
+        raise InvalidScores(f"{path} names a column twice: {', '.join(header)}")
+    for place, row in body:
+        if len(row) != len(header):
+            raise InvalidScores(f"{path}, {place}: {len(row)} cells under {len(header)} names")
+    known = _known_columns(header)
+    if "status" in known:
+        table = table._replace(body=[row for row in body if row[1][known["status"]] == "ok"])
+    if "score" in known and "task" in known:
+        return _runs_of_long(table, known, normalise_by)
+    if normalise_by is not None:
+        raise InvalidScores(f"{path} has a column a task: only the long form is normalised by two")
+    return _runs_of_wide(table, known)
+
+
+def select(runs: Runs, suite: Suite) -> Runs:
+    """Return normalised scores of a suite's tasks, in the suite's order.
+
+    Raises:
+        InvalidScores: The scores came as arrays, which do not name their tasks.
         UnknownName: A task is not of the suite.
     """
-    out: dict[str, list[NDArray[np.float64]]] = {}
+    out: dict[str, dict[str, NDArray[np.float64]]] = {}
     for agent, tasks in runs.items():
+        if TASK_OF_ARRAY.format(1) in tasks:
+            raise InvalidScores(
+                f"the arrays of {agent!r} do not name their tasks, so {suite.id} cannot normalise "
+                "them: normalise them first, and leave the suite out"
+            )
         by_name = {suite.task(name).name: scores for name, scores in tasks.items()}
-        out[agent] = [
-            suite.normalise(task, by_name[task.name])
+        out[agent] = {
+            task.name: suite.normalise(task, by_name[task.name])
             for task in suite.tasks
             if task.name in by_name
-        ]
+        }
     return out
 
 
@@ -90,72 +127,88 @@ def _known_columns(header: Sequence[str]) -> dict[str, int]:
     }
 
 
-def _read_long(
-    path: Path,
-    header: Sequence[str],
-    known: Mapping[str, int],
-    body: Sequence[tuple[int, list[str]]],
+def _runs_of_long(
+    table: Table, known: Mapping[str, int], normalise_by: tuple[str, str] | None
 ) -> Runs:
-    last: dict[tuple[str, str, str], tuple[float, float, int]] = {}
-    for line, row in body:
+    path = table.path
+    references = [_column(table, name) for name in normalise_by or ()]
+    last: dict[tuple[str, str, str], tuple[float, float, str]] = {}
+    for place, row in table.body:
         agent = row[known["agent"]] if "agent" in known else path.stem
         # Without seeds every row is a run of its own.
-        seed = row[known["seed"]] if "seed" in known else f"line {line}"
-        step = _number(path, line, row[known["step"]]) if "step" in known else 0.0
-        score = _number(path, line, row[known["score"]])
+        seed = row[known["seed"]] if "seed" in known else place
+        step = number_of(path, place, row[known["step"]]) if "step" in known else 0.0
+        score = number_of(path, place, row[known["score"]])
+        if references:
+            low, high = (number_of(path, place, row[k]) for k in references)
+            if low == high:
+                raise InvalidScores(f"{path}, {place}: both reference scores are {low:g}")
+            score = (score - low) / (high - low)
         run = (agent, row[known["task"]], seed)
         if run in last and last[run][0] == step:
             raise InvalidScores(
-                f"{path}, line {line}: agent {run[0]!r}, task {run[1]!r}, seed {run[2]!r} is there "
-                f"already, in line {last[run][2]}"
+                f"{path}, {place}: agent {run[0]!r}, task {run[1]!r}, seed {run[2]!r} is there "
+                f"already, in {last[run][2]}"
             )
         if run not in last or step > last[run][0]:
-            last[run] = (step, score, line)
+            last[run] = (step, score, place)
     found: dict[str, dict[str, list[float]]] = {}
     for (agent, task, _), (_, score, _) in last.items():
         found.setdefault(agent, {}).setdefault(task, []).append(score)
-    return _as_arrays(path, found)
+    return as_arrays(path, found)
 
 
-def _read_wide(
-    path: Path,
-    header: Sequence[str],
-    known: Mapping[str, int],
-    body: Sequence[tuple[int, list[str]]],
-) -> Runs:
+def _column(table: Table, name: str) -> int:
+    if name not in table.header:
+        raise InvalidScores(f"{table.path} has no column {name!r}: {', '.join(table.header)}")
+    return table.header.index(name)
+
+
+def _runs_of_wide(table: Table, known: Mapping[str, int]) -> Runs:
+    path, header, body = table
     tasks = [k for k in range(len(header)) if k not in known.values() and header[k]]
     found: dict[str, dict[str, list[float]]] = {}
-    seen: dict[tuple[str, str], int] = {}
-    for line, row in body:
+    seen: dict[tuple[str, str], str] = {}
+    for place, row in body:
         agent = row[known["agent"]] if "agent" in known else path.stem
         if "seed" in known:
             run = (agent, row[known["seed"]])
             if run in seen:
                 raise InvalidScores(
-                    f"{path}, line {line}: agent {agent!r}, seed {run[1]!r} is there already, in "
-                    f"line {seen[run]}"
+                    f"{path}, {place}: agent {agent!r}, seed {run[1]!r} is there already, in "
+                    f"{seen[run]}"
                 )
-            seen[run] = line
+            seen[run] = place
         for k in tasks:
             if row[k]:
                 scores = found.setdefault(agent, {}).setdefault(header[k], [])
-                scores.append(_number(path, line, row[k]))
-    return _as_arrays(path, found)
+                scores.append(number_of(path, place, row[k]))
+    return as_arrays(path, found)
 
 
-def _number(path: Path, line: int, text: str) -> float:
+def number_of(path: Path, place: str, text: str) -> float:
+    """Return the number that a cell holds.
+
+    Raises:
+        InvalidScores: It is none, or not finite.
+    """
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
     if not np.isfinite(value):
         raise InvalidScores(
-            f"{path}, line {line}: {text!r} is not a finite number; leave a run without score out"
+            f"{path}, {place}: {text!r} is not a finite number; leave a run without score out"
         )
     return value
 
 
-def _as_arrays(path: Path, found: Mapping[str, Mapping[str, list[float]]]) -> Runs:
+def as_arrays(path: Path, found: Mapping[str, Mapping[str, Sequence[float]]]) -> Runs:
+    """Return scores as arrays.
+
+    Raises:
+        InvalidScores: There are none.
+    """
     if not found:
         raise InvalidScores(f"{path} has no scores")
     return {

@@ -13,12 +13,14 @@ from rlbench.stats.curves import align, area_under_curve, learning_curve
 from rlbench.stats.intervals import Estimate, bootstrap
 from rlbench.stats.pairs import difference, improvement
 from rlbench.stats.profiles import profile_band
-from rlbench.stats.summary import SummaryRow, summarise
+from rlbench.stats.reporting import methods_text
+from rlbench.stats.summary import SummaryRow, TaskRow, summarise, summarise_tasks
 
 __all__ = [
     "CurveEstimate",
     "Estimate",
     "SummaryRow",
+    "TaskRow",
     "align",
     "area_under_curve",
     "bootstrap",
@@ -28,9 +30,11 @@ __all__ = [
     "learning_curve",
     "mean",
     "median",
+    "methods_text",
     "optimality_gap",
     "performance_profile",
     "probability_of_improvement",
     "profile_band",
     "summarise",
+    "summarise_tasks",
 ]

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from rlbench.errors import InvalidScores
 from rlbench.stats.resampling import Floats
 
+SWAPPED = 8  # so many times more runs than tasks, in an array, look like a mistake
 ScoresLike = ArrayLike | Sequence[ArrayLike]
 
 
@@ -24,12 +25,17 @@ def columns(scores: ScoresLike, name: str = "scores") -> list[Floats]:
         name: What to call them in an error.
 
     Raises:
-        InvalidScores: There is no score, an array has not the shape it should have, or a score is
-            not finite.
+        InvalidScores: There is no score, an array has not the shape it should have, its axes look
+            swapped, or a score is not finite.
     """
     if isinstance(scores, np.ndarray):
         if scores.ndim != 2:
             raise InvalidScores(f"{name} must be (runs, tasks), not of shape {scores.shape}")
+        if scores.shape[0] > SWAPPED * scores.shape[1] > SWAPPED:
+            raise InvalidScores(
+                f"the axes of {name} look swapped: {scores.shape[0]} runs of {scores.shape[1]} "
+                f"tasks. Pass {name}.T if they are, and list({name}.T) if they are not"
+            )
         parts: list[Any] = list(scores.T)
     else:
         parts = list(scores)  # type: ignore[arg-type]

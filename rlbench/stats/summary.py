@@ -1,10 +1,12 @@
-"""The table of aggregates that every board opens with."""
+"""The tables that every board opens with: aggregates of agents, and scores task by task."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from numpy.typing import ArrayLike
+
 from rlbench.stats.aggregates import ScoresLike, columns
-from rlbench.stats.intervals import POINTS, Method, bootstrap
+from rlbench.stats.intervals import ONE_RUN, POINTS, Method, bootstrap, check_options
 
 # The median's interval covers far less often than its level at the numbers of runs in use.
 WITHOUT_INTERVAL = {"median": "the interval of the median is unreliable with few runs"}
@@ -24,6 +26,22 @@ class SummaryRow(NamedTuple):
     method: str
     runs: int
     tasks: int
+
+
+class TaskRow(NamedTuple):
+    """The scores of one agent on one task; None where one run leaves something unknown.
+
+    `std` is the standard deviation of runs, with the divisor runs - 1.
+    """
+
+    agent: str
+    task: str
+    mean: float
+    low: float | None
+    high: float | None
+    std: float | None
+    runs: int
+    method: str
 
 
 def summarise(
@@ -71,4 +89,39 @@ def summarise(
                     tasks=len(tasks),
                 )
             )
+    return table
+
+
+def summarise_tasks(
+    scores: Mapping[str, Mapping[str, ArrayLike]], *, level: float = 0.95
+) -> list[TaskRow]:
+    """Return the mean of each agent on each task, with Student's t interval.
+
+    On one task no bootstrap covers as often as it should at few runs (.75 to .78 of .95 at three
+    runs, however it draws); Student's t does where runs are about normal.
+
+    Args:
+        scores: Agent, then task, to scores (runs,).
+        level: Nominal coverage of the intervals.
+
+    Returns:
+        One row an agent and task, in the order given.
+
+    Raises:
+        InvalidScores: Scores are empty, misshapen or not finite, or the level is out of range.
+    """
+    from scipy.special import stdtrit
+
+    check_options("rao-wu", 1, level)
+    table = []
+    for agent, tasks in scores.items():
+        arrays = columns(list(tasks.values()), f"scores of {agent!r}")
+        for task, runs in zip(tasks, arrays, strict=True):
+            mean, n = float(runs.mean()), len(runs)
+            row = TaskRow(agent, task, mean, None, None, None, n, ONE_RUN)
+            if n > 1:
+                std = float(runs.std(ddof=1))
+                half = float(stdtrit(n - 1, (1 + level) / 2)) * std / n**0.5
+                row = row._replace(low=mean - half, high=mean + half, std=std, method="Student's t")
+            table.append(row)
     return table

@@ -173,6 +173,48 @@ def test_stats_of_a_bare_csv(done: Path, tmp_path: Path) -> None:
     assert "raw scores" in rlbench("stats", "a.csv", cwd=tmp_path).stdout
 
 
+ROWS = """agent,task,seed,score,low,high
+a,Pong,0,-20.7,-20.7,14.6
+a,Pong,1,14.6,-20.7,14.6
+b,Pong,0,-3.05,-20.7,14.6
+b,Boxing,0,0.1,0.1,12.1
+b,Boxing,1,12.1,0.1,12.1
+"""
+
+
+def test_stats_by_columns_tasks_and_for_a_paper(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text(ROWS)
+    by_suite, by_columns = (
+        json.loads(rlbench("stats", "s.csv", *how, "--json", cwd=tmp_path).stdout)
+        for how in (["--suite", "atari100k"], ["--normalise-by", "low,high"])
+    )
+    assert [row["point"] for row in by_columns] == pytest.approx([r["point"] for r in by_suite])
+    options = ["stats", "s.csv", "--normalise-by", "low, high"]
+    rows = json.loads(rlbench(*options, "--per-task", "--json", cwd=tmp_path).stdout)
+    assert [(row["agent"], row["task"], row["mean"], row["runs"]) for row in rows] == [
+        ("a", "Pong", 0.5, 2), ("b", "Pong", pytest.approx(0.5), 1), ("b", "Boxing", 0.5, 2)
+    ]  # fmt: skip
+    text = rlbench(*options, cwd=tmp_path).stdout
+    for said in ("normalised by the columns low, high", "b has 1 to 2 runs", "Not all 2 tasks"):
+        assert said in text
+    paper = rlbench(*options, "--methods-text", "--method", "percentile", cwd=tmp_path).stdout
+    assert "over 2 tasks with 1 to 2 runs a task" in paper
+    assert "@inproceedings{agarwal2021deep" in paper
+
+
+def test_stats_of_training_logs(tmp_path: Path) -> None:
+    for run in (1, 2, 3):
+        folder = tmp_path / f"logs/ppo/CartPole-v1_{run}"
+        folder.mkdir(parents=True)
+        (folder / "monitor.csv").write_text(
+            '#{"t_start": 0.0, "env_id": "CartPole-v1"}\nr,l,t\n' + f"{run},9,1.0\n" * 3
+        )
+    done = rlbench("stats", "logs", "--json", cwd=tmp_path)
+    (row,) = [row for row in json.loads(done.stdout) if row["metric"] == "mean"]
+    assert (row["agent"], row["point"], row["runs"], row["tasks"]) == ("ppo", 2.0, 3, 1)
+    assert "last 100 episodes in training" in done.stderr
+
+
 def test_unofficial_runs_never_pass_for_official(done: Path) -> None:
     error = one_line_error(rlbench("stats", "--suite", "atari100k", cwd=done, code=2))
     assert "holds no records of atari100k@1" in error
@@ -241,6 +283,10 @@ def test_the_live_table(tmp_path: Path) -> None:
         (["stats", "--suite", "atari100k"], "no store at runs"),
         (["stats"], "add --suite"),
         (["stats", "nothing.csv"], "cannot read nothing.csv"),
+        (["stats", "nothing.xlsx"], "known are .csv, .json"),
+        (["stats", "a.csv", "--normalise-by", "low"], "is not two columns"),
+        (["stats", "a.csv", "--normalise-by", "a,b", "--suite", "atari100k"], "not both"),
+        (["stats", "a.csv", "--method", "rao"], "Did you mean 'rao-wu'"),
         (["list", "tasks", "--suite", "x"], "unknown suite"),
         (["leaderboard", "build"], "no store at runs"),
         (["frobnicate"], "frobnicate"),

@@ -4,10 +4,13 @@ import csv
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from support.records import ATARI, make_record
 
-from rlbench.results import belongs, collect, rows, write_csv
+from rlbench.errors import InvalidScores, UnknownName
+from rlbench.results import Scores, belongs, collect, rows, write_csv
+from rlbench.results.scores import FRAME_COLUMNS
 
 
 def test_scores_are_in_the_order_of_tasks_and_seeds() -> None:
@@ -19,7 +22,7 @@ def test_scores_are_in_the_order_of_tasks_and_seeds() -> None:
     scores = collect(records, ATARI)
     assert list(scores.values["tester"]) == ["Boxing", "Pong"]
     assert scores.values["tester"]["Pong"].tolist() == [-20.7, -19.0]
-    boxing, pong = scores.normalised("tester")
+    boxing, pong = scores.normalised("tester").values()
     assert boxing.tolist() == [1.0]
     np.testing.assert_allclose(pong, [0.0, 1.7 / 35.3])
 
@@ -54,3 +57,41 @@ def test_csv_says_what_is_missing_and_starts_no_formula() -> None:
     assert (first["score"], first["status"], first["episodes"]) == ("-20.0", "ok", "100")
     assert float(first["normalised"]) == pytest.approx(0.7 / 35.3)
     assert (second["score"], second["normalised"], second["status"]) == ("", "", "failed")
+
+
+def frame() -> pd.DataFrame:
+    records = [make_record("Pong", seed=s, score=-20.0 + s) for s in (3, 1)]
+    return collect([*records, make_record("Boxing", score=12.1)], ATARI).to_frame()
+
+
+def test_a_frame_and_back() -> None:
+    table = frame()
+    assert table.columns.tolist() == list(FRAME_COLUMNS)
+    assert table.values.tolist()[0] == ["atari100k@1", "tester", "Boxing", 0, 12.1, 1.0]
+    back = Scores.from_frame(table.sample(frac=1, random_state=0), ATARI)
+    assert back.values["tester"]["Pong"].tolist() == [-19.0, -17.0]
+    assert back.seeds["tester"]["Pong"].tolist() == [1, 3]
+    assert list(back.values["tester"]) == ["Boxing", "Pong"]
+    pd.testing.assert_frame_equal(back.to_frame(), table)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"score": [1.0, float("nan"), 2.0]}, "row 1 .* nan is not a finite number"),
+        ({"score": ["1", "2", "3"]}, "row 0 .* '1' is not"),
+        ({"seed": [0, 1.5, 2]}, "row 0 .* seed"),
+        ({"task": "Pong", "seed": [1, 2, 1]}, "row 2 .* seed 1 is there already"),
+        ({"suite": "dmc@1"}, "other suites than atari100k@1"),
+    ],
+)
+def test_frames_that_hold_no_scores_are_named(change: dict, message: str) -> None:
+    with pytest.raises(InvalidScores, match=message):
+        Scores.from_frame(frame().assign(**change), ATARI)
+
+
+def test_frames_need_their_columns_and_tasks() -> None:
+    with pytest.raises(InvalidScores, match="no column seed, score"):
+        Scores.from_frame(frame()[["agent", "task"]], ATARI)
+    with pytest.raises(UnknownName, match="Did you mean 'Pong'"):
+        Scores.from_frame(frame().replace("Pong", "Pnog"), ATARI)

@@ -7,7 +7,8 @@ import pytest
 from support.records import ATARI, make_record
 
 from rlbench.errors import InvalidScores, UnknownName
-from rlbench.results import read_csv, rows, select, write_csv
+from rlbench.results import rows, select, write_csv
+from rlbench.results.files import read_scores
 
 
 def write(folder: Path, text: str) -> Path:
@@ -36,7 +37,7 @@ def plain(runs) -> dict:
     ],
 )  # fmt: skip
 def test_forms(text: str, expected: dict, tmp_path: Path) -> None:
-    assert plain(read_csv(write(tmp_path, text))) == expected
+    assert plain(read_scores(write(tmp_path, text)).runs) == expected
 
 
 @pytest.mark.parametrize(
@@ -60,24 +61,24 @@ def test_forms(text: str, expected: dict, tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_is_wrong_is_named(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidScores, match=message):
-        read_csv(write(tmp_path, text))
+        read_scores(write(tmp_path, text))
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InvalidScores, match="No such file"):
-        read_csv(tmp_path / "nothing.csv")
+        read_scores(tmp_path / "nothing.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InvalidScores, match="is not CSV"):
-        read_csv(tmp_path / "binary.csv")
+        read_scores(tmp_path / "binary.csv")
 
 
 def test_normalisation_is_the_suites_in_its_order(tmp_path: Path) -> None:
-    runs = read_csv(write(tmp_path, "Pong,Boxing\n14.6,0.1\n-20.7,12.1\n"))
-    boxing, pong = select(runs, ATARI)["mine"]
+    runs = read_scores(write(tmp_path, "Pong,Boxing\n14.6,0.1\n-20.7,12.1\n")).runs
+    boxing, pong = select(runs, ATARI)["mine"].values()
     np.testing.assert_allclose(boxing, [0, 1], atol=1e-12)
     np.testing.assert_allclose(pong, [1, 0], atol=1e-12)
     with pytest.raises(UnknownName, match="Did you mean 'Pong'"):
-        select(read_csv(write(tmp_path, "Pnog\n1\n")), ATARI)
+        select(read_scores(write(tmp_path, "Pnog\n1\n")).runs, ATARI)
 
 
 def test_our_own_export_is_read_back(tmp_path: Path) -> None:
@@ -85,4 +86,4 @@ def test_our_own_export_is_read_back(tmp_path: Path) -> None:
     records.append(make_record("Boxing", seed=0, status="failed"))
     with (tmp_path / "out.csv").open("w", newline="") as file:
         write_csv(rows(records, ATARI), file)
-    assert plain(read_csv(tmp_path / "out.csv")) == {"tester": {"Pong": [0, 1, 2]}}
+    assert plain(read_scores(tmp_path / "out.csv").runs) == {"tester": {"Pong": [0, 1, 2]}}

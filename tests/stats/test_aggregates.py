@@ -67,3 +67,14 @@ def test_a_list_of_tasks_is_the_matrix(rows: list) -> None:
     scores = np.array(rows)
     for metric in METRICS.values():
         assert metric(list(scores.T)) == metric(scores)
+
+
+def test_axes_that_look_swapped_are_refused_unless_meant() -> None:
+    scores = np.random.default_rng(0).normal(size=(26, 3))
+    with pytest.raises(InvalidScores, match=r"26 runs of 3 tasks. Pass scores.T if they are"):
+        stats.iqm(scores)
+    with pytest.raises(InvalidScores, match="the axes of y look swapped"):
+        stats.improvement(scores[:5], scores)
+    assert stats.iqm(list(scores.T)) == pytest.approx(stats.iqm(scores.T))
+    assert np.isfinite(stats.iqm(scores[:24]))
+    assert np.isfinite(stats.iqm(scores[:, :1]))

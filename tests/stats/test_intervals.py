@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rlbench import stats
 from rlbench.errors import InvalidScores, UnknownName
-from rlbench.stats import bootstrap, summarise
+from rlbench.stats import bootstrap
 from rlbench.stats.intervals import METHODS, POINTS
 
 SCORES = np.random.default_rng(0).normal(size=(5, 8))
@@ -156,19 +156,6 @@ def test_intervals_follow_scale_and_shift(tasks: list, method: str) -> None:
         two = bootstrap(moved, name, method=method, repetitions=50)
         for end in ("point", "low", "high"):
             assert getattr(two, end) == pytest.approx(2 * getattr(one, end) + 5, rel=1e-9, abs=1e-8)
-
-
-def test_the_summary_has_a_row_for_each_metric() -> None:
-    rows = summarise({"a": SCORES, "b": [[1.0, 2.0], [3.0, 4.0, 5.0]]}, repetitions=50)
-    assert [(row.agent, row.metric) for row in rows] == [(a, m) for a in "ab" for m in POINTS]
-    assert {(row.runs, row.tasks) for row in rows} == {(5, 8), (2, 2)}
-    for row in rows:
-        if row.metric == "median":
-            assert (row.low, row.high) == (None, None)
-            assert "unreliable with few runs" in row.method
-        else:
-            assert row.low <= row.point <= row.high or row.agent == "b"
-            assert row.method == "stratified bootstrap, rao-wu"
 
 
 def test_improvement_by_hand() -> None:
