@@ -14,15 +14,19 @@ from rlbench.stats.intervals import Estimate, bootstrap
 from rlbench.stats.pairs import difference, improvement
 from rlbench.stats.profiles import profile_band
 from rlbench.stats.reporting import methods_text
+from rlbench.stats.stopping import AdaStopResult, adastop, blind_looks
 from rlbench.stats.summary import SummaryRow, TaskRow, summarise, summarise_tasks
 
 __all__ = [
+    "AdaStopResult",
     "CurveEstimate",
     "Estimate",
     "SummaryRow",
     "TaskRow",
+    "adastop",
     "align",
     "area_under_curve",
+    "blind_looks",
     "bootstrap",
     "difference",
     "improvement",

@@ -86,6 +86,21 @@ def improvements(
     return twin(wins, layouts, keys, repetitions)
 
 
+def half_differences(masks: NDArray[np.bool_], pooled: Floats, cut: int) -> Floats:
+    """Return the differences of trimmed means of two halves of each row of scores.
+
+    Args:
+        masks: (paths, 2n) which scores are in the first half; n of them are.
+        pooled: (pairs, 2n).
+        cut: How many of the n scores are trimmed at each end.
+
+    Returns:
+        (paths, pairs) the trimmed mean of the first half less that of the second.
+    """
+    twin = half_differences_by_numpy if numba is None else half_differences_by_numba
+    return twin(masks, pooled, cut)
+
+
 def aggregates_by_numpy(
     values: Floats,
     layout: Layout,
@@ -175,6 +190,24 @@ def improvements_by_numpy(
     return np.concatenate(parts)
 
 
+def half_differences_by_numpy(masks: NDArray[np.bool_], pooled: Floats, cut: int) -> Floats:
+    """Do what `half_differences` does, in numpy."""
+    size = masks.shape[1]
+    out = np.empty((len(masks), len(pooled)))
+    step = max(1, CHUNK // size)
+    for begin in range(0, len(masks), step):
+        for pair, scores in enumerate(pooled):
+            order = np.argsort(scores, kind="stable")
+            first = masks[begin : begin + step, order]
+            # The place of each score among those of its half.
+            place = np.cumsum(first, axis=1, dtype=np.int32)
+            place = np.where(first, place, np.arange(1, size + 1, dtype=np.int32) - place)
+            kept = (place > cut) & (place <= size // 2 - cut)
+            signs = kept * np.where(first, 1.0, -1.0)
+            out[begin : begin + step, pair] = signs @ scores[order] / (size // 2 - 2 * cut)
+    return out
+
+
 def aggregates_by_numba(
     values: Floats, layout: Layout, names: Sequence[str], key: int, repetitions: int
 ) -> Floats:
@@ -218,6 +251,19 @@ def improvements_by_numba(
         _improvements(*first, one, *second, two, flat, begin, end, out)
 
     _in_pieces(piece, repetitions, sum(layout.draws for layout in layouts))
+    return out
+
+
+def half_differences_by_numba(masks: NDArray[np.bool_], pooled: Floats, cut: int) -> Floats:
+    """Do what `half_differences` does, compiled."""
+    orders = np.argsort(pooled, axis=1, kind="stable").astype(np.uint32)
+    ordered = np.ascontiguousarray(np.take_along_axis(pooled, orders, axis=1))
+    split = np.ascontiguousarray(masks)
+    out = np.empty((len(masks), len(pooled)))
+    _in_pieces(
+        lambda begin, end: _half_differences(split, orders, ordered, cut, begin, end, out),
+        len(masks), pooled.size,
+    )  # fmt: skip
     return out
 
 
@@ -488,3 +534,34 @@ def _improvements(
             total += 0.5 * points / (counts[t] * counts_2[t])
             table += np.int64(runs[starts[t]]) * width
         out[b] = total / tasks
+
+
+@_compiled
+def _half_differences(
+    masks: NDArray[np.bool_],
+    orders: NDArray[np.uint32],
+    ordered: Floats,
+    cut: int,
+    begin: int,
+    end: int,
+    out: Floats,
+) -> None:
+    """Write the differences of trimmed means of paths begin to end into out, (paths, pairs).
+
+    `orders` and `ordered` are (pairs, 2n): how to sort a pair's scores, and these sorted.
+    """
+    pairs, size = ordered.shape
+    most = size // 2 - cut
+    for p in range(begin, end):
+        mask = masks[p]
+        for c in range(pairs):
+            order, scores = orders[c], ordered[c]
+            firsts: Any = 0
+            total = 0.0
+            for i in range(size):
+                first = np.int64(mask[order[i]])
+                firsts += first
+                place = firsts if first else i + 1 - firsts
+                if cut < place <= most:
+                    total += (2 * first - 1) * scores[i]
+            out[p, c] = total / (most - cut)

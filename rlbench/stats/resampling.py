@@ -87,27 +87,27 @@ def resamples(
     step = max(1, chunk // layout.draws)
     for begin in range(0, repetitions, step):
         end = min(begin + step, repetitions)
-        lanes = _lanes(key, layout.draws, layout.bits, begin, end)
-        picks = (lanes * runs >> np.uint64(layout.bits)).astype(np.int64)
+        numbers = lanes(key, layout.draws, layout.bits, begin, end)
+        picks = (numbers * runs >> np.uint64(layout.bits)).astype(np.int64)
         if task_key is not None:
-            which = _lanes(task_key, tasks, 32, begin, end) * np.uint64(tasks)
+            which = lanes(task_key, tasks, 32, begin, end) * np.uint64(tasks)
             drawn = (which >> np.uint64(32)).astype(np.int64) * layout.runs[0]
             yield np.repeat(drawn, layout.counts, axis=1) + picks
         else:
             yield first + picks
 
 
-def _lanes(key: int, draws: int, bits: int, begin: int, end: int) -> NDArray[np.uint64]:
+def lanes(key: int, draws: int, bits: int, begin: int, end: int) -> NDArray[np.uint64]:
     """Return the random bits of some resamples, (end - begin, draws)."""
-    lanes = 64 // bits
-    words = -(-draws // lanes)
+    a_word = 64 // bits
+    words = -(-draws // a_word)
     counters = np.arange(begin * words + 1, end * words + 1, dtype=np.uint64)
     mixed = counters * np.uint64(GOLDEN_GAMMA) + np.uint64(key)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(MIX_1)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(MIX_2)
     mixed = (mixed ^ (mixed >> np.uint64(31))).reshape(end - begin, words)
     mask = np.uint64(2**bits - 1)
-    parts = [(mixed >> np.uint64(bits * lane)) & mask for lane in range(lanes)]
+    parts = [(mixed >> np.uint64(bits * lane)) & mask for lane in range(a_word)]
     return np.concatenate(parts, axis=1)[:, :draws]
 
 

@@ -60,6 +60,22 @@ def test_improvements(pairs: list, method: str, key: int) -> None:
     )
 
 
+@settings(max_examples=80, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 3), st.data())
+def test_half_differences(n: int, pairs: int, data) -> None:
+    scores = st.lists(SCORE, min_size=2 * n, max_size=2 * n)
+    pooled = np.array([data.draw(scores) for _ in range(pairs)], dtype=float)
+    cut = data.draw(st.integers(0, (n - 1) // 2))
+    generator = np.random.default_rng(data.draw(st.integers(0, 99)))
+    masks = generator.permuted(np.tile(np.arange(2 * n) < n, (15, 1)), axis=1)
+    found = kernels.half_differences_by_numba(masks, pooled, cut)
+    assert_twins(found, kernels.half_differences_by_numpy(masks, pooled, cut), np.abs(pooled).max())
+    for row, mask in zip(found, masks, strict=True):
+        halves = [(np.sort(s[mask]), np.sort(s[~mask])) for s in pooled]
+        plain = [a[cut : n - cut].mean() - b[cut : n - cut].mean() for a, b in halves]
+        np.testing.assert_allclose(row, plain, rtol=1e-9, atol=1e-12 * np.abs(pooled).max())
+
+
 @pytest.mark.parametrize("runs", [(300, 300), (300, 2), (257, 256, 5)])
 def test_many_runs(runs: tuple) -> None:
     """Lanes of 32 bits, and a layout whose tasks weigh unlike."""
