@@ -40,6 +40,8 @@ def test_all_is_what_is_public(name: str) -> None:
         ),
         ("rlbench.runners.worker", {"scipy", "pandas", "numba", "matplotlib", "rich", "typer"}),
         ("rlbench.stats", {"gymnasium", "rich", "typer", "jinja2", "scipy", "pandas", "numba"}),
+        ("rlbench.compat.rliable.library", {"gymnasium", "scipy", "pandas", "numba", "rich"}),
+        ("rlbench.compat.rliable.plot_utils", {"matplotlib", "scipy", "pandas", "numba"}),
     ],
 )
 def test_imports_are_lazy(module: str, unwanted: set[str]) -> None:
@@ -62,6 +64,7 @@ def test_folders_import_only_what_the_design_lets_them() -> None:
         "stats": {"stats", "errors"},
         "runners": {"runners", "suites", "results", "stats", "errors"},
         "leaderboard": {"leaderboard", "results", "stats", "suites", "errors"},
+        "compat": {"compat", "stats", "errors"},
     }
     for part, names in allowed.items():
         for path in (ROOT / "rlbench" / part).rglob("*.py"):

@@ -86,19 +86,19 @@ def improvements(
     return twin(wins, layouts, keys, repetitions)
 
 
-def half_differences(masks: NDArray[np.bool_], pooled: Floats, cut: int) -> Floats:
-    """Return the differences of trimmed means of two halves of each row of scores.
+def half_differences(masks: NDArray[np.bool_], pooled: Floats, cuts: tuple[int, int]) -> Floats:
+    """Return the differences of trimmed means of two parts of each row of scores.
 
     Args:
-        masks: (paths, 2n) which scores are in the first half; n of them are.
-        pooled: (pairs, 2n).
-        cut: How many of the n scores are trimmed at each end.
+        masks: (paths, scores) which scores are in the first part; as many in every path.
+        pooled: (pairs, scores).
+        cuts: How many scores of the first and of the second part are trimmed at each end.
 
     Returns:
-        (paths, pairs) the trimmed mean of the first half less that of the second.
+        (paths, pairs) the trimmed mean of the first part less that of the second.
     """
     twin = half_differences_by_numpy if numba is None else half_differences_by_numba
-    return twin(masks, pooled, cut)
+    return twin(masks, pooled, cuts)
 
 
 def aggregates_by_numpy(
@@ -190,21 +190,23 @@ def improvements_by_numpy(
     return np.concatenate(parts)
 
 
-def half_differences_by_numpy(masks: NDArray[np.bool_], pooled: Floats, cut: int) -> Floats:
+def half_differences_by_numpy(
+    masks: NDArray[np.bool_], pooled: Floats, cuts: tuple[int, int]
+) -> Floats:
     """Do what `half_differences` does, in numpy."""
-    size = masks.shape[1]
+    size, n = masks.shape[1], int(masks[0].sum())
     out = np.empty((len(masks), len(pooled)))
     step = max(1, CHUNK // size)
     for begin in range(0, len(masks), step):
         for pair, scores in enumerate(pooled):
             order = np.argsort(scores, kind="stable")
             first = masks[begin : begin + step, order]
-            # The place of each score among those of its half.
-            place = np.cumsum(first, axis=1, dtype=np.int32)
-            place = np.where(first, place, np.arange(1, size + 1, dtype=np.int32) - place)
-            kept = (place > cut) & (place <= size // 2 - cut)
-            signs = kept * np.where(first, 1.0, -1.0)
-            out[begin : begin + step, pair] = signs @ scores[order] / (size // 2 - 2 * cut)
+            means = []
+            for part, runs, cut in ((first, n, cuts[0]), (~first, size - n, cuts[1])):
+                place = np.cumsum(part, axis=1, dtype=np.int32)
+                kept = part & (place > cut) & (place <= runs - cut)
+                means.append(kept.astype(np.float64) @ scores[order] / (runs - 2 * cut))
+            out[begin : begin + step, pair] = means[0] - means[1]
     return out
 
 
@@ -254,14 +256,17 @@ def improvements_by_numba(
     return out
 
 
-def half_differences_by_numba(masks: NDArray[np.bool_], pooled: Floats, cut: int) -> Floats:
+def half_differences_by_numba(
+    masks: NDArray[np.bool_], pooled: Floats, cuts: tuple[int, int]
+) -> Floats:
     """Do what `half_differences` does, compiled."""
     orders = np.argsort(pooled, axis=1, kind="stable").astype(np.uint32)
     ordered = np.ascontiguousarray(np.take_along_axis(pooled, orders, axis=1))
     split = np.ascontiguousarray(masks)
+    n = int(split[0].sum())
     out = np.empty((len(masks), len(pooled)))
     _in_pieces(
-        lambda begin, end: _half_differences(split, orders, ordered, cut, begin, end, out),
+        lambda begin, end: _half_differences(split, orders, ordered, n, *cuts, begin, end, out),
         len(masks), pooled.size,
     )  # fmt: skip
     return out
@@ -541,17 +546,21 @@ def _half_differences(
     masks: NDArray[np.bool_],
     orders: NDArray[np.uint32],
     ordered: Floats,
+    n: int,
     cut: int,
+    cut_2: int,
     begin: int,
     end: int,
     out: Floats,
 ) -> None:
     """Write the differences of trimmed means of paths begin to end into out, (paths, pairs).
 
-    `orders` and `ordered` are (pairs, 2n): how to sort a pair's scores, and these sorted.
+    `orders` and `ordered` are (pairs, scores): how to sort a pair's scores, and these sorted; n
+    scores are in the first part.
     """
     pairs, size = ordered.shape
-    most = size // 2 - cut
+    lows, highs = np.array([cut_2, cut]), np.array([size - n - cut_2, n - cut])
+    weights = np.array([-1.0, 1.0]) / (highs - lows)
     for p in range(begin, end):
         mask = masks[p]
         for c in range(pairs):
@@ -559,9 +568,10 @@ def _half_differences(
             firsts: Any = 0
             total = 0.0
             for i in range(size):
+                # Chosen by arithmetic: branches would be mispredicted half of the time.
                 first = np.int64(mask[order[i]])
                 firsts += first
-                place = firsts if first else i + 1 - firsts
-                if cut < place <= most:
-                    total += (2 * first - 1) * scores[i]
-            out[p, c] = total / (most - cut)
+                place = i + 1 - firsts + first * (2 * firsts - i - 1)
+                kept = np.int64(place > lows[first]) & np.int64(place <= highs[first])
+                total += kept * weights[first] * scores[i]
+            out[p, c] = total

@@ -1,8 +1,8 @@
 """Permutations of the runs of two agents, within strata.
 
-A stratum is a task in a batch: 2n runs, n of each agent of a pair. A path splits the 2n runs of
-every stratum into two halves, independently; the same path is applied to all pairs. Path 0 is the
-identity, so that shares of paths are valid p-values also where paths are drawn (Phipson & Smyth
+A stratum is a task, in a batch if there are batches: the runs of both agents of a pair, pooled. A
+path splits those of every stratum anew, independently, into as many as either agent has. Path 0 is
+the identity, so that shares of paths are valid p-values also where paths are drawn (Phipson & Smyth
 2010). Where all paths are few enough they are enumerated, else drawn.
 """
 
@@ -13,12 +13,13 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rlbench.errors import InvalidScores, UnknownName
+from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.stats.aggregates import ScoresLike, columns
 from rlbench.stats.resampling import Floats, lanes
 
 Masks = NDArray[np.bool_]
 Pair = tuple[str, str]
+Sizes = tuple[int, int]  # how many runs the two agents of a pair have on a task
 
 STATISTICS = ("mean", "median", "iqm")
 
@@ -80,100 +81,154 @@ def _one_score_a_seed(agent: str, tasks: list[Floats], statistic: str) -> Floats
     return np.asarray(matrix[:, cut : matrix.shape[1] - cut].mean(axis=1))
 
 
-def pooled_of(blocks: Mapping[str, Floats], pairs: Sequence[Pair], look: int) -> Floats:
-    """Return one batch of every pair pooled, (pairs, tasks, 2n), the first agent's runs first."""
-    return np.stack([np.concatenate([blocks[a][look], blocks[b][look]], axis=1) for a, b in pairs])
+def pairs_of(agents: Sequence[str], comparisons: Sequence[Pair] | None) -> list[Pair]:
+    """Return the pairs of agents to compare; all of them by default.
+
+    Raises:
+        UsageError: There is no pair, a pair does not name two of the agents, or one comes twice.
+    """
+    if comparisons is None:
+        return list(combinations(agents, 2))
+    pairs = [(a, b) for a, b in comparisons]
+    for pair in pairs:
+        if pair[0] == pair[1] or not set(pair) <= set(agents):
+            raise UsageError(f"no comparison of {pair[0]!r} and {pair[1]!r}: name two agents")
+    if not pairs or len({frozenset(pair) for pair in pairs}) < len(pairs):
+        raise UsageError("comparisons must name at least one pair, and each pair once")
+    return pairs
 
 
-def number_of_paths(batch: int, strata: int) -> int:
+def number_of_paths(sizes: Sequence[Sizes], looks: int = 1) -> int:
     """Return how many paths there are."""
-    return int(math.comb(2 * batch, batch) ** strata)
+    return int(math.prod(math.comb(n + m, n) for n, m in sizes) ** looks)
 
 
-def all_masks(batch: int, tasks: int, looks: int) -> list[Masks]:
-    """Return all paths, one array (paths, tasks, 2n) a look: True goes to the first agent."""
-    splits = np.zeros((math.comb(2 * batch, batch), 2 * batch), dtype=bool)
-    for row, chosen in enumerate(combinations(range(2 * batch), batch)):
-        splits[row, list(chosen)] = True
-    digits = np.indices((len(splits),) * (looks * tasks)).reshape(looks * tasks, -1)
+def all_masks(sizes: Sequence[Sizes], looks: int = 1) -> list[Masks]:
+    """Return all paths, one array (paths, runs of all tasks) a look; path 0 changes nothing."""
+    splits = [_splits(n, m) for n, m in sizes] * looks
+    digits = np.indices([len(split) for split in splits]).reshape(len(splits), -1)
+    chosen = [split[digit] for split, digit in zip(splits, digits, strict=True)]
+    tasks = len(sizes)
     return [
-        splits[digits[look * tasks : (look + 1) * tasks].T].reshape(-1, tasks, 2 * batch)
-        for look in range(looks)
+        np.concatenate(chosen[look * tasks : (look + 1) * tasks], axis=1) for look in range(looks)
     ]
 
 
-def random_masks(batch: int, tasks: int, paths: int, key: int) -> Masks:
-    """Return random splits of one look, (paths, tasks, 2n); those of path 0 change nothing.
+def _splits(n: int, m: int) -> Masks:
+    splits = np.zeros((math.comb(n + m, n), n + m), dtype=bool)
+    for row, chosen in enumerate(combinations(range(n + m), n)):
+        splits[row, list(chosen)] = True
+    return splits
+
+
+def random_masks(sizes: Sequence[Sizes], paths: int, key: int) -> Masks:
+    """Return random splits, (paths, runs of all tasks); those of path 0 change nothing.
 
     The runs are gone through in turn; each goes to the first agent with the chance that makes
     every split as likely (selection sampling, Knuth 1998, 3.4.2, algorithm S).
+
+    Args:
+        sizes: Of each task.
+        paths: How many.
+        key: Of the random numbers.
     """
-    size = 2 * batch
-    numbers = lanes(key, tasks * size, 32, 0, paths).reshape(paths, tasks, size)
-    masks = np.empty((paths, tasks, size), dtype=bool)
-    needed = np.full((paths, tasks), batch, dtype=np.uint64)
-    for run in range(size):
-        taken = (numbers[:, :, run] * np.uint64(size - run) >> np.uint64(32)) < needed
-        masks[:, :, run] = taken
-        needed -= taken
-    masks[0] = np.arange(size) < batch
+    totals = [n + m for n, m in sizes]
+    numbers = lanes(key, sum(totals), 32, 0, paths)
+    masks = np.empty((paths, sum(totals)), dtype=bool)
+    # Tasks of the same sizes are gone through together.
+    begins = np.cumsum([0, *totals])[:-1]
+    for n, m in set(sizes):
+        first = begins[[size == (n, m) for size in sizes]]
+        needed = np.full((paths, len(first)), n, dtype=np.uint64)
+        for run in range(n + m):
+            left = np.uint64(n + m - run)
+            taken = (numbers[:, first + run] * left >> np.uint64(32)) < needed
+            masks[:, first + run] = taken
+            needed -= taken
+    masks[0] = identity_of(sizes)
     return masks
 
 
-class Paths:
-    """The statistics of all pairs on a set of paths.
+def identity_of(sizes: Sequence[Sizes]) -> NDArray[np.bool_]:
+    """Return the split that changes nothing, (runs of all tasks,)."""
+    return np.concatenate([np.arange(n + m) < n for n, m in sizes])
+
+
+def differences_of(masks: Masks, pooled: Floats, sizes: Sequence[Sizes], statistic: str) -> Floats:
+    """Return the statistic of one part less that of the other, (paths, pairs).
+
+    The mean is that over tasks of the mean over runs; the IQM that of all runs; the median that
+    over tasks of the mean over runs, or on one task that of its runs.
 
     Args:
-        statistic: Of `STATISTICS`. The mean is that over tasks of the mean over runs; the IQM that
-            of all runs; the median that over tasks of the mean over runs, or on one task that of
-            its runs.
+        masks: (paths, runs of all tasks) which go to the first agent.
+        pooled: (pairs, runs of all tasks).
+        sizes: Of each task.
+        statistic: Of `STATISTICS`.
+    """
+    if statistic == "mean":
+        tasks = len(sizes)
+        weights = [np.full(n + m, (1 / n + 1 / m) / tasks) for n, m in sizes]
+        others = [np.full(n + m, 1 / m / tasks) for n, m in sizes]
+        both = masks.astype(np.float64) @ (pooled * np.concatenate(weights)).T
+        return np.asarray(both - pooled @ np.concatenate(others))
+    if statistic == "median" and len(sizes) > 1:
+        return _medians_of_tasks(masks, pooled, sizes)
+    from rlbench.stats.kernels import half_differences
+
+    totals = [sum(n for n, _ in sizes), sum(m for _, m in sizes)]
+    one, two = (n // 4 if statistic == "iqm" else (n - 1) // 2 for n in totals)
+    return half_differences(masks, pooled, (one, two))
+
+
+def _medians_of_tasks(masks: Masks, pooled: Floats, sizes: Sequence[Sizes]) -> Floats:
+    begins = np.cumsum([0, *(n + m for n, m in sizes)])[:-1]
+    first, second = (np.array(part) for part in zip(*sizes, strict=True))
+    parts = []
+    for scores in pooled:
+        sums = np.add.reduceat(masks * scores, begins, axis=1)
+        others = np.add.reduceat(scores, begins) - sums
+        parts.append(np.median(sums / first, axis=1) - np.median(others / second, axis=1))
+    return np.stack(parts, axis=1)
+
+
+class Paths:
+    """The statistics of all pairs on a set of paths, look after look.
+
+    Args:
+        sizes: Of each task in one batch.
+        statistic: As `differences_of` takes it.
 
     Differences of two agents at look k are multiplied by k: those of means are then sums over
     batches, as AdaStop defines them.
     """
 
-    def __init__(self, statistic: str) -> None:
-        self.statistic = statistic
+    def __init__(self, sizes: Sequence[Sizes], statistic: str) -> None:
+        self._sizes, self._statistic = sizes, statistic
         self._masks: list[Masks] = []
         self._pooled: list[Floats] = []
         self._sums: list[Floats] = []
 
     def extend(self, masks: Masks, pooled: Floats) -> None:
-        """Add a look: (paths, tasks, 2n) splits, and (pairs, tasks, 2n) scores."""
+        """Add a look: (paths, runs of a batch) splits, and (pairs, runs of a batch) scores."""
         self._masks.append(masks)
         self._pooled.append(pooled)
-        if self.statistic == "mean":
-            paths, tasks, size = masks.shape
-            signs = masks.reshape(paths, -1) * (4.0 / (size * tasks))
-            # Sums of one half double, less the sums of both halves: means differ by just that.
-            total = pooled.sum(axis=(1, 2)) * (2.0 / (size * tasks))
-            block = signs @ pooled.reshape(len(pooled), -1).T - total
+        if self._statistic == "mean":
+            block = differences_of(masks, pooled, self._sizes, "mean")
             self._sums.append(block + self._sums[-1] if self._sums else block)
 
     def differences(self, looks: int) -> Floats:
         """Return the signed differences of all pairs after some looks, (paths, pairs)."""
-        if self.statistic == "mean":
+        if self._statistic == "mean":
             return self._sums[looks - 1]
-        masks = np.concatenate(self._masks[:looks], axis=2)
-        pooled = np.concatenate(self._pooled[:looks], axis=2)
-        tasks, size = masks.shape[1:]
-        if self.statistic == "median" and tasks > 1:
-            return looks * _of_task_means(masks, pooled)
-        from rlbench.stats.kernels import half_differences
-
-        n = tasks * size // 2
-        cut = n // 4 if self.statistic == "iqm" else (n - 1) // 2
-        return looks * half_differences(
-            masks.reshape(len(masks), -1), pooled.reshape(len(pooled), -1), cut
+        # Side by side stand the batches of the first task, those of the second, and so on.
+        ends = np.cumsum([n + m for n, m in self._sizes])[:-1]
+        masks, pooled = (
+            np.concatenate([part for task in zip(*split, strict=True) for part in task], axis=1)
+            for split in (
+                [np.split(block, ends, axis=1) for block in blocks[:looks]]
+                for blocks in (self._masks, self._pooled)
+            )
         )
-
-
-def _of_task_means(masks: Masks, pooled: Floats) -> Floats:
-    """Return the differences of medians over tasks of the means of two halves, (paths, pairs)."""
-    n = masks.shape[2] // 2
-    parts = []
-    for scores in pooled:
-        first = np.einsum("ptx,tx->pt", masks, scores) / n
-        second = scores.sum(axis=1) / n - first
-        parts.append(np.median(first, axis=1) - np.median(second, axis=1))
-    return np.stack(parts, axis=1)
+        sizes = [(looks * n, looks * m) for n, m in self._sizes]
+        return looks * differences_of(masks, pooled, sizes, self._statistic)

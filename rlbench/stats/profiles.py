@@ -64,7 +64,7 @@ def profile_band(
     layout = layout_of(tasks, method)
     exact = kind == "run" and band == "pointwise" and (layout.weights == layout.weights[0]).all()
     if exact:
-        low, high = _convolved_ends(tasks, thresholds, layout, level)
+        low, high = convolved_ends(tasks, thresholds, layout, level)
     else:
         replicates = _profiles(tasks, thresholds, kind, layout, repetitions, keys_of(seed)[0])
         low, high = ends_of(replicates, level, band)
@@ -82,7 +82,7 @@ def profile_band(
     )
 
 
-def _convolved_ends(
+def convolved_ends(
     tasks: Sequence[Floats], taus: Floats, layout: Layout, level: float
 ) -> tuple[Floats, Floats]:
     """Return quantiles of the exact bootstrap law of a profile of run scores.

@@ -9,7 +9,6 @@ takes the boundary of signed differences, which doubles the level.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -23,7 +22,7 @@ from rlbench.stats.permutation import (
     all_masks,
     batches_of,
     number_of_paths,
-    pooled_of,
+    pairs_of,
     random_masks,
 )
 from rlbench.stats.resampling import Floats, keys_of
@@ -116,18 +115,18 @@ def adastop(
     """
     _check(alpha, beta, max_batches, permutations)
     blocks = batches_of(scores, batch, statistic, per_seed)
-    pairs = _pairs(list(blocks), comparisons)
+    pairs = pairs_of(list(blocks), comparisons)
     needed = {agent for pair in pairs for agent in pair}
     empty = [agent for agent in needed if not len(blocks[agent])]
     if empty:
         raise InvalidScores(f"{empty[0]!r} has less than one batch of {batch} runs on every task")
-    tasks = blocks[pairs[0][0]].shape[1]
+    sizes = [(batch, batch)] * blocks[pairs[0][0]].shape[1]
     spending = _Spending(alpha, beta, max_batches, compat)
     decisions: dict[Pair, Decision] = dict.fromkeys(pairs, "undecided")
     runs = dict.fromkeys(blocks, 0)
     live = list(pairs)
     looked: list[_Look] = []
-    paths, alive, drawn = Paths(statistic), np.ones(0, dtype=bool), False
+    paths, alive, drawn = Paths(sizes, statistic), np.ones(0, dtype=bool), False
     keys = keys_of(seed, max_batches)
     while live and len(looked) < max_batches:
         look = len(looked) + 1
@@ -135,23 +134,23 @@ def adastop(
         if any(len(blocks[agent]) < look for agent in agents):
             break
         runs.update(dict.fromkeys(agents, look * batch))
-        total = number_of_paths(batch, look * tasks)
+        total = number_of_paths(sizes, look)
         exact = total < permutations if compat else total <= permutations
         if compat and not exact:
             raise UsageError("compat needs all paths enumerated: give more permutations")
         if exact or not drawn:
             masks = (
-                all_masks(batch, tasks, look)
+                all_masks(sizes, look)
                 if exact
-                else [random_masks(batch, tasks, permutations, key) for key in keys[:look]]
+                else [random_masks(sizes, permutations, key) for key in keys[:look]]
             )
-            paths = Paths(statistic)
+            paths = Paths(sizes, statistic)
             for earlier in range(look):
                 paths.extend(masks[earlier], _pooled(blocks, pairs, earlier))
             alive = _survivors(paths, pairs, looked, compat)
         else:
             paths.extend(
-                random_masks(batch, tasks, permutations, keys[look - 1]),
+                random_masks(sizes, permutations, keys[look - 1]),
                 _pooled(blocks, pairs, look - 1),
             )
         drawn = not exact
@@ -172,7 +171,7 @@ def adastop(
         looks=(len(looked), max_batches),
         runs=runs,
         undecided_agents=tuple(a for a in blocks if any(a in pair for pair in live)),
-        blind_looks=blind_looks(batch, max_batches, alpha, 1 if per_seed else tasks, permutations),
+        blind_looks=blind_looks(batch, max_batches, alpha, len(sizes), permutations),
     )
 
 
@@ -186,7 +185,7 @@ def blind_looks(
     """
     blind = []
     for look in range(1, max_batches + 1):
-        total = number_of_paths(batch, look * tasks)
+        total = number_of_paths([(batch, batch)] * tasks, look)
         rarest = 2 / total if total <= permutations else 1 / permutations
         if rarest > alpha * look / max_batches * (1 + 1e-12):
             blind.append(look)
@@ -300,25 +299,16 @@ def _within(values: Floats, pairs: Sequence[Pair], look: _Look, compat: bool) ->
 
 
 def _pooled(blocks: Mapping[str, Floats], pairs: Sequence[Pair], look: int) -> Floats:
-    """Return one batch of every pair pooled; zeros for agents that needed no more runs by then."""
-    shape = next(iter(blocks.values())).shape[1:]
-    padded = {
-        agent: values if len(values) > look else np.zeros((look + 1, *shape))
-        for agent, values in blocks.items()
-    }
-    return pooled_of(padded, pairs, look)
+    """Return one batch of every pair, (pairs, runs): task by task, the first agent's runs first.
 
+    Agents that needed no more runs by then stand there with zeros; their pairs are decided.
+    """
 
-def _pairs(agents: Sequence[str], comparisons: Sequence[Pair] | None) -> list[Pair]:
-    if comparisons is None:
-        return list(combinations(agents, 2))
-    pairs = [(a, b) for a, b in comparisons]
-    for pair in pairs:
-        if pair[0] == pair[1] or not set(pair) <= set(agents):
-            raise UsageError(f"no comparison of {pair[0]!r} and {pair[1]!r}: name two agents")
-    if not pairs or len({frozenset(pair) for pair in pairs}) < len(pairs):
-        raise UsageError("comparisons must name at least one pair, and each pair once")
-    return pairs
+    def of(agent: str) -> Floats:
+        batches = blocks[agent]
+        return batches[look] if look < len(batches) else np.zeros(batches.shape[1:])
+
+    return np.stack([np.concatenate([of(a), of(b)], axis=1).ravel() for a, b in pairs])
 
 
 def _check(alpha: float, beta: float, max_batches: int, permutations: int) -> None:

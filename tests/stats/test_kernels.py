@@ -61,19 +61,23 @@ def test_improvements(pairs: list, method: str, key: int) -> None:
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.integers(1, 6), st.integers(1, 3), st.data())
-def test_half_differences(n: int, pairs: int, data) -> None:
-    scores = st.lists(SCORE, min_size=2 * n, max_size=2 * n)
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 3), st.data())
+def test_half_differences(n: int, m: int, pairs: int, data) -> None:
+    scores = st.lists(SCORE, min_size=n + m, max_size=n + m)
     pooled = np.array([data.draw(scores) for _ in range(pairs)], dtype=float)
-    cut = data.draw(st.integers(0, (n - 1) // 2))
+    scale = np.abs(pooled).max()
+    cuts = tuple(data.draw(st.integers(0, (runs - 1) // 2)) for runs in (n, m))
     generator = np.random.default_rng(data.draw(st.integers(0, 99)))
-    masks = generator.permuted(np.tile(np.arange(2 * n) < n, (15, 1)), axis=1)
-    found = kernels.half_differences_by_numba(masks, pooled, cut)
-    assert_twins(found, kernels.half_differences_by_numpy(masks, pooled, cut), np.abs(pooled).max())
+    masks = generator.permuted(np.tile(np.arange(n + m) < n, (15, 1)), axis=1)
+    found = kernels.half_differences_by_numba(masks, pooled, cuts)
+    assert_twins(found, kernels.half_differences_by_numpy(masks, pooled, cuts), scale)
+
+    def trimmed(part: np.ndarray, cut: int) -> float:
+        return np.sort(part)[cut : len(part) - cut].mean()
+
     for row, mask in zip(found, masks, strict=True):
-        halves = [(np.sort(s[mask]), np.sort(s[~mask])) for s in pooled]
-        plain = [a[cut : n - cut].mean() - b[cut : n - cut].mean() for a, b in halves]
-        np.testing.assert_allclose(row, plain, rtol=1e-9, atol=1e-12 * np.abs(pooled).max())
+        plain = [trimmed(s[mask], cuts[0]) - trimmed(s[~mask], cuts[1]) for s in pooled]
+        np.testing.assert_allclose(row, plain, rtol=1e-9, atol=1e-12 * scale)
 
 
 @pytest.mark.parametrize("runs", [(300, 300), (300, 2), (257, 256, 5)])
