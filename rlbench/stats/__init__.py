@@ -9,36 +9,66 @@ from rlbench.stats.aggregates import (
     probability_of_improvement,
 )
 from rlbench.stats.bands import CurveEstimate
+from rlbench.stats.comparisons import (
+    Comparison,
+    Equivalence,
+    Friedman,
+    TaskComparison,
+    compare,
+    compare_tasks,
+    equivalent,
+    friedman,
+    leave_one_task_out,
+)
 from rlbench.stats.curves import align, area_under_curve, learning_curve
+from rlbench.stats.evalues import BettingResult, betting
 from rlbench.stats.intervals import Estimate, bootstrap
 from rlbench.stats.pairs import difference, improvement
+from rlbench.stats.planning import PlanRow, plan, runs_needed
 from rlbench.stats.profiles import profile_band
+from rlbench.stats.ranks import RankRow, rank_sets
 from rlbench.stats.reporting import methods_text
 from rlbench.stats.stopping import AdaStopResult, adastop, blind_looks
 from rlbench.stats.summary import SummaryRow, TaskRow, summarise, summarise_tasks
 
 __all__ = [
     "AdaStopResult",
+    "BettingResult",
+    "Comparison",
     "CurveEstimate",
+    "Equivalence",
     "Estimate",
+    "Friedman",
+    "PlanRow",
+    "RankRow",
     "SummaryRow",
+    "TaskComparison",
     "TaskRow",
     "adastop",
     "align",
     "area_under_curve",
+    "betting",
     "blind_looks",
     "bootstrap",
+    "compare",
+    "compare_tasks",
     "difference",
+    "equivalent",
+    "friedman",
     "improvement",
     "iqm",
     "learning_curve",
+    "leave_one_task_out",
     "mean",
     "median",
     "methods_text",
     "optimality_gap",
     "performance_profile",
+    "plan",
     "probability_of_improvement",
     "profile_band",
+    "rank_sets",
+    "runs_needed",
     "summarise",
     "summarise_tasks",
 ]

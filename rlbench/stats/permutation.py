@@ -21,6 +21,7 @@ Masks = NDArray[np.bool_]
 Pair = tuple[str, str]
 Sizes = tuple[int, int]  # how many runs the two agents of a pair have on a task
 
+ROUNDING = 1e-12  # of the greatest score
 STATISTICS = ("mean", "median", "iqm")
 
 
@@ -152,6 +153,11 @@ def random_masks(sizes: Sequence[Sizes], paths: int, key: int) -> Masks:
 def identity_of(sizes: Sequence[Sizes]) -> NDArray[np.bool_]:
     """Return the split that changes nothing, (runs of all tasks,)."""
     return np.concatenate([np.arange(n + m) < n for n, m in sizes])
+
+
+def without_rounding(values: Floats, scores: Floats) -> Floats:
+    """Return differences, with those that rounding makes of equal scores set to 0."""
+    return np.where(np.abs(values) > ROUNDING * np.abs(scores).max(), values, 0.0)
 
 
 def differences_of(masks: Masks, pooled: Floats, sizes: Sequence[Sizes], statistic: str) -> Floats:

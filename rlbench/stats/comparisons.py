@@ -1,0 +1,452 @@
+"""Comparisons of agents at a fixed number of runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from rlbench.errors import InvalidScores
+from rlbench.stats.aggregates import ScoresLike, columns, same_tasks
+from rlbench.stats.intervals import Estimate, point_of
+from rlbench.stats.pairs import PairMethod, difference, improvement
+from rlbench.stats.permutation import (
+    Masks,
+    Pair,
+    Sizes,
+    all_masks,
+    differences_of,
+    number_of_paths,
+    random_masks,
+    without_rounding,
+)
+from rlbench.stats.resampling import Floats, keys_of
+
+TestStatistic = Literal["mean", "median", "iqm"]
+TIE = 1e-9  # of the greatest statistic: differences that are equal but for rounding
+
+MAX_T = "stratified permutation test, step-down max-T"
+HOLM = "stratified permutation test, Holm"
+Adjustment = Literal["max-t", "holm"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What is known of two agents on the same tasks.
+
+    Attributes:
+        a: The first agent.
+        b: The second agent.
+        difference: The statistic of a less that of b, with an interval for this pair alone.
+        improvement: The probability that a run of a beats a run of b, with an interval.
+        cliffs_delta: Twice the probability of improvement, less 1: from -1 to 1.
+        p_value: That the two have the same distribution on every task, adjusted for all pairs.
+        test: How the p-value was made.
+        decision: ``larger`` or ``smaller`` where the p-value is at most alpha, else
+            ``not separated``, which does not say that the two are equal.
+    """
+
+    a: str
+    b: str
+    difference: Estimate
+    improvement: Estimate
+    cliffs_delta: float
+    p_value: float
+    test: str
+    decision: Literal["larger", "smaller", "not separated"]
+
+
+class TaskComparison(NamedTuple):
+    """Two agents on one task: the difference of means, and its p-value adjusted for all."""
+
+    a: str
+    b: str
+    task: int
+    difference: float
+    p_value: float
+    decision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Friedman:
+    """Ranks of agents over tasks.
+
+    Attributes:
+        mean_ranks: By agent, over tasks; 1 is best.
+        statistic: Friedman's chi-squared.
+        p_value: That all agents have the same mean rank, by Iman & Davenport's F.
+        critical_difference: Of Nemenyi's test: mean ranks that differ by more are separated.
+        alpha: The level of the critical difference.
+    """
+
+    mean_ranks: Mapping[str, float]
+    statistic: float
+    p_value: float
+    critical_difference: float
+    alpha: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equivalence:
+    """Whether two agents differ by less than a margin.
+
+    Attributes:
+        equivalent: Whether the interval lies inside the margin.
+        margin: In the unit of the statistic.
+        difference: With the interval of level 1 - 2 alpha that decides.
+    """
+
+    equivalent: bool
+    margin: float
+    difference: Estimate
+
+
+def compare(
+    scores: Mapping[str, ScoresLike],
+    *,
+    statistic: TestStatistic = "iqm",
+    alpha: float = 0.05,
+    adjustment: Adjustment | None = None,
+    method: PairMethod = "rao-wu",
+    permutations: int = 10_000,
+    repetitions: int = 10_000,
+    seed: int = 0,
+) -> list[Comparison]:
+    """Compare all pairs of agents.
+
+    The p-values are of permutations of runs within tasks. With as many runs of every agent on a
+    task, all pairs share their permutations, and the step-down max-T of Westfall & Young (1993)
+    takes account of how the pairs depend on each other; every pair's differences are divided by
+    their standard deviation over permutations. Else each pair is permuted by itself and its p-value
+    is adjusted by Holm (1979), which holds whatever the other agents do.
+
+    Args:
+        scores: By agent: (runs, tasks), or one array (runs,) a task; numbers of runs may differ.
+        statistic: ``iqm``, ``mean`` or ``median``.
+        alpha: The chance that any pair of the same distribution is told apart; also 1 less the
+            level of the intervals.
+        adjustment: ``max-t`` or ``holm``; by default as said above.
+        method: Of the intervals, as `difference` takes it.
+        permutations: To draw where there are more than so many.
+        repetitions: Resamples of the intervals.
+        seed: Of the drawing.
+
+    Returns:
+        One comparison a pair, in the order of the agents.
+
+    Raises:
+        InvalidScores: Fewer than two agents, different tasks, bad scores, an option out of range,
+            or max-t is asked for with different numbers of runs.
+        UnknownName: There is no such statistic or method.
+    """
+    agents = agents_of(scores, alpha)
+    pairs = list(combinations(agents, 2))
+    p_values, test = p_values_of(agents, pairs, statistic, adjustment, permutations, seed)
+    found = []
+    for (a, b), p_value in zip(pairs, p_values.tolist(), strict=True):
+        gap = difference(
+            agents[a], agents[b], statistic, method=method, repetitions=repetitions,
+            level=1 - alpha, seed=seed,
+        )  # fmt: skip
+        chance = improvement(
+            agents[a], agents[b], method=method, repetitions=repetitions, level=1 - alpha, seed=seed
+        )
+        found.append(
+            Comparison(
+                a=a,
+                b=b,
+                difference=gap,
+                improvement=chance,
+                cliffs_delta=2 * chance.point - 1,
+                p_value=p_value,
+                test=test,
+                decision=_decision(gap.point, p_value, alpha),
+            )
+        )
+    return found
+
+
+def compare_tasks(
+    scores: Mapping[str, ScoresLike],
+    *,
+    alpha: float = 0.05,
+    permutations: int = 10_000,
+    seed: int = 0,
+) -> list[TaskComparison]:
+    """Compare all pairs of agents on every task, by means.
+
+    The step-down max-T of Westfall & Young (1993) over all pairs and tasks together: the chance
+    that any pair of the same distribution on a task is told apart there is at most alpha.
+
+    Args:
+        scores: By agent: (runs, tasks), or one array (runs,) a task; on a task, all agents must
+            have as many runs.
+        alpha: The level, over all pairs and tasks.
+        permutations: To draw where there are more than so many.
+        seed: Of the drawing.
+
+    Raises:
+        InvalidScores: Fewer than two agents, different tasks or numbers of runs, bad scores, or
+            an option out of range.
+    """
+    agents = agents_of(scores, alpha)
+    pairs = list(combinations(agents, 2))
+    sizes = _sizes(agents, pairs[0])
+    if not _shared(agents):
+        raise InvalidScores("on each task all agents must have the same number of runs")
+    masks = _masks(sizes, permutations, keys_of(seed)[0])
+    ends = np.cumsum([n + m for n, m in sizes])[:-1]
+    of_tasks = [
+        without_rounding(differences_of(part, scored, [size], "mean"), scored)
+        for part, scored, size in zip(
+            np.split(masks, ends, axis=1),
+            np.split(_pooled(agents, pairs), ends, axis=1),
+            sizes,
+            strict=True,
+        )
+    ]
+    values = np.concatenate(of_tasks, axis=1)  # (paths, tasks x pairs)
+    p_values = step_down(values)
+    rows = []
+    for at, p_value in enumerate(p_values.tolist()):
+        task, (a, b) = at // len(pairs), pairs[at % len(pairs)]
+        gap = float(values[0, at])
+        rows.append(TaskComparison(a, b, task, gap, p_value, _decision(gap, p_value, alpha)))
+    return rows
+
+
+def p_values_of(
+    agents: Mapping[str, list[Floats]],
+    pairs: Sequence[Pair],
+    statistic: str,
+    adjustment: Adjustment | None,
+    permutations: int,
+    seed: int,
+) -> tuple[Floats, str]:
+    """Return the adjusted p-value of each pair, (pairs,), and how they were adjusted.
+
+    Raises:
+        InvalidScores: max-t is asked for with different numbers of runs.
+    """
+    shared = _shared(agents)
+    if adjustment == "max-t" and not shared:
+        raise InvalidScores("max-t needs the same number of runs of every agent on a task")
+    if shared and adjustment != "holm":
+        sizes = _sizes(agents, pairs[0])
+        masks = _masks(sizes, permutations, keys_of(seed)[0])
+        pooled = _pooled(agents, pairs)
+        values = differences_of(masks, pooled, sizes, statistic)
+        return step_down(without_rounding(values, pooled)), MAX_T
+    alone = []
+    for pair, key in zip(pairs, keys_of(seed, len(pairs)), strict=True):
+        sizes = _sizes(agents, pair)
+        masks = _masks(sizes, permutations, key)
+        pooled = _pooled(agents, [pair])
+        values = differences_of(masks, pooled, sizes, statistic)
+        alone.append(float(step_down(without_rounding(values, pooled))[0]))
+    return holm(alone), HOLM
+
+
+def step_down(values: Floats) -> Floats:
+    """Return adjusted p-values of absolute differences (Westfall & Young 1993, algorithm 2.8).
+
+    Every column is divided by its standard deviation over paths, which permutations leave as it
+    is, so that no hypothesis counts more for the scale of its scores.
+
+    Args:
+        values: (paths, hypotheses) differences; path 0 is what was observed.
+
+    Returns:
+        (hypotheses,) p-values; the observed path counts among all.
+    """
+    spread = values.std(axis=0)
+    sized = np.abs(values) / np.where(spread > 0, spread, 1.0)
+    slack = TIE * float(sized.max(initial=0.0))
+    order = np.argsort(-sized[0], kind="stable")
+    # The greatest among the hypotheses that are not more extreme than each.
+    greatest = np.maximum.accumulate(sized[:, order[::-1]], axis=1)[:, ::-1]
+    found = (greatest >= sized[0, order] - slack).mean(axis=0)
+    p_values = np.empty(len(order))
+    p_values[order] = np.maximum.accumulate(found)
+    return p_values
+
+
+def holm(p_values: Sequence[float]) -> Floats:
+    """Return p-values adjusted for their number (Holm 1979).
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    steps = values[order] * np.arange(len(values), 0, -1)
+    adjusted = np.empty(len(values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def friedman(scores: Mapping[str, ScoresLike], *, alpha: float = 0.05) -> Friedman:
+    """Compare the ranks of agents over tasks, by Friedman's test with Nemenyi's.
+
+    Tasks are the sample here: it speaks of tasks like these, and knows nothing of how sure the
+    means are. Agents are ranked by their mean on each task, ties in the middle (Friedman 1937; Iman
+    & Davenport 1980; Nemenyi 1963; Demsar 2006, section 3.2).
+
+    Args:
+        scores: By agent: (runs, tasks), or one array (runs,) a task.
+        alpha: Of the critical difference.
+
+    Raises:
+        InvalidScores: Fewer than two agents or tasks, different tasks, or bad scores.
+    """
+    from scipy.stats import f, rankdata, studentized_range
+
+    agents = agents_of(scores, alpha)
+    means = np.array([[task.mean() for task in tasks] for tasks in agents.values()])
+    k, n = means.shape
+    if n < 2:
+        raise InvalidScores("Friedman's test needs at least two tasks")
+    ranks = rankdata(-means, axis=0)
+    mean_ranks = ranks.mean(axis=1)
+    # The divisor takes account of ties.
+    spread = float(((ranks - (k + 1) / 2) ** 2).sum()) / (n * (k - 1))
+    statistic = n * float(((mean_ranks - (k + 1) / 2) ** 2).sum()) / spread if spread else 0.0
+    left = n * (k - 1) - statistic
+    ratio = (n - 1) * statistic / left if left > 1e-12 else np.inf
+    quantile = float(studentized_range.ppf(1 - alpha, k, np.inf))
+    return Friedman(
+        mean_ranks=dict(zip(agents, mean_ranks.tolist(), strict=True)),
+        statistic=statistic,
+        p_value=float(f.sf(ratio, k - 1, (k - 1) * (n - 1))),
+        critical_difference=quantile / 2**0.5 * (k * (k + 1) / (6 * n)) ** 0.5,
+        alpha=alpha,
+    )
+
+
+def equivalent(
+    x: ScoresLike,
+    y: ScoresLike,
+    margin: float,
+    *,
+    statistic: TestStatistic = "iqm",
+    alpha: float = 0.05,
+    method: PairMethod = "rao-wu",
+    repetitions: int = 10_000,
+    seed: int = 0,
+) -> Equivalence:
+    """Say whether two agents differ by less than a margin, at level alpha.
+
+    Two one-sided tests by their interval (Schuirmann 1987): the interval of level 1 - 2 alpha of
+    the difference must lie inside (-margin, margin). It is as right as that interval covers.
+
+    Args:
+        x: (runs, tasks), or one array (runs,) a task.
+        y: The other agent's scores on the same tasks.
+        margin: The difference that would matter, in the unit of the statistic; it must be chosen
+            before the scores are seen.
+        statistic: ``iqm``, ``mean`` or ``median``.
+        alpha: The level, below 1/2.
+        method: Of the interval, as `difference` takes it.
+        repetitions: Resamples.
+        seed: Of the resampling.
+
+    Raises:
+        InvalidScores: The margin is not positive, scores are bad, or an option is out of range.
+        UnknownName: There is no such statistic or method.
+    """
+    if not margin > 0 or not 0 < alpha < 0.5:
+        raise InvalidScores(f"margin {margin} must be positive and alpha {alpha} in (0, 0.5)")
+    gap = difference(
+        x, y, statistic, method=method, repetitions=repetitions, level=1 - 2 * alpha, seed=seed
+    )
+    inside = gap.low is not None and gap.high is not None and -margin < gap.low <= gap.high < margin
+    return Equivalence(equivalent=inside, margin=margin, difference=gap)
+
+
+def leave_one_task_out(
+    scores: Mapping[str, ScoresLike], *, statistic: str = "iqm"
+) -> dict[str, tuple[int, int, int]]:
+    """Return how much the ranks of agents hang on single tasks.
+
+    Args:
+        scores: By agent: (runs, tasks), or one array (runs,) a task.
+        statistic: A name that `bootstrap` knows; a greater one is better, except that a lower
+            optimality gap is.
+
+    Returns:
+        By agent: its rank over all tasks, and the best and the worst when any one is left out.
+
+    Raises:
+        InvalidScores: Fewer than two agents or tasks, different tasks, or bad scores.
+        UnknownName: There is no such statistic.
+    """
+    agents = agents_of(scores, 0.05)
+    number = len(next(iter(agents.values())))
+    if number < 2:
+        raise InvalidScores("leaving one task out needs at least two tasks")
+    sign = 1 if statistic == "optimality_gap" else -1
+
+    def ranks(kept: Sequence[int]) -> list[int]:
+        points = [sign * point_of([tasks[t] for t in kept], statistic) for tasks in agents.values()]
+        return [1 + sum(other < point for other in points) for point in points]
+
+    everything = ranks(range(number))
+    without = np.array([ranks([t for t in range(number) if t != out]) for out in range(number)])
+    return {
+        agent: (everything[k], int(without[:, k].min()), int(without[:, k].max()))
+        for k, agent in enumerate(agents)
+    }
+
+
+def agents_of(scores: Mapping[str, ScoresLike], alpha: float) -> dict[str, list[Floats]]:
+    """Return the scores of agents as one array (runs,) a task.
+
+    Raises:
+        InvalidScores: Fewer than two agents, different tasks, bad scores, or alpha out of range.
+    """
+    if len(scores) < 2:
+        raise InvalidScores("a comparison needs at least two agents")
+    if not 0 < alpha < 1:
+        raise InvalidScores(f"alpha {alpha} must be inside (0, 1)")
+    agents = {agent: columns(values, f"scores of {agent!r}") for agent, values in scores.items()}
+    first = next(iter(agents.values()))
+    for tasks in agents.values():
+        same_tasks(first, tasks)
+    return agents
+
+
+def _shared(agents: Mapping[str, list[Floats]]) -> bool:
+    """Say whether all agents have the same number of runs on each task."""
+    return len({tuple(len(task) for task in tasks) for tasks in agents.values()}) == 1
+
+
+def _sizes(agents: Mapping[str, list[Floats]], pair: Pair) -> list[Sizes]:
+    a, b = (agents[agent] for agent in pair)
+    return [(len(x), len(y)) for x, y in zip(a, b, strict=True)]
+
+
+def _masks(sizes: Sequence[Sizes], permutations: int, key: int) -> Masks:
+    if number_of_paths(sizes) <= permutations:
+        return all_masks(sizes)[0]
+    return random_masks(sizes, permutations, key)
+
+
+def _pooled(agents: Mapping[str, list[Floats]], pairs: Sequence[Pair]) -> Floats:
+    """Return the scores of pairs, (pairs, runs): task by task, the first agent's runs first."""
+    return np.stack(
+        [
+            np.concatenate(
+                [part for task in zip(agents[a], agents[b], strict=True) for part in task]
+            )
+            for a, b in pairs
+        ]
+    )
+
+
+def _decision(
+    gap: float, p_value: float, alpha: float
+) -> Literal["larger", "smaller", "not separated"]:
+    if p_value > alpha or gap == 0:
+        return "not separated"
+    return "larger" if gap > 0 else "smaller"

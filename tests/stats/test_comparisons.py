@@ -1,0 +1,185 @@
+"""Comparisons at a fixed number of runs: exact where that can be counted, of the right level."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy.stats import friedmanchisquare, permutation_test
+
+from rlbench import stats
+from rlbench.errors import InvalidScores, UnknownName
+from rlbench.stats.comparisons import HOLM, MAX_T, holm, step_down
+from rlbench.stats.permutation import all_masks, differences_of, identity_of, random_masks
+
+GENERATOR = np.random.default_rng(0)
+A, B, C = (GENERATOR.normal(shift, 1.0, size=(5, 4)) for shift in (0.0, 0.2, 2.0))
+
+
+def test_one_task_is_the_permutation_test_of_scipy() -> None:
+    x, y = A[:, :1], C[:4, :1]
+    (found,) = stats.compare({"x": x, "y": y}, statistic="mean", adjustment="holm")
+    expected = permutation_test(
+        (x[:, 0], y[:, 0]), lambda a, b: a.mean() - b.mean(), n_resamples=np.inf
+    )
+    # Differences of parts of unequal size are not symmetric, where scipy doubles a tail.
+    pooled = np.concatenate([x[:, 0], y[:, 0]])
+    gaps = [pooled[list(i)].mean() - np.delete(pooled, i).mean() for i in combinations(range(9), 5)]
+    exact = np.mean(np.abs(gaps) >= abs(x.mean() - y.mean()) - 1e-12)
+    assert found.p_value == pytest.approx(exact)
+    assert found.p_value == pytest.approx(expected.pvalue, abs=0.02)
+
+
+@pytest.mark.parametrize("statistic", ["mean", "iqm", "median"])
+def test_permuted_differences_by_hand(statistic: str) -> None:
+    """The statistic of each split against the plain function of its two parts."""
+    sizes = [(2, 1), (1, 2), (2, 2)]
+    (masks,) = all_masks(sizes)
+    assert len(masks) == 3 * 3 * 6
+    assert len(np.unique(masks, axis=0)) == len(masks)
+    assert (masks[0] == identity_of(sizes)).all()
+    pooled = GENERATOR.normal(size=(2, 10))
+    found = differences_of(masks, pooled, sizes, statistic)
+    ends = np.cumsum([n + m for n, m in sizes])[:-1]
+    point = getattr(stats, statistic)
+    for mask, row in zip(masks, found, strict=True):
+        for scores, value in zip(pooled, row, strict=True):
+            tasks, kept = np.split(scores, ends), np.split(mask, ends)
+            one = point([task[keep] for task, keep in zip(tasks, kept, strict=True)])
+            two = point([task[~keep] for task, keep in zip(tasks, kept, strict=True)])
+            assert value == pytest.approx(one - two)
+
+
+def test_random_splits_are_all_as_likely() -> None:
+    sizes = [(2, 2), (1, 2), (2, 2)]
+    masks = random_masks(sizes, 60_001, 5)[1:]
+    for begin, end, splits in ((0, 4, 6), (4, 7, 3), (7, 11, 6)):
+        codes = masks[:, begin:end] @ (1 << np.arange(end - begin))
+        counts = np.unique(codes, return_counts=True)[1]
+        assert len(counts) == splits
+        assert np.abs(counts / 60_000 - 1 / splits).max() < 0.01
+    together = masks[:, :4] @ (1 << np.arange(4)) * 16 + masks[:, 7:] @ (1 << np.arange(4))
+    assert np.unique(together, return_counts=True)[1].min() > 60_000 / 36 * 0.9
+
+
+def test_agents_that_differ_are_separated_and_others_are_not() -> None:
+    found = {(c.a, c.b): c for c in stats.compare({"a": A, "b": B, "c": C})}
+    assert found["a", "c"].decision == "smaller"
+    assert found["b", "c"].decision == "smaller"
+    assert found["a", "b"].decision == "not separated"
+    assert {c.test for c in found.values()} == {MAX_T}
+    one = found["a", "c"]
+    assert one.difference == stats.difference(A, C, "iqm")
+    assert one.improvement == stats.improvement(A, C)
+    assert one.cliffs_delta == pytest.approx(2 * one.improvement.point - 1)
+
+
+def test_numbers_of_runs_may_differ() -> None:
+    (found,) = stats.compare({"few": A[:3], "many": np.concatenate([C, C + 0.1])})
+    assert (found.decision, found.test) == ("smaller", HOLM)
+    with pytest.raises(InvalidScores, match="max-t needs the same number"):
+        stats.compare({"few": A[:3], "many": C}, adjustment="max-t")
+
+
+def test_the_adjusted_level_holds_over_all_pairs() -> None:
+    """Four agents of one law: any pair is separated in at most about alpha of the data."""
+    generator = np.random.default_rng(1)
+    errors = {"max-t": 0, "holm": 0}
+    for seed in range(300):
+        agents = {name: generator.gamma(1.0, size=(3, 6)) for name in "abcd"}
+        for adjustment in errors:
+            found = stats.compare(
+                agents, adjustment=adjustment, permutations=400, repetitions=2, alpha=0.1, seed=seed
+            )
+            errors[adjustment] += any(c.decision != "not separated" for c in found)
+    assert errors["max-t"] <= 300 * 0.1 + 3 * (300 * 0.1 * 0.9) ** 0.5
+    assert 0 < errors["holm"] <= errors["max-t"] + 5
+
+
+def test_step_down_by_hand() -> None:
+    """Three hypotheses on four paths; the spread of each is made equal."""
+    values = np.array([[3.0, 1.0, 0.0], [1.0, 3.0, 1.0], [-1.0, 1.0, 3.0], [1.0, 1.0, -1.0]])
+    values /= values.std(axis=0)
+    sized = np.abs(values)
+    first = np.mean(sized.max(axis=1) >= sized[0, 0] - 1e-9)
+    second = np.mean(sized[:, 1:].max(axis=1) >= sized[0, 1] - 1e-9)
+    assert step_down(values).tolist() == [first, max(first, second), 1.0]
+
+
+def test_nothing_varies_nothing_is_separated() -> None:
+    scores = np.tile([0.1, 0.7, 1e9, -3.3], (3, 1))
+    for statistic in ("mean", "iqm", "median"):
+        (found,) = stats.compare({"a": scores, "b": scores}, statistic=statistic)
+        assert (found.p_value, found.decision) == (1.0, "not separated")
+
+
+def test_holm_stays_below_one() -> None:
+    assert holm([0.5, 0.9]).tolist() == [1.0, 1.0]
+
+
+def test_tasks_are_compared_together() -> None:
+    apart = A.copy()
+    apart[:, 2] += 9.0
+    rows = stats.compare_tasks({"x": A, "y": apart})
+    assert [(r.a, r.b, r.task) for r in rows] == [("x", "y", t) for t in range(4)]
+    assert [r.decision for r in rows] == ["not separated"] * 2 + ["smaller", "not separated"]
+    assert rows[2].difference == pytest.approx(-9.0)
+    with pytest.raises(InvalidScores, match="the same number of runs"):
+        stats.compare_tasks({"x": A, "y": apart[:4]})
+
+
+def test_friedman_is_that_of_scipy() -> None:
+    scores = {name: np.round(GENERATOR.normal(size=(2, 9))) for name in "abcd"}
+    found = stats.friedman(scores)
+    expected = friedmanchisquare(*(runs.mean(axis=0) for runs in scores.values()))
+    assert found.statistic == pytest.approx(expected.statistic)
+    assert sum(found.mean_ranks.values()) == pytest.approx(4 * 2.5)
+    # Table 5 of Demsar (2006): q = 2.569 for four agents at .05.
+    assert found.critical_difference == pytest.approx(2.569 * (4 * 5 / 54) ** 0.5, rel=1e-3)
+
+
+def test_friedman_of_a_clear_order() -> None:
+    scores = {name: np.full((1, 10), k) + A[0, 0] for k, name in enumerate("abc")}
+    found = stats.friedman(scores)
+    assert dict(found.mean_ranks) == {"a": 3.0, "b": 2.0, "c": 1.0}
+    assert found.p_value == 0.0
+    with pytest.raises(InvalidScores, match="at least two tasks"):
+        stats.friedman({"a": A[:, :1], "b": B[:, :1]})
+
+
+def test_equivalence_needs_the_whole_interval_inside() -> None:
+    close = {k: stats.equivalent(A, A + 0.01, k, statistic="mean") for k in (0.02, 5.0)}
+    assert [found.equivalent for found in close.values()] == [False, True]
+    assert close[5.0].difference.level == pytest.approx(0.9)
+    assert not stats.equivalent(A[:1], A[:1], 5.0).equivalent
+    assert not stats.equivalent(A, C, 1.0).equivalent
+    for wrong in ({"margin": 0.0}, {"margin": 1.0, "alpha": 0.5}):
+        with pytest.raises(InvalidScores, match="margin"):
+            stats.equivalent(A, B, **wrong)
+
+
+def test_ranks_may_hang_on_one_task() -> None:
+    x = np.array([[1.0, 1.0, 9.0]])
+    found = stats.leave_one_task_out({"x": x, "y": np.full((1, 3), 2.0)}, statistic="mean")
+    assert found == {"x": (1, 1, 2), "y": (2, 1, 2)}
+    gap = stats.leave_one_task_out({"x": x, "y": x / 9}, statistic="optimality_gap")
+    assert gap["x"][0] == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: stats.compare({"a": A}), "at least two agents"),
+        (lambda: stats.compare({"a": A, "b": B[:, :3]}), "4 tasks and y has 3"),
+        (lambda: stats.compare({"a": A, "b": B * np.nan}), "scores of 'b' is nan"),
+        (lambda: stats.compare({"a": A, "b": B}, alpha=1.0), "alpha"),
+        (lambda: stats.leave_one_task_out({"a": A[:, :1], "b": B[:, :1]}), "two tasks"),
+    ],
+)
+def test_what_is_wrong_is_named(call, message: str) -> None:
+    with pytest.raises(InvalidScores, match=message):
+        call()
+
+
+def test_an_unknown_statistic_is_named() -> None:
+    with pytest.raises(UnknownName, match="statistic"):
+        stats.compare({"a": A, "b": B}, statistic="mode")
