@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rlbench import __version__
-from rlbench.cli import export, leaderboard, listing, run, show, stats
+from rlbench.cli import compare, export, leaderboard, listing, run, show, stats
 from rlbench.errors import RLBenchError
 
 EXIT_USAGE = 2
@@ -25,6 +25,8 @@ app.command("run")(run.run)
 app.command("show")(show.show)
 app.command("export")(export.export)
 app.command("stats")(stats.stats)
+app.command("compare")(compare.compare_agents)
+app.command("plan")(compare.plan_runs)
 app.add_typer(listing.app, name="list")
 app.add_typer(leaderboard.app, name="leaderboard")
 
@@ -45,7 +47,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command; exit 0 (ok), 1 (some runs failed), 2 (usage) or 130 (interrupted)."""
+    """Run the command; exit 0 (ok), 1 (runs failed), 2 (usage), 3 (undecided) or 130 (Ctrl-C)."""
     try:
         code = app(standalone_mode=False)
     except KeyboardInterrupt:

@@ -13,19 +13,22 @@ def print_json(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> None:
-    """Print rows as a table; numbers stand on the right."""
+    """Print rows as a table under a title; numbers stand on the right."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title) if title else None, box=box.SIMPLE, title_justify="left")
+    table = Table(box=box.SIMPLE)
     for column in columns:
         numbers = all(isinstance(row[column], int | float | None) for row in rows)
         table.add_column(column.replace("_", " "), justify="right" if numbers else "left")
     for row in rows:
         table.add_row(*(Text(format_cell(row[column])) for column in columns))
-    Console(width=None if _is_terminal() else 160, highlight=False).print(table)
+    console = Console(width=None if _is_terminal() else 160, highlight=False)
+    if title:
+        console.print(Text(title))
+    console.print(table)
 
 
 def format_cell(value: object) -> str:

@@ -12,13 +12,11 @@ from rlbench.stats.aggregates import ScoresLike, columns, same_tasks
 from rlbench.stats.intervals import Estimate, point_of
 from rlbench.stats.pairs import PairMethod, difference, improvement
 from rlbench.stats.permutation import (
-    Masks,
     Pair,
     Sizes,
-    all_masks,
     differences_of,
-    number_of_paths,
-    random_masks,
+    paths_of,
+    permuted_differences,
     without_rounding,
 )
 from rlbench.stats.resampling import Floats, keys_of
@@ -195,18 +193,22 @@ def compare_tasks(
     sizes = _sizes(agents, pairs[0])
     if not _shared(agents):
         raise InvalidScores("on each task all agents must have the same number of runs")
-    masks = _masks(sizes, permutations, keys_of(seed)[0])
     ends = np.cumsum([n + m for n, m in sizes])[:-1]
-    of_tasks = [
-        without_rounding(differences_of(part, scored, [size], "mean"), scored)
-        for part, scored, size in zip(
-            np.split(masks, ends, axis=1),
-            np.split(_pooled(agents, pairs), ends, axis=1),
-            sizes,
-            strict=True,
-        )
-    ]
-    values = np.concatenate(of_tasks, axis=1)  # (paths, tasks x pairs)
+    pooled = np.split(_pooled(agents, pairs), ends, axis=1)
+    values = np.concatenate(
+        [
+            np.concatenate(
+                [
+                    without_rounding(differences_of(part, scored, [size], "mean"), scored)
+                    for part, scored, size in zip(
+                        np.split(masks, ends, axis=1), pooled, sizes, strict=True
+                    )
+                ],
+                axis=1,
+            )
+            for masks in paths_of(sizes, permutations, keys_of(seed)[0])
+        ]
+    )  # (paths, tasks x pairs)
     p_values = step_down(values)
     rows = []
     for at, p_value in enumerate(p_values.tolist()):
@@ -234,17 +236,15 @@ def p_values_of(
         raise InvalidScores("max-t needs the same number of runs of every agent on a task")
     if shared and adjustment != "holm":
         sizes = _sizes(agents, pairs[0])
-        masks = _masks(sizes, permutations, keys_of(seed)[0])
-        pooled = _pooled(agents, pairs)
-        values = differences_of(masks, pooled, sizes, statistic)
-        return step_down(without_rounding(values, pooled)), MAX_T
+        values = permuted_differences(
+            _pooled(agents, pairs), sizes, statistic, permutations, keys_of(seed)[0]
+        )
+        return step_down(values), MAX_T
     alone = []
     for pair, key in zip(pairs, keys_of(seed, len(pairs)), strict=True):
         sizes = _sizes(agents, pair)
-        masks = _masks(sizes, permutations, key)
-        pooled = _pooled(agents, [pair])
-        values = differences_of(masks, pooled, sizes, statistic)
-        alone.append(float(step_down(without_rounding(values, pooled))[0]))
+        values = permuted_differences(_pooled(agents, [pair]), sizes, statistic, permutations, key)
+        alone.append(float(step_down(values)[0]))
     return holm(alone), HOLM
 
 
@@ -424,12 +424,6 @@ def _shared(agents: Mapping[str, list[Floats]]) -> bool:
 def _sizes(agents: Mapping[str, list[Floats]], pair: Pair) -> list[Sizes]:
     a, b = (agents[agent] for agent in pair)
     return [(len(x), len(y)) for x, y in zip(a, b, strict=True)]
-
-
-def _masks(sizes: Sequence[Sizes], permutations: int, key: int) -> Masks:
-    if number_of_paths(sizes) <= permutations:
-        return all_masks(sizes)[0]
-    return random_masks(sizes, permutations, key)
 
 
 def _pooled(agents: Mapping[str, list[Floats]], pairs: Sequence[Pair]) -> Floats:

@@ -24,6 +24,7 @@ from rlbench.stats.resampling import (
     Floats,
     Ints,
     Layout,
+    lanes,
     resamples,
 )
 
@@ -99,6 +100,26 @@ def half_differences(masks: NDArray[np.bool_], pooled: Floats, cuts: tuple[int, 
     """
     twin = half_differences_by_numpy if numba is None else half_differences_by_numba
     return twin(masks, pooled, cuts)
+
+
+def random_splits(first: Ints, second: Ints, key: int, begin: int, end: int) -> NDArray[np.bool_]:
+    """Return random splits of the runs of two agents, task by task; each is as likely.
+
+    The runs are gone through in turn; each goes to the first agent with the chance that makes
+    every split as likely (selection sampling, Knuth 1998, 3.4.2, algorithm S).
+
+    Args:
+        first: (tasks,) how many runs go to the first agent.
+        second: (tasks,) how many go to the second.
+        key: Of the random numbers.
+        begin: The first split that is wanted.
+        end: The one after the last.
+
+    Returns:
+        (end - begin, runs of all tasks).
+    """
+    twin = random_splits_by_numpy if numba is None else random_splits_by_numba
+    return twin(first, second, key, begin, end)
 
 
 def aggregates_by_numpy(
@@ -190,6 +211,26 @@ def improvements_by_numpy(
     return np.concatenate(parts)
 
 
+def random_splits_by_numpy(
+    first: Ints, second: Ints, key: int, begin: int, end: int
+) -> NDArray[np.bool_]:
+    """Do what `random_splits` does, in numpy."""
+    totals = first + second
+    numbers = lanes(key, int(totals.sum()), 32, begin, end)
+    masks = np.empty(numbers.shape, dtype=bool)
+    starts = np.cumsum(totals) - totals
+    # Tasks of the same sizes are gone through together.
+    for n, m in set(zip(first.tolist(), second.tolist(), strict=True)):
+        at = starts[(first == n) & (second == m)]
+        needed = np.full((end - begin, len(at)), n, dtype=np.uint64)
+        for run in range(n + m):
+            left = np.uint64(n + m - run)
+            taken = (numbers[:, at + run] * left >> np.uint64(32)) < needed
+            masks[:, at + run] = taken
+            needed -= taken
+    return masks
+
+
 def half_differences_by_numpy(
     masks: NDArray[np.bool_], pooled: Floats, cuts: tuple[int, int]
 ) -> Floats:
@@ -256,6 +297,20 @@ def improvements_by_numba(
     return out
 
 
+def random_splits_by_numba(
+    first: Ints, second: Ints, key: int, begin: int, end: int
+) -> NDArray[np.bool_]:
+    """Do what `random_splits` does, compiled."""
+    runs = int(first.sum() + second.sum())
+    masks = np.empty((end - begin, runs), dtype=bool)
+
+    def piece(low: int, high: int) -> None:
+        _random_splits(first, second, np.uint64(key), begin + low, masks[low:high])
+
+    _in_pieces(piece, end - begin, runs)
+    return masks
+
+
 def half_differences_by_numba(
     masks: NDArray[np.bool_], pooled: Floats, cuts: tuple[int, int]
 ) -> Floats:
@@ -265,10 +320,11 @@ def half_differences_by_numba(
     split = np.ascontiguousarray(masks)
     n = int(split[0].sum())
     out = np.empty((len(masks), len(pooled)))
-    _in_pieces(
-        lambda begin, end: _half_differences(split, orders, ordered, n, *cuts, begin, end, out),
-        len(masks), pooled.size,
-    )  # fmt: skip
+
+    def piece(begin: int, end: int) -> None:
+        _half_differences(split, orders, ordered, n, *cuts, begin, end, out)
+
+    _in_pieces(piece, len(masks), pooled.size)
     return out
 
 
@@ -336,6 +392,17 @@ def _cache_folder() -> str:
 
 
 @_compiled
+def _fill(key: Any, resample: int, words: NDArray[np.uint64]) -> None:
+    """Write the random words of a resample into words."""
+    base = key + np.uint64(resample) * np.uint64(len(words)) * np.uint64(GOLDEN_GAMMA)
+    for w in range(len(words)):
+        z = base + np.uint64(w + 1) * np.uint64(GOLDEN_GAMMA)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(MIX_1)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(MIX_2)
+        words[w] = z ^ (z >> np.uint64(31))
+
+
+@_compiled
 def _draw(
     first: NDArray[np.uint32],
     runs: NDArray[np.uint32],
@@ -347,12 +414,7 @@ def _draw(
 ) -> None:
     """Write which runs a resample takes into picks, (draws,); words is scratch."""
     draws, width = len(picks), len(words)
-    base = key + np.uint64(resample) * np.uint64(width) * np.uint64(GOLDEN_GAMMA)
-    for w in range(width):
-        z = base + np.uint64(w + 1) * np.uint64(GOLDEN_GAMMA)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(MIX_1)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(MIX_2)
-        words[w] = z ^ (z >> np.uint64(31))
+    _fill(key, resample, words)
     # Slices are walked from zero, which lets the compiler do without checks of negative indices.
     for lane in range(64 // bits):
         begin = lane * width
@@ -539,6 +601,31 @@ def _improvements(
             total += 0.5 * points / (counts[t] * counts_2[t])
             table += np.int64(runs[starts[t]]) * width
         out[b] = total / tasks
+
+
+@_compiled
+def _random_splits(
+    first: Ints, second: Ints, key: Any, begin: int, masks: NDArray[np.bool_]
+) -> None:
+    """Write the splits from begin on into masks, (splits, runs of all tasks)."""
+    runs = masks.shape[1]
+    words = np.empty(-(-runs // 2), dtype=np.uint64)
+    for p in range(len(masks)):
+        _fill(key, begin + p, words)
+        mask = masks[p]
+        d = 0
+        for t in range(len(first)):
+            needed = np.uint64(first[t])
+            for left in range(first[t] + second[t], 0, -1):
+                number = (
+                    words[d] & np.uint64(0xFFFFFFFF)
+                    if d < len(words)
+                    else words[d - len(words)] >> np.uint64(32)
+                )
+                taken = (number * np.uint64(left)) >> np.uint64(32) < needed
+                mask[d] = taken
+                needed -= np.uint64(taken)
+                d += 1
 
 
 @_compiled

@@ -7,7 +7,7 @@ the identity, so that shares of paths are valid p-values also where paths are dr
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.stats.aggregates import ScoresLike, columns
-from rlbench.stats.resampling import Floats, lanes
+from rlbench.stats.resampling import CHUNK, Floats
 
 Masks = NDArray[np.bool_]
 Pair = tuple[str, str]
@@ -122,42 +122,27 @@ def _splits(n: int, m: int) -> Masks:
     return splits
 
 
-def random_masks(sizes: Sequence[Sizes], paths: int, key: int) -> Masks:
-    """Return random splits, (paths, runs of all tasks); those of path 0 change nothing.
-
-    The runs are gone through in turn; each goes to the first agent with the chance that makes
-    every split as likely (selection sampling, Knuth 1998, 3.4.2, algorithm S).
+def random_masks(sizes: Sequence[Sizes], key: int, begin: int, end: int) -> Masks:
+    """Return random paths begin to end, (end - begin, runs of all tasks); path 0 changes nothing.
 
     Args:
         sizes: Of each task.
-        paths: How many.
         key: Of the random numbers.
+        begin: The first path.
+        end: The one after the last.
     """
-    totals = [n + m for n, m in sizes]
-    numbers = lanes(key, sum(totals), 32, 0, paths)
-    masks = np.empty((paths, sum(totals)), dtype=bool)
-    # Tasks of the same sizes are gone through together.
-    begins = np.cumsum([0, *totals])[:-1]
-    for n, m in set(sizes):
-        first = begins[[size == (n, m) for size in sizes]]
-        needed = np.full((paths, len(first)), n, dtype=np.uint64)
-        for run in range(n + m):
-            left = np.uint64(n + m - run)
-            taken = (numbers[:, first + run] * left >> np.uint64(32)) < needed
-            masks[:, first + run] = taken
-            needed -= taken
-    masks[0] = identity_of(sizes)
+    from rlbench.stats.kernels import random_splits
+
+    first, second = (np.array(part) for part in zip(*sizes, strict=True))
+    masks = random_splits(first, second, key, begin, end)
+    if begin == 0:
+        masks[0] = identity_of(sizes)
     return masks
 
 
 def identity_of(sizes: Sequence[Sizes]) -> NDArray[np.bool_]:
     """Return the split that changes nothing, (runs of all tasks,)."""
     return np.concatenate([np.arange(n + m) < n for n, m in sizes])
-
-
-def without_rounding(values: Floats, scores: Floats) -> Floats:
-    """Return differences, with those that rounding makes of equal scores set to 0."""
-    return np.where(np.abs(values) > ROUNDING * np.abs(scores).max(), values, 0.0)
 
 
 def differences_of(masks: Masks, pooled: Floats, sizes: Sequence[Sizes], statistic: str) -> Floats:
@@ -185,6 +170,43 @@ def differences_of(masks: Masks, pooled: Floats, sizes: Sequence[Sizes], statist
     totals = [sum(n for n, _ in sizes), sum(m for _, m in sizes)]
     one, two = (n // 4 if statistic == "iqm" else (n - 1) // 2 for n in totals)
     return half_differences(masks, pooled, (one, two))
+
+
+def permuted_differences(
+    pooled: Floats, sizes: Sequence[Sizes], statistic: str, permutations: int, key: int
+) -> Floats:
+    """Return the differences of pairs on all paths, or on so many drawn ones, (paths, pairs).
+
+    Args:
+        pooled: (pairs, runs of all tasks).
+        sizes: Of each task.
+        statistic: Of `STATISTICS`.
+        permutations: To draw where there are more than so many.
+        key: Of the drawing.
+
+    Returns:
+        Path 0 is what was observed.
+    """
+    parts = [
+        differences_of(masks, pooled, sizes, statistic)
+        for masks in paths_of(sizes, permutations, key)
+    ]
+    return without_rounding(np.concatenate(parts), pooled)
+
+
+def paths_of(sizes: Sequence[Sizes], permutations: int, key: int) -> Iterator[Masks]:
+    """Yield all paths, or so many drawn ones, some at a time: (paths, runs of all tasks)."""
+    if number_of_paths(sizes) <= permutations:
+        yield all_masks(sizes)[0]
+        return
+    step = max(1, CHUNK // sum(n + m for n, m in sizes))
+    for begin in range(0, permutations, step):
+        yield random_masks(sizes, key, begin, min(begin + step, permutations))
+
+
+def without_rounding(values: Floats, scores: Floats) -> Floats:
+    """Return differences, with those that rounding makes of equal scores set to 0."""
+    return np.where(np.abs(values) > ROUNDING * np.abs(scores).max(), values, 0.0)
 
 
 def _medians_of_tasks(masks: Masks, pooled: Floats, sizes: Sequence[Sizes]) -> Floats:

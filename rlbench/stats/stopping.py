@@ -142,7 +142,7 @@ def adastop(
             masks = (
                 all_masks(sizes, look)
                 if exact
-                else [random_masks(sizes, permutations, key) for key in keys[:look]]
+                else [random_masks(sizes, key, 0, permutations) for key in keys[:look]]
             )
             paths = Paths(sizes, statistic)
             for earlier in range(look):
@@ -150,7 +150,7 @@ def adastop(
             alive = _survivors(paths, pairs, looked, compat)
         else:
             paths.extend(
-                random_masks(sizes, permutations, keys[look - 1]),
+                random_masks(sizes, keys[look - 1], 0, permutations),
                 _pooled(blocks, pairs, look - 1),
             )
         drawn = not exact

@@ -11,6 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.command import COMMAND, SHORT, rlbench, run_short
 from support.processes import workers_in
@@ -195,11 +196,73 @@ def test_stats_by_columns_tasks_and_for_a_paper(tmp_path: Path) -> None:
         ("a", "Pong", 0.5, 2), ("b", "Pong", pytest.approx(0.5), 1), ("b", "Boxing", 0.5, 2)
     ]  # fmt: skip
     text = rlbench(*options, cwd=tmp_path).stdout
-    for said in ("normalised by the columns low, high", "b has 1 to 2 runs", "Not all 2 tasks"):
+    for said in ("normalised by the columns low and high", "b has 1 to 2 runs", "Not all 2 tasks"):
         assert said in text
     paper = rlbench(*options, "--methods-text", "--method", "percentile", cwd=tmp_path).stdout
     assert "over 2 tasks with 1 to 2 runs a task" in paper
     assert "@inproceedings{agarwal2021deep" in paper
+
+
+def scores_file(path: Path, shifts: dict[str, float], runs: int) -> None:
+    """Write raw scores of a few tasks, about which agents differ by their shifts."""
+    generator = np.random.default_rng(0)
+    lines = ["agent,task,seed,score"]
+    for agent, shift in shifts.items():
+        for task in ("Pong", "Boxing", "Breakout", "Qbert"):
+            values = generator.normal(shift, 1.0, size=runs)
+            lines += [f"{agent},{task},{seed},{value}" for seed, value in enumerate(values)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_compare_and_plan(tmp_path: Path) -> None:
+    scores_file(tmp_path / "s.csv", {"x": 0.0, "y": 0.1, "z": 5.0}, runs=5)
+    rows = json.loads(rlbench("compare", "s.csv", "--json", cwd=tmp_path).stdout)
+    decided = {(row["a"], row["b"]): row["decision"] for row in rows}
+    assert decided == {("x", "y"): "not separated", ("x", "z"): "smaller", ("y", "z"): "smaller"}
+    for row in rows:
+        assert row["low"] <= row["difference"] <= row["high"]
+        assert row["method"] == "stratified bootstrap, rao-wu"
+        assert row["test"] == "stratified permutation test, step-down max-T"
+    assert rows[0]["runs_needed"] > 5
+    text = rlbench("compare", "s.csv", cwd=tmp_path).stdout
+    for said in ("x has a smaller IQM than z", "x and y are not separated", "2 to 3", "step-down"):
+        assert said in text
+    plan = rlbench("plan", "s.csv", cwd=tmp_path).stdout
+    assert f"About {rows[0]['runs_needed']} runs a task" in plan
+    planned = json.loads(rlbench("plan", "s.csv", "--json", cwd=tmp_path).stdout)
+    assert list(planned[0]) == ["a", "b", "runs", "power", "width"]
+
+
+def test_compare_until_decided(tmp_path: Path) -> None:
+    """AdaStop reads only the scores; exit code 3 asks for more runs, which the text names."""
+    scores_file(tmp_path / "s.csv", {"x": 0.0, "y": 0.1, "z": 5.0}, runs=3)
+    options = ["compare", "s.csv", "--stop", "adastop", "--batch", "3", "--max-batches", "2"]
+    done = rlbench(*options, cwd=tmp_path, code=3)
+    assert "To go on, runs 4 to 6 of: x, y." in done.stdout
+    rows = json.loads(rlbench(*options, "--json", cwd=tmp_path, code=3).stdout)
+    assert rows == [
+        {"a": "x", "b": "y", "decision": "undecided"},
+        {"a": "x", "b": "z", "decision": "smaller"},
+        {"a": "y", "b": "z", "decision": "smaller"},
+    ]
+    scores_file(tmp_path / "s.csv", {"x": 0.0, "y": 0.1, "z": 5.0}, runs=6)
+    rows = json.loads(rlbench(*options, "--json", cwd=tmp_path).stdout)
+    assert rows[0]["decision"] == "not separated"
+    blind = rlbench(*options[:5], "1", "--max-batches", "2", cwd=tmp_path)
+    assert "warning: nothing can be decided after batch 1" in blind.stderr
+
+
+def test_compare_names_agents_of_a_store(done: Path, tmp_path: Path) -> None:
+    scores_file(tmp_path / "s.csv", {"mine": 9.0}, runs=3)
+    options = [
+        "compare", str(tmp_path / "s.csv"), "random", "--suite", "atari100k", "--unofficial", SHORT
+    ]  # fmt: skip
+    found = rlbench(*options, "--json", cwd=done)
+    (row,) = json.loads(found.stdout)
+    assert (row["a"], row["b"]) == ("mine", "random")
+    assert "of 26 tasks that all of them have runs of" in found.stderr
+    error = one_line_error(rlbench(*options, "randm", cwd=done, code=2))
+    assert "Did you mean 'random'" in error
 
 
 def test_stats_of_training_logs(tmp_path: Path) -> None:
@@ -287,6 +350,10 @@ def test_the_live_table(tmp_path: Path) -> None:
         (["stats", "a.csv", "--normalise-by", "low"], "is not two columns"),
         (["stats", "a.csv", "--normalise-by", "a,b", "--suite", "atari100k"], "not both"),
         (["stats", "a.csv", "--method", "rao"], "Did you mean 'rao-wu'"),
+        (["compare", "nothing.csv"], "cannot read nothing.csv"),
+        (["compare", "--suite", "atari100k"], "no store at runs"),
+        (["compare", "x", "--statistic", "mode"], "unknown statistic 'mode'"),
+        (["plan", "x", "--statistic", "iqr"], "Did you mean 'iqm'"),
         (["list", "tasks", "--suite", "x"], "unknown suite"),
         (["leaderboard", "build"], "no store at runs"),
         (["frobnicate"], "frobnicate"),

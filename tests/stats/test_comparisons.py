@@ -51,7 +51,7 @@ def test_permuted_differences_by_hand(statistic: str) -> None:
 
 def test_random_splits_are_all_as_likely() -> None:
     sizes = [(2, 2), (1, 2), (2, 2)]
-    masks = random_masks(sizes, 60_001, 5)[1:]
+    masks = random_masks(sizes, 5, 1, 60_001)
     for begin, end, splits in ((0, 4, 6), (4, 7, 3), (7, 11, 6)):
         codes = masks[:, begin:end] @ (1 << np.arange(end - begin))
         counts = np.unique(codes, return_counts=True)[1]

@@ -80,6 +80,23 @@ def test_half_differences(n: int, m: int, pairs: int, data) -> None:
         np.testing.assert_allclose(row, plain, rtol=1e-9, atol=1e-12 * scale)
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=5),
+    st.integers(0, 2**64 - 1),
+)
+def test_random_splits(sizes: list, key: int) -> None:
+    first, second = (np.array(part) for part in zip(*sizes, strict=True))
+    found = kernels.random_splits_by_numba(first, second, key, 0, 30)
+    np.testing.assert_array_equal(found, kernels.random_splits_by_numpy(first, second, key, 0, 30))
+    np.testing.assert_array_equal(
+        found[7:20], kernels.random_splits_by_numba(first, second, key, 7, 20)
+    )
+    ends = np.cumsum(first + second)[:-1]
+    for part, n in zip(np.split(found, ends, axis=1), first, strict=True):
+        assert (part.sum(axis=1) == n).all()
+
+
 @pytest.mark.parametrize("runs", [(300, 300), (300, 2), (257, 256, 5)])
 def test_many_runs(runs: tuple) -> None:
     """Lanes of 32 bits, and a layout whose tasks weigh unlike."""

@@ -1,0 +1,113 @@
+"""Where verbs that compare take scores from: files, folders and stores together."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from rlbench.cli.options import DEFAULT_STORE, parse_suite, records_of
+from rlbench.errors import InvalidScores, UsageError
+from rlbench.results import Runs, collect, read_scores, select, unofficial_text
+from rlbench.suites import Suite
+
+Agents = dict[str, dict[str, NDArray[np.float64]]]
+
+SuiteToNormalise = Annotated[
+    str, typer.Option("--suite", help="Normalise by this suite's reference scores.")
+]
+NormaliseByOption = Annotated[
+    str,
+    typer.Option(
+        "--normalise-by",
+        metavar="LOW,HIGH",
+        help="Normalise by two columns of the files: LOW becomes 0, HIGH becomes 1.",
+    ),
+]
+StoresOption = Annotated[
+    list[Path] | None,
+    typer.Option("--store", help="A folder of records; runs if no file is given."),
+]
+
+
+class Scale:
+    """How scores are normalised: by a suite, by two columns, or not.
+
+    Args:
+        suite: The name of a suite, or nothing.
+        unofficial: Its constants that are changed.
+        normalise_by: Two columns, or nothing.
+
+    Raises:
+        UsageError: Both are given, or the columns are not two.
+    """
+
+    def __init__(self, suite: str, unofficial: str, normalise_by: str) -> None:
+        self.suite: Suite | None = parse_suite(suite, unofficial) if suite else None
+        self.columns: tuple[str, str] | None = None
+        if normalise_by:
+            low, comma, high = (part.strip() for part in normalise_by.partition(","))
+            if not comma or not low or not high:
+                raise UsageError(f"--normalise-by {normalise_by!r} is not two columns: LOW,HIGH")
+            if suite:
+                raise UsageError(
+                    "give --suite or --normalise-by, not both: each says how to normalise"
+                )
+            self.columns = low, high
+
+    @property
+    def by(self) -> str:
+        """What scores are normalised by, or nothing."""
+        if self.suite:
+            return f"the {' and '.join(self.suite.references)} scores of {self.suite.id}"
+        return f"the columns {' and '.join(self.columns)}" if self.columns else ""
+
+    @property
+    def title(self) -> str:
+        """What a table says of its scores."""
+        if not self.by:
+            return "raw scores, as they stand in the files; --suite normalises them"
+        title = f"scores normalised by {self.by}"
+        if self.suite and self.suite.unofficial:
+            title += f"; UNOFFICIAL: {unofficial_text(self.suite.unofficial)}"
+        return title
+
+
+def gather(
+    files: Sequence[Path], stores: Sequence[Path] | None, scale: Scale
+) -> tuple[Agents, list[str]]:
+    """Return the scores of all sources by agent and task, and what must be said of them.
+
+    Raises:
+        InvalidScores: A file is bad, or an agent is in two sources.
+        UsageError: A store is given without a suite, or holds no scores.
+    """
+    agents: Agents = {}
+    notes = []
+    for file in files:
+        runs, note = read_scores(file, scale.columns)
+        _add(agents, select(runs, scale.suite) if scale.suite else runs, str(file))
+        if note:
+            notes.append(f"{file}: {note}.")
+    for place in stores or ([] if files else [DEFAULT_STORE]):
+        if scale.suite is None:
+            raise UsageError("records need a suite: add --suite, e.g. --suite atari100k")
+        _add(agents, _from_store(place, scale.suite), str(place))
+    return agents, notes
+
+
+def _from_store(store: Path, suite: Suite) -> Runs:
+    scores = collect(records_of(store, suite), suite)
+    if not scores.values:
+        raise UsageError(f"every run of {suite.id} in the store {store} failed: there is no score")
+    return {agent: scores.normalised(agent) for agent in scores.values}
+
+
+def _add(agents: Agents, more: Runs, source: str) -> None:
+    """Add agents from one source; one agent comes from one source only."""
+    for agent, tasks in more.items():
+        if agent in agents:
+            raise InvalidScores(f"the agent {agent!r} of {source} is in another source too")
+        agents[agent] = dict(tasks)
