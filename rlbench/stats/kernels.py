@@ -122,6 +122,43 @@ def random_splits(first: Ints, second: Ints, key: int, begin: int, end: int) -> 
     return twin(first, second, key, begin, end)
 
 
+def random_groups(
+    groups: int, size: int, tasks: int, key: int, begin: int, end: int
+) -> NDArray[np.uint8]:
+    """Return random splits of the runs of several agents, task by task; each is as likely.
+
+    Args:
+        groups: How many agents there are, at most 255.
+        size: How many runs each has on a task.
+        tasks: How many tasks.
+        key: Of the random numbers.
+        begin: The first split that is wanted.
+        end: The one after the last.
+
+    Returns:
+        (end - begin, tasks * groups * size) which agent a run goes to; unshuffled, those of a
+        task are agent 0's, then agent 1's, and so on (Fisher & Yates 1938; Durstenfeld 1964).
+    """
+    twin = random_groups_by_numpy if numba is None else random_groups_by_numba
+    return twin(groups, size, tasks, key, begin, end)
+
+
+def group_means(labels: NDArray[np.uint8], scores: Floats, groups: int, cut: int) -> Floats:
+    """Return the trimmed mean of each group.
+
+    Args:
+        labels: (paths, runs) which group a run is in; all groups are as large.
+        scores: (runs,).
+        groups: How many groups there are.
+        cut: How many runs of a group are trimmed at each end.
+
+    Returns:
+        (paths, groups).
+    """
+    twin = group_means_by_numpy if numba is None else group_means_by_numba
+    return twin(labels, scores, groups, cut)
+
+
 def aggregates_by_numpy(
     values: Floats,
     layout: Layout,
@@ -251,6 +288,41 @@ def half_differences_by_numpy(
     return out
 
 
+def random_groups_by_numpy(
+    groups: int, size: int, tasks: int, key: int, begin: int, end: int
+) -> NDArray[np.uint8]:
+    """Do what `random_groups` does, in numpy."""
+    runs = groups * size
+    shape = (end - begin, tasks, runs)
+    numbers = lanes(key, tasks * runs, 32, begin, end).reshape(shape)
+    labels = np.tile(np.repeat(np.arange(groups, dtype=np.uint8), size), (*shape[:2], 1))
+    for last in range(runs - 1, 0, -1):
+        chosen = numbers[:, :, last] * np.uint64(last + 1) >> np.uint64(32)
+        at = chosen.astype(np.int64)[:, :, None]
+        swapped = np.take_along_axis(labels, at, axis=2)
+        np.put_along_axis(labels, at, labels[:, :, last : last + 1], axis=2)
+        labels[:, :, last : last + 1] = swapped
+    return labels.reshape(end - begin, tasks * runs)
+
+
+def group_means_by_numpy(
+    labels: NDArray[np.uint8], scores: Floats, groups: int, cut: int
+) -> Floats:
+    """Do what `group_means` does, in numpy."""
+    order = np.argsort(scores, kind="stable")
+    kept = len(scores) // groups - 2 * cut
+    out = np.empty((len(labels), groups))
+    step = max(1, CHUNK // len(scores))
+    for begin in range(0, len(labels), step):
+        sorted_labels = labels[begin : begin + step, order]
+        for group in range(groups):
+            inside = sorted_labels == group
+            place = np.cumsum(inside, axis=1, dtype=np.int32)
+            inside &= (place > cut) & (place <= cut + kept)
+            out[begin : begin + step, group] = inside.astype(np.float64) @ scores[order] / kept
+    return out
+
+
 def aggregates_by_numba(
     values: Floats, layout: Layout, names: Sequence[str], key: int, repetitions: int
 ) -> Floats:
@@ -325,6 +397,36 @@ def half_differences_by_numba(
         _half_differences(split, orders, ordered, n, *cuts, begin, end, out)
 
     _in_pieces(piece, len(masks), pooled.size)
+    return out
+
+
+def random_groups_by_numba(
+    groups: int, size: int, tasks: int, key: int, begin: int, end: int
+) -> NDArray[np.uint8]:
+    """Do what `random_groups` does, compiled."""
+    unshuffled = np.repeat(np.arange(groups, dtype=np.uint8), size)
+    labels = np.tile(unshuffled, (end - begin, tasks))
+
+    def piece(low: int, high: int) -> None:
+        _shuffle(groups * size, np.uint64(key), begin + low, labels[low:high])
+
+    _in_pieces(piece, end - begin, labels.shape[1])
+    return labels
+
+
+def group_means_by_numba(
+    labels: NDArray[np.uint8], scores: Floats, groups: int, cut: int
+) -> Floats:
+    """Do what `group_means` does, compiled."""
+    order = np.argsort(scores, kind="stable").astype(np.uint32)
+    ordered = scores[order]
+    split = np.ascontiguousarray(labels)
+    out = np.empty((len(labels), groups))
+
+    def piece(begin: int, end: int) -> None:
+        _group_means(split, order, ordered, cut, begin, end, out)
+
+    _in_pieces(piece, len(labels), len(scores))
     return out
 
 
@@ -662,3 +764,50 @@ def _half_differences(
                 kept = np.int64(place > lows[first]) & np.int64(place <= highs[first])
                 total += kept * weights[first] * scores[i]
             out[p, c] = total
+
+
+@_compiled
+def _shuffle(size: int, key: Any, begin: int, labels: NDArray[np.uint8]) -> None:
+    """Shuffle each task's labels, `size` of them, in the paths from begin on, (paths, runs)."""
+    runs = labels.shape[1]
+    words = np.empty(-(-runs // 2), dtype=np.uint64)
+    for p in range(len(labels)):
+        _fill(key, begin + p, words)
+        for start in range(0, runs, size):
+            of_task = labels[p, start : start + size]
+            for last in range(size - 1, 0, -1):
+                d = start + last
+                number = (
+                    words[d] & np.uint64(0xFFFFFFFF)
+                    if d < len(words)
+                    else words[d - len(words)] >> np.uint64(32)
+                )
+                at = np.int64((number * np.uint64(last + 1)) >> np.uint64(32))
+                of_task[last], of_task[at] = of_task[at], of_task[last]
+
+
+@_compiled
+def _group_means(
+    labels: NDArray[np.uint8],
+    order: NDArray[np.uint32],
+    ordered: Floats,
+    cut: int,
+    begin: int,
+    end: int,
+    out: Floats,
+) -> None:
+    """Write the trimmed means of the groups in paths begin to end into out, (paths, groups)."""
+    groups = out.shape[1]
+    kept = len(order) // groups - 2 * cut
+    places = np.empty(groups, dtype=np.int64)
+    sums = np.empty(groups)
+    for p in range(begin, end):
+        label = labels[p]
+        places[:] = 0
+        sums[:] = 0.0
+        for i in range(len(order)):
+            group = label[order[i]]
+            places[group] += 1
+            if cut < places[group] <= cut + kept:
+                sums[group] += ordered[i]
+        out[p] = sums / kept

@@ -7,7 +7,7 @@ the identity, so that shares of paths are valid p-values also where paths are dr
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -97,6 +97,28 @@ def pairs_of(agents: Sequence[str], comparisons: Sequence[Pair] | None) -> list[
     if not pairs or len({frozenset(pair) for pair in pairs}) < len(pairs):
         raise UsageError("comparisons must name at least one pair, and each pair once")
     return pairs
+
+
+def groups_of(agents: Sequence[str], apart: Collection[Pair]) -> list[frozenset[str]]:
+    """Return the largest groups of agents of which no two are apart.
+
+    By inserting and absorbing (Piepho 2004).
+
+    Args:
+        agents: All agents.
+        apart: Pairs that are separated; the order within a pair does not matter.
+    """
+    groups = [frozenset(agents)]
+    for a, b in apart:
+        split: list[frozenset[str]] = []
+        for group in groups:
+            split += [group - {a}, group - {b}] if {a, b} <= group else [group]
+        groups = [
+            group
+            for k, group in enumerate(split)
+            if not any(group < other or (group == other and j < k) for j, other in enumerate(split))
+        ]
+    return groups
 
 
 def number_of_paths(sizes: Sequence[Sizes], looks: int = 1) -> int:
@@ -260,3 +282,55 @@ class Paths:
         )
         sizes = [(looks * n, looks * m) for n, m in self._sizes]
         return looks * differences_of(masks, pooled, sizes, self._statistic)
+
+
+def joint_differences(
+    batches: Mapping[str, Floats], pairs: Sequence[Pair], statistic: str, paths: int, key: int
+) -> Floats:
+    """Return the differences of pairs when the runs of all agents are permuted together.
+
+    Args:
+        batches: By agent, (looks, tasks, batch) scores; runs are permuted within look and task.
+        pairs: Of these agents.
+        statistic: Of `STATISTICS`.
+        paths: To draw; path 0 changes nothing.
+        key: Of the drawing.
+
+    Returns:
+        (looks, paths, pairs), each look with all before it.
+    """
+    from rlbench.stats.kernels import group_means, random_groups
+
+    agents = list(batches)
+    # (looks, tasks, agents, batch): a stratum's runs stand side by side, agent by agent.
+    scores = np.stack([batches[agent] for agent in agents], axis=2)
+    looks, tasks, groups, size = scores.shape
+    labels = random_groups(groups, size, looks * tasks, key, 0, paths)
+    labels[0] = np.tile(np.repeat(np.arange(groups, dtype=np.uint8), size), looks * tasks)
+    of_look = tasks * groups * size
+    found = []
+    for look in range(1, looks + 1):
+        upto, seen = labels[:, : look * of_look], scores[:look].ravel()
+        if statistic == "median" and tasks > 1:
+            points = _median_of_task_means(upto, scores[:look])
+        else:
+            n = look * tasks * size
+            cut = {"mean": 0, "median": (n - 1) // 2, "iqm": n // 4}[statistic]
+            points = group_means(upto, seen, groups, cut)
+        at = np.array([[agents.index(a), agents.index(b)] for a, b in pairs])
+        found.append(look * (points[:, at[:, 0]] - points[:, at[:, 1]]))
+    return np.stack(found)
+
+
+def _median_of_task_means(labels: NDArray[np.uint8], scores: Floats) -> Floats:
+    """Return each group's median over tasks of its mean over runs, (paths, groups)."""
+    looks, tasks, groups, size = scores.shape
+    shape = (len(labels), looks, tasks, groups * size)
+    flat = scores.reshape(looks, tasks, groups * size)
+    points = [
+        np.median(
+            np.einsum("pltx,ltx->pt", labels.reshape(shape) == group, flat) / (looks * size), axis=1
+        )
+        for group in range(groups)
+    ]
+    return np.stack(points, axis=1)

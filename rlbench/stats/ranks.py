@@ -9,7 +9,7 @@ import numpy as np
 from rlbench.stats.aggregates import ScoresLike
 from rlbench.stats.comparisons import TestStatistic, agents_of, p_values_of
 from rlbench.stats.intervals import point_of, replicates_of
-from rlbench.stats.permutation import Pair
+from rlbench.stats.permutation import Pair, groups_of
 from rlbench.stats.resampling import Floats, keys_of, layout_of
 
 MIN_RUNS = 2  # from here on the sets were measured to hold: docs/comparisons.md
@@ -133,7 +133,7 @@ def separated_by_max_t(
 def tiers_of(order: Sequence[str], apart: set[Pair]) -> dict[str, str]:
     """Return letters such that two agents share one if and only if they are not apart.
 
-    The compact letter display of Piepho (2004), by inserting and absorbing.
+    The compact letter display of Piepho (2004): a letter a group.
 
     Args:
         order: The agents, the best first.
@@ -142,16 +142,7 @@ def tiers_of(order: Sequence[str], apart: set[Pair]) -> dict[str, str]:
     >>> tiers_of(["x", "y", "z"], {("x", "z")})
     {'x': 'a', 'y': 'ab', 'z': 'b'}
     """
-    groups = [frozenset(order)]
-    for a, b in sorted(apart, key=lambda pair: (order.index(pair[0]), order.index(pair[1]))):
-        split = []
-        for group in groups:
-            split += [group - {a}, group - {b}] if {a, b} <= group else [group]
-        groups = [
-            group
-            for k, group in enumerate(split)
-            if not any(group < other or (group == other and j < k) for j, other in enumerate(split))
-        ]
+    groups = groups_of(order, sorted(apart))
     groups.sort(key=lambda group: sorted(order.index(agent) for agent in group))
     return {
         agent: "".join(_letter(k) for k, group in enumerate(groups) if agent in group)

@@ -97,6 +97,37 @@ def test_random_splits(sizes: list, key: int) -> None:
         assert (part.sum(axis=1) == n).all()
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(2, 4), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2**64 - 1), st.data()
+)
+def test_groups(groups: int, size: int, tasks: int, key: int, data) -> None:
+    arguments = (groups, size, tasks, key)
+    labels = kernels.random_groups_by_numba(*arguments, 0, 20)
+    np.testing.assert_array_equal(labels, kernels.random_groups_by_numpy(*arguments, 0, 20))
+    np.testing.assert_array_equal(labels[5:9], kernels.random_groups_by_numba(*arguments, 5, 9))
+    whole = np.sort(labels.reshape(20, tasks, groups * size), axis=2)
+    assert (whole == np.repeat(np.arange(groups), size)).all()
+    runs = tasks * groups * size
+    scores = np.array(data.draw(st.lists(SCORE, min_size=runs, max_size=runs)), dtype=float)
+    cut = data.draw(st.integers(0, (tasks * size - 1) // 2))
+    found = kernels.group_means_by_numba(labels, scores, groups, cut)
+    scale = np.abs(scores).max()
+    assert_twins(found, kernels.group_means_by_numpy(labels, scores, groups, cut), scale)
+    for label, row in zip(labels, found, strict=True):
+        parts = [np.sort(scores[label == group]) for group in range(groups)]
+        plain = [part[cut : len(part) - cut].mean() for part in parts]
+        np.testing.assert_allclose(row, plain, rtol=1e-9, atol=1e-12 * scale)
+
+
+def test_groups_are_all_as_likely() -> None:
+    labels = kernels.random_groups(3, 1, 2, 5, 0, 60_000)
+    codes = labels.astype(np.int64) @ 3 ** np.arange(6)
+    counts = np.unique(codes, return_counts=True)[1]
+    assert len(counts) == 36
+    assert np.abs(counts / 60_000 * 36 - 1).max() < 0.1
+
+
 @pytest.mark.parametrize("runs", [(300, 300), (300, 2), (257, 256, 5)])
 def test_many_runs(runs: tuple) -> None:
     """Lanes of 32 bits, and a layout whose tasks weigh unlike."""
