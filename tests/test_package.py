@@ -97,11 +97,29 @@ def test_the_agent_in_the_readme_runs(tmp_path: Path) -> None:
     assert "1 runs recorded in runs, 0 failed" in out.stdout
 
 
-def test_the_code_in_the_statistics_guide_runs() -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/statistics.md").read_text(), re.S)
+@pytest.mark.parametrize("page", ["statistics", "comparisons"])
+def test_the_code_in_the_guides_runs(page: str) -> None:
+    """Blocks that are marked as continuations run after those before them."""
+    text = (ROOT / f"docs/{page}.md").read_text()
+    blocks = re.findall(r"```python( continuation)?\n(.*?)```", text, re.S)
     assert blocks
-    for block in blocks:
-        subprocess.run([sys.executable, "-c", block], check=True)
+    programs: list[str] = []
+    for continues, block in blocks:
+        if continues:
+            programs[-1] += block
+        else:
+            programs.append(block)
+    for program in programs:
+        subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+def test_the_comparison_in_the_guide_is_what_the_command_prints() -> None:
+    from support.command import rlbench
+
+    text = (ROOT / "docs/comparisons.md").read_text()
+    (shown,) = re.findall(r"```text\n(.*?)```", text, re.S)
+    found = rlbench("compare", "examples/scores.csv", "--suite", "atari100k", cwd=ROOT)
+    assert found.stdout.startswith(shown)
 
 
 def test_contributing_is_short() -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from gymnasium.spaces import Space
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from rlbench.errors import UnknownName, UsageError
@@ -89,8 +90,9 @@ class Transitions(NamedTuple):
 class Agent(Protocol):
     """What is evaluated.
 
-    An agent that learns also has ``observe(batch: Transitions) -> None``, called after every
-    vector step of training.
+    An agent that learns also has one of two methods: ``observe(batch: Transitions) -> None``,
+    called after every vector step of training, or ``train(env: VectorEnv) -> None``, a loop of its
+    own.
     """
 
     def act(self, obs: NDArray[Any], first: Bools, *, phase: AgentPhase) -> NDArray[Any]:
@@ -114,6 +116,24 @@ class Observer(Protocol):
 
     def observe(self, batch: Transitions) -> None:
         """Learn from one vector step."""
+        ...
+
+
+@runtime_checkable
+class Trainer(Protocol):
+    """An agent that owns its loop, as most libraries and scripts do."""
+
+    def act(self, obs: NDArray[Any], first: Bools, *, phase: AgentPhase) -> NDArray[Any]:
+        """Choose actions in evaluation, as `Agent` does."""
+        ...
+
+    def train(self, env: VectorEnv[Any, Any, Any]) -> None:
+        """Train on the environments until their budget is spent.
+
+        They restart by themselves in the step that ends an episode; the true final observation
+        is ``info["final_obs"]``, and ``info["active"]`` marks what was charged. When the budget
+        is spent, `step` raises `BudgetExhausted`, which may be left alone.
+        """
         ...
 
 

@@ -90,6 +90,7 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
 
     Attributes:
         used: What has been spent.
+        after_step: Called at the end of every step that was charged.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], budget: int) -> None:
@@ -100,6 +101,7 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         self.action_space = env.action_space
         self.metadata = env.metadata
         self.used = 0
+        self.after_step: Callable[[], None] | None = None
         self._env = env
         self._budget = budget
         self._check = action_check(env.single_action_space, env.num_envs)
@@ -148,6 +150,8 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
             self._close_episodes(ended)
         info["active"] = active
         info["ended"] = ended
+        if self.after_step is not None:
+            self.after_step()
         return obs, reward, terminated, truncated, info
 
     def training(self) -> Training:

@@ -9,9 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlbench.errors import AgentError, UsageError
+from rlbench.errors import AgentError, BudgetExhausted, RunError, UsageError
 from rlbench.results import Evaluation, Phase, Training
-from rlbench.runners.agent import Agent, AgentFactory, Observer, TaskInfo, Transitions
+from rlbench.runners.agent import (
+    Agent,
+    AgentFactory,
+    Observer,
+    TaskInfo,
+    Trainer,
+    Transitions,
+)
 from rlbench.runners.evaluation import evaluate, untouched_global_randomness
 from rlbench.runners.meter import MeteredEnv
 from rlbench.suites import Scalar, Suite, Task
@@ -39,13 +46,19 @@ class Progress:
 
     @contextmanager
     def clock(self, phase: Phase) -> Iterator[None]:
-        """Enter a phase and add up the time spent in it."""
-        self.phase = phase
-        started = perf_counter()
+        """Enter a phase and add up the time spent in it; a phase inside another pauses it.
+
+        After an error the phase stays as it is, for the record.
+        """
+        outer, self.phase = self.phase, phase
+        started, inside = perf_counter(), sum(self.seconds.values())
         try:
             yield
+            self.phase = outer
         finally:
-            self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - started
+            nested = sum(self.seconds.values()) - inside
+            own = perf_counter() - started - nested
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + own
 
 
 def run_online(
@@ -93,13 +106,22 @@ def run_online(
         agent = _make_agent(factory, info, seed=agent_seed, device=device, config=config)
 
     points = sorted({p for p in protocol.checkpoints if p < protocol.budget} | {protocol.budget})
-    trainer = train(agent, meter, points, progress, tick)
+
+    def evaluate_now() -> None:
+        with progress.clock("eval"):
+            _evaluate_now(agent, suite, task, seed, progress, tick)
+
     try:
-        for _ in points:
+        if isinstance(agent, Trainer):
             with progress.clock("train"):
-                next(trainer)
-            with progress.clock("eval"):
-                _evaluate_now(agent, suite, task, seed, progress, tick)
+                train_by_itself(agent, meter, points[:-1], progress, tick, evaluate_now)
+            evaluate_now()
+        else:
+            trainer = train(agent, meter, points, progress, tick)
+            for _ in points:
+                with progress.clock("train"):
+                    next(trainer)
+                evaluate_now()
     finally:
         meter.close()
     progress.phase = "end"
@@ -116,6 +138,8 @@ def _make_agent(
         raise AgentError(f"making the agent raised {type(error).__name__}: {error}") from error
     if not callable(getattr(agent, "act", None)):
         raise AgentError(f"the factory made a {type(agent).__name__}, which has no act()")
+    if isinstance(agent, Trainer) and isinstance(agent, Observer):
+        raise AgentError("the agent has train() and observe(): it can learn in one way only")
     return agent
 
 
@@ -154,6 +178,56 @@ def train(
             tick()
         progress.training = meter.training()
         yield
+
+
+def train_by_itself(
+    agent: Trainer,
+    meter: MeteredEnv,
+    points: Sequence[int],
+    progress: Progress,
+    tick: Callable[[], None],
+    evaluate_now: Callable[[], None],
+) -> None:
+    """Let an agent train in a loop of its own, evaluating it inside at points in the budget.
+
+    The agent trains until it returns, or until the budget is spent and the environment says so.
+    """
+    left = list(points)
+    failures: list[Exception] = []
+
+    def after_step() -> None:
+        progress.budget_used = meter.used
+        tick()
+        while left and meter.used >= left[0]:
+            left.pop(0)
+            try:
+                evaluate_now()
+            except Exception as error:
+                # The agent's loop may swallow it; the run fails all the same.
+                failures.append(error)
+                raise
+
+    meter.after_step = after_step
+    try:
+        agent.train(meter)
+    except Exception as error:
+        if not failures and not _is_end_of_budget(error):
+            if isinstance(error, RunError):
+                raise
+            raise AgentError(f"train raised {type(error).__name__}: {error}") from error
+    if failures:
+        raise failures[0]
+    meter.after_step = None
+    progress.training = meter.training()
+
+
+def _is_end_of_budget(error: BaseException | None) -> bool:
+    """Say whether an exception is, or was raised while handling, the end of the budget."""
+    while error is not None:
+        if isinstance(error, BudgetExhausted):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def true_next_obs(

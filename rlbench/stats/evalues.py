@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike
 
 from rlbench.errors import InvalidScores
 from rlbench.stats.aggregates import ScoresLike
+from rlbench.stats.comparisons import holm
 from rlbench.stats.permutation import Pair, batches_of, pairs_of
 from rlbench.stats.resampling import Floats
 
@@ -112,7 +113,7 @@ def betting(
         # Who is ahead when the level is first reached: later runs do not change it.
         ahead = capital[:, int((e_value >= 1 / alpha).argmax())]
         decisions[pair] = "larger" if ahead[0] > ahead[1] else "smaller"
-    p_values = dict(zip(pairs, _holm(1 / np.array(greatest)), strict=True))
+    p_values = dict(zip(pairs, holm([1 / value for value in greatest]).tolist(), strict=True))
     decisions.update({pair: "undecided" for pair in pairs if p_values[pair] > alpha})
     return BettingResult(decisions=decisions, e_values=e_values, p_values=p_values)
 
@@ -134,12 +135,3 @@ def _capital(wins: Floats) -> Floats:
     bets = np.stack([SHARES, -SHARES])[:, None]
     logs = np.log1p(bets * wins[:, None]).cumsum(axis=1)
     return np.asarray(np.exp(np.minimum(logs, LOG_CAP)).mean(axis=2) / 2)
-
-
-def _holm(p_values: Floats) -> list[float]:
-    """Return p-values adjusted by Holm (1979): a hypothesis a value."""
-    order = np.argsort(p_values, kind="stable")
-    factors = np.arange(len(p_values), 0, -1)
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
-    return [float(value) for value in adjusted]

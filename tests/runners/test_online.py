@@ -1,5 +1,6 @@
 """The online loop: what the agent sees, what is charged, where it is evaluated."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -133,3 +134,101 @@ def test_an_agent_without_observe_is_run_all_the_same() -> None:
             return np.zeros(len(obs), dtype=int)
 
     assert play(lambda task, seed: Fixed())[1].budget_used == 50
+
+
+class OwnLoop:
+    """Steps until the environment says that the budget is spent."""
+
+    def __init__(self, task: TaskInfo, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+        self.steps = 0
+        self.ends: list[np.ndarray] = []
+
+    def act(self, obs, first, *, phase):
+        assert phase == "eval"
+        return np.zeros(len(obs), dtype=int)
+
+    def train(self, env) -> None:
+        env.reset()
+        while True:
+            _, _, terminated, _, info = env.step(self.random.integers(4, size=env.num_envs))
+            self.steps += int(info["active"].sum())
+            if terminated.any():
+                self.ends.append(info["final_obs"][terminated][0])
+
+
+@pytest.mark.parametrize("num_envs", [1, 4, 7])
+def test_an_agent_may_own_its_loop(num_envs: int) -> None:
+    protocol = replace(TOY.protocol, checkpoints=(10, 20), train_envs=num_envs)
+    agent, progress = play(OwnLoop, suite=replace(TOY, protocol=protocol))
+    assert agent.steps == progress.budget_used == 50
+    reached = [-(-point // num_envs) * num_envs for point in (10, 20)]
+    assert [e.budget_used for e in progress.evaluations] == [*reached, 50]
+    assert all(length == clock for length, clock in agent.ends)
+    assert progress.training.episodes >= len(agent.ends) > 0
+    assert set(progress.seconds) == {"start", "train", "eval"}
+
+
+def test_own_loops_and_ours_see_the_same_environment() -> None:
+    """The same actions in either loop give the same training and the same evaluation."""
+    _, watched = play(Watcher)
+    _, own = play(OwnLoop)
+    assert own.training == watched.training
+    assert own.evaluations == watched.evaluations
+
+
+def test_an_own_loop_may_end_early() -> None:
+    class Brief(OwnLoop):
+        def train(self, env) -> None:
+            env.reset()
+            for _ in range(7):
+                env.step(np.zeros(env.num_envs, dtype=int))
+
+    _, progress = play(Brief)
+    assert progress.budget_used == progress.evaluations[-1].budget_used == 7
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_the_end_of_the_budget_may_come_wrapped(wrap: bool) -> None:
+    class Wraps(OwnLoop):
+        def train(self, env) -> None:
+            try:
+                super().train(env)
+            except Exception as error:
+                if wrap:
+                    raise RuntimeError("the loop broke") from error
+
+    _, progress = play(Wraps)
+    assert progress.budget_used == 50
+
+
+def test_an_error_in_an_own_loop_is_named() -> None:
+    class Breaks(OwnLoop):
+        def train(self, env) -> None:
+            env.reset()
+            raise ValueError("no")
+
+    with pytest.raises(AgentError, match="train raised ValueError: no"):
+        play(Breaks)
+
+
+def test_a_failed_evaluation_inside_an_own_loop_cannot_be_swallowed() -> None:
+    class Swallows(OwnLoop):
+        def act(self, obs, first, *, phase):
+            raise ValueError("cannot act")
+
+        def train(self, env) -> None:
+            with suppress(Exception):
+                super().train(env)
+
+    protocol = replace(TOY.protocol, checkpoints=(10,))
+    with pytest.raises(AgentError, match="act raised ValueError: cannot act"):
+        play(Swallows, suite=replace(TOY, protocol=protocol))
+
+
+def test_an_agent_learns_in_one_way() -> None:
+    class Both(OwnLoop):
+        def observe(self, batch) -> None: ...
+
+    with pytest.raises(AgentError, match=r"train\(\) and observe\(\)"):
+        play(Both)
