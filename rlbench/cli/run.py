@@ -20,9 +20,10 @@ from rlbench.results import Identity, Loaded, Store
 from rlbench.suites import Suite, Task
 
 if TYPE_CHECKING:
-    from rlbench.runners import Run
+    from rlbench.runners import Limits, Run
 
 EXIT_FAILED = 1
+STEP_TIMEOUT = 3600.0  # a training phase of an agent that owns its loop counts as one step
 
 
 def run(
@@ -45,6 +46,15 @@ def run(
         int, typer.Option("--jobs", "-j", min=0, help="Runs at a time; 0: one a CPU.")
     ] = 0,
     device: Annotated[str, typer.Option("--device", help="Passed on to the agent.")] = "cpu",
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=1, help="Seconds that a run may take.")
+    ] = None,
+    step_timeout: Annotated[
+        float,
+        typer.Option(
+            "--step-timeout", min=1, help="Seconds that a step may take, with all calls in it."
+        ),
+    ] = STEP_TIMEOUT,
     unofficial: UnofficialOption = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the runs and what they will take.")
@@ -56,7 +66,7 @@ def run(
     Runs that are in the store already are not run again: after an interruption, the same command
     does the rest. Exit code 1 means that some runs failed.
     """
-    from rlbench.runners import Run, identities, resolve
+    from rlbench.runners import Limits, Run, identities, resolve
 
     chosen = parse_suite(suite, unofficial)
     config = dict(parse_assignment(text) for text in option or [])
@@ -85,11 +95,19 @@ def run(
     threads = max(1, (os.cpu_count() or 1) // jobs)
     return _execute(
         [Run(identity=i, store=str(store), device=device, threads=threads) for i in left],
-        jobs, place, done=len(wanted) - len(left), quiet=quiet,
+        jobs, place, Limits(step_timeout, timeout), done=len(wanted) - len(left), quiet=quiet,
     )  # fmt: skip
 
 
-def _execute(runs: Sequence["Run"], jobs: int, place: Store, *, done: int, quiet: bool) -> int:
+def _execute(
+    runs: Sequence["Run"],
+    jobs: int,
+    place: Store,
+    limits: "Limits",
+    *,
+    done: int,
+    quiet: bool,
+) -> int:
     """Execute the runs under a display; return the exit code."""
     from rlbench.cli.progress import make_display
     from rlbench.runners import run_all
@@ -97,7 +115,7 @@ def _execute(runs: Sequence["Run"], jobs: int, place: Store, *, done: int, quiet
     display = make_display(runs, jobs, done=done, quiet=quiet)
     try:
         with display:
-            run_all(runs, jobs=jobs, listen=display.listen)
+            run_all(runs, jobs=jobs, listen=display.listen, limits=limits)
     except KeyboardInterrupt:
         kept = done + display.finished
         typer.echo(

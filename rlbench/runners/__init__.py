@@ -2,7 +2,7 @@
 
 from rlbench.runners.agent import Agent, AgentFactory, TaskInfo, Transitions, load_factory, resolve
 from rlbench.runners.evaluation import evaluate
-from rlbench.runners.local import Event, run_all
+from rlbench.runners.local import Event, Limits, run_all
 from rlbench.runners.meter import MeteredEnv
 from rlbench.runners.online import Progress, run_online
 from rlbench.runners.run import Run, identities
@@ -11,6 +11,7 @@ __all__ = [
     "Agent",
     "AgentFactory",
     "Event",
+    "Limits",
     "MeteredEnv",
     "Progress",
     "Run",

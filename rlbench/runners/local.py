@@ -8,18 +8,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from rlbench.errors import StoreError
-from rlbench.results import Failure, Record, Store, Training
+from rlbench.results import Failure, Record, Status, Store, Training
 from rlbench.runners.run import Run
-from rlbench.runners.worker import provenance
+from rlbench.runners.worker import STACK_DUMP, provenance
 
+_PATIENCE = 1.0  # seconds between two looks at the clock
+_LAST_WORDS = 2.0  # seconds for a stack dump, and for events of a worker that has ended
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-_LOG_TAIL = 2000
 
 
 class Event(NamedTuple):
@@ -37,6 +38,18 @@ class Event(NamedTuple):
     data: dict[str, Any]
 
 
+class Limits(NamedTuple):
+    """How long things may take, in seconds; None for as long as they want.
+
+    Attributes:
+        silence: Between two steps: for one call of the agent or the environment.
+        run: For a whole run.
+    """
+
+    silence: float | None = None
+    run: float | None = None
+
+
 class _Worker:
     """A worker process and the thread that reads its events into a queue."""
 
@@ -44,7 +57,10 @@ class _Worker:
         self.run = run
         self.last: dict[str, Any] = {}
         self.began = datetime.now(UTC)
-        self._started = time.monotonic()
+        self.timed_out = ""
+        self._started = self._heard = time.monotonic()
+        self._ended: float | None = None
+        self._kills_before = _system_kills()
         self._inbox = inbox
         limits = {name: str(run.threads) for name in _THREAD_LIMITS}
         with open(log_path, "ab") as log:
@@ -70,6 +86,42 @@ class _Worker:
                 self._inbox.put((self, json.loads(line)))
         self._inbox.put((self, self.process.wait()))
 
+    def hear(self, message: dict[str, Any]) -> None:
+        """Take note of an event."""
+        self.last = message
+        self._heard = time.monotonic()
+
+    def watch(self, limits: Limits) -> int | None:
+        """End the worker if it takes too long.
+
+        Returns:
+            Its exit code, once it is gone though its pipe is still held open by a process that it
+            left behind; else None.
+        """
+        now = time.monotonic()
+        if self.process.poll() is not None:
+            self._ended = self._ended or now
+            return self.process.returncode if now > self._ended + _LAST_WORDS else None
+        silent, whole = now - self._heard, now - self._started
+        if self.last.get("event") == "end":
+            if silent > _LAST_WORDS:
+                self.kill()
+        elif limits.silence is not None and silent > limits.silence:
+            self._time_out(f"no step was finished for {silent:.0f} s")
+        elif limits.run is not None and whole > limits.run:
+            self._time_out(f"the run was not finished after {whole:.0f} s")
+        return None
+
+    def _time_out(self, reason: str) -> None:
+        """End the worker after it has said in its log what it was doing."""
+        self.timed_out = f"{reason}; the log says what was going on"
+        if STACK_DUMP is not None:
+            with suppress(ProcessLookupError):
+                self.process.send_signal(STACK_DUMP)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(_LAST_WORDS / 4)
+        self.kill()
+
     def kill(self) -> None:
         """End the worker and everything that it started."""
         with suppress(ProcessLookupError, PermissionError):
@@ -77,17 +129,11 @@ class _Worker:
 
     def record_of_death(self, exit_code: int) -> Record:
         """Return the record of a run whose worker died without a word."""
-        if exit_code < 0:
-            name = signal.Signals(-exit_code).name
-            reason = f"the worker was ended by {name}"
-            if name == "SIGKILL":
-                reason += " (killed by hand, or by the system when memory ran out)"
-        else:
-            reason = f"the worker ended with exit code {exit_code} before the run was over"
+        status, reason = self._cause_of_death(exit_code)
         phase = self.last.get("phase", "start")
         return Record(
             identity=self.run.identity,
-            status="failed",
+            status=status,
             error=Failure(phase=phase, step=self.last.get("budget_used"), reason=reason),
             budget_used=self.last.get("budget_used", 0),
             evaluations=(),
@@ -100,8 +146,33 @@ class _Worker:
             },
         )
 
+    def _cause_of_death(self, exit_code: int) -> tuple[Status, str]:
+        if self.timed_out:
+            return "timeout", self.timed_out
+        if exit_code >= 0:
+            return "failed", f"the worker ended with exit code {exit_code} before the run was over"
+        name = signal.Signals(-exit_code).name
+        if name == "SIGKILL" and _system_kills() > self._kills_before:
+            return "oom", "the system ended the worker when memory ran out"
+        return "failed", f"the worker was ended by {name}"
 
-def run_all(runs: Iterable[Run], *, jobs: int, listen: Callable[[Event], None]) -> None:
+
+def _system_kills() -> int:
+    """Return how many processes Linux has ended for want of memory since it started, or 0."""
+    try:
+        with open("/proc/vmstat", encoding="ascii") as file:
+            return next((int(line.split()[1]) for line in file if line.startswith("oom_kill ")), 0)
+    except OSError:
+        return 0
+
+
+def run_all(
+    runs: Iterable[Run],
+    *,
+    jobs: int,
+    listen: Callable[[Event], None],
+    limits: Limits = Limits(),  # noqa: B008 - it is immutable
+) -> None:
     """Execute runs, so many at a time, each in a process of its own.
 
     A run that fails is recorded as failed, and the others go on. However this ends, no worker
@@ -111,6 +182,7 @@ def run_all(runs: Iterable[Run], *, jobs: int, listen: Callable[[Event], None]) 
         runs: The runs; their stores are prepared.
         jobs: How many at a time.
         listen: Called in this thread with every event.
+        limits: How long things may take; what takes longer is ended and recorded as ``timeout``.
 
     Raises:
         StoreError: A record could not be written; no further run was started.
@@ -125,22 +197,36 @@ def run_all(runs: Iterable[Run], *, jobs: int, listen: Callable[[Event], None]) 
                 log = Store(run.store).log_of(run.identity)
                 workers.add(_Worker(run, str(log), inbox))
                 listen(Event(run, "start", {}))
-            worker, message = inbox.get()
-            if isinstance(message, int):
-                worker.kill()
-                workers.discard(worker)
-                if worker.last.get("event") != "end":
-                    listen(Event(worker.run, "end", _bury(worker, message)))
-            else:
-                worker.last = message
-                if message.get("status") == "unsaved":
-                    raise StoreError(message["reason"])
-                listen(Event(worker.run, message["event"], message))
+            for worker, message in _news(inbox, workers, limits):
+                if worker not in workers:
+                    continue
+                if isinstance(message, int):
+                    worker.kill()
+                    workers.discard(worker)
+                    if worker.last.get("event") != "end":
+                        listen(Event(worker.run, "end", _bury(worker, message)))
+                else:
+                    worker.hear(message)
+                    if message.get("status") == "unsaved":
+                        raise StoreError(message["reason"])
+                    listen(Event(worker.run, message["event"], message))
     finally:
         for worker in workers:
             worker.kill()
         for worker in workers:
             worker.process.wait()
+
+
+def _news(
+    inbox: "queue.Queue[tuple[_Worker, Any]]", workers: Iterable[_Worker], limits: Limits
+) -> Iterator[tuple[_Worker, Any]]:
+    """Yield the next message, or after a while those of workers that have gone without one."""
+    with suppress(queue.Empty):
+        yield inbox.get(timeout=_PATIENCE)
+    for worker in list(workers):
+        code = worker.watch(limits)
+        if code is not None:
+            yield worker, code
 
 
 def _bury(worker: _Worker, exit_code: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from rlbench.errors import AgentError, BudgetExhausted, RunError, UsageError
@@ -82,7 +83,7 @@ def run_online(
         seed: The run's seed.
         device: Passed on to the factory.
         progress: Filled as the run goes on; it holds the results.
-        tick: Called after every vector step.
+        tick: Called at the start of every phase and after every vector step.
 
     Raises:
         RunError: The agent or the environment failed; `progress` says where.
@@ -91,35 +92,28 @@ def run_online(
     with progress.clock("start"):
         env = suite.make(task, split="train", num_envs=protocol.train_envs, seed=seed)
         meter = MeteredEnv(env, protocol.budget)
-        info = TaskInfo(
-            suite=suite.id,
-            task=task.name,
-            observation_space=env.single_observation_space,
-            action_space=env.single_action_space,
-            num_envs=env.num_envs,
-            budget=protocol.budget,
-            unit=protocol.unit,
-            max_episode_steps=protocol.max_episode_steps,
-            kind=protocol.kind,
-        )
+        info = task_info(suite, task, env)
         agent_seed = int(suite.stream(task, "agent", seed).generate_state(1)[0]) >> 1
-        agent = _make_agent(factory, info, seed=agent_seed, device=device, config=config)
+        agent = make_agent(factory, info, seed=agent_seed, device=device, config=config)
 
     points = sorted({p for p in protocol.checkpoints if p < protocol.budget} | {protocol.budget})
 
     def evaluate_now() -> None:
         with progress.clock("eval"):
+            tick()
             _evaluate_now(agent, suite, task, seed, progress, tick)
 
     try:
         if isinstance(agent, Trainer):
             with progress.clock("train"):
+                tick()
                 train_by_itself(agent, meter, points[:-1], progress, tick, evaluate_now)
             evaluate_now()
         else:
             trainer = train(agent, meter, points, progress, tick)
             for _ in points:
                 with progress.clock("train"):
+                    tick()
                     next(trainer)
                 evaluate_now()
     finally:
@@ -127,9 +121,30 @@ def run_online(
     progress.phase = "end"
 
 
-def _make_agent(
+def task_info(suite: Suite, task: Task, env: VectorEnv[Any, Any, Any]) -> TaskInfo:
+    """Return what an agent is told of a task, given its training environments."""
+    protocol = suite.protocol_of(task)
+    return TaskInfo(
+        suite=suite.id,
+        task=task.name,
+        observation_space=env.single_observation_space,
+        action_space=env.single_action_space,
+        num_envs=env.num_envs,
+        budget=protocol.budget,
+        unit=protocol.unit,
+        max_episode_steps=protocol.max_episode_steps,
+        kind=protocol.kind,
+    )
+
+
+def make_agent(
     factory: AgentFactory, info: TaskInfo, *, seed: int, device: str, config: Mapping[str, Scalar]
 ) -> Agent:
+    """Make an agent and see that it is one.
+
+    Raises:
+        AgentError: The factory raised, or the agent cannot act or learns in two ways.
+    """
     try:
         agent = factory(info, seed=seed, device=device, **config)
     except UsageError:

@@ -2,9 +2,11 @@
 
 It reads the run as one line of JSON from standard input, and holds on to that pipe: when the
 parent dies, the pipe closes and the worker ends. It reports on standard output, an event a line;
-whatever the agent prints goes to standard error, which is the run's log.
+whatever the agent prints goes to standard error, which is the run's log. On `STACK_DUMP` it writes
+there what each of its threads is doing, whatever that is.
 """
 
+import faulthandler
 import json
 import os
 import platform
@@ -19,28 +21,30 @@ from typing import Any, TextIO
 
 from rlbench import __version__
 from rlbench.errors import RecordExists, RLBenchError, RunError, StoreError
-from rlbench.results import Failure, Record, Status, Store
+from rlbench.results import Failure, Phase, Record, Status, Store
 from rlbench.runners.agent import load_factory
 from rlbench.runners.online import Progress, run_online
 from rlbench.runners.run import Run
 
+STACK_DUMP = getattr(signal, "SIGUSR2", None)  # there is none on Windows
 _REPORT_SECONDS = 0.5
 _PACKAGES = ("numpy", "gymnasium", "ale-py", "torch")
 
 
 class _Reporter:
-    """Writes events, and progress not more often than twice a second."""
+    """Writes events: progress at a new phase, else not more often than twice a second."""
 
     def __init__(self, out: TextIO, progress: Progress) -> None:
         self._out = out
         self._progress = progress
         self._next = time.monotonic()
+        self._phase: Phase = progress.phase
 
     def tick(self) -> None:
         now = time.monotonic()
-        if now >= self._next:
-            self._next = now + _REPORT_SECONDS
-            p = self._progress
+        p = self._progress
+        if now >= self._next or p.phase != self._phase:
+            self._next, self._phase = now + _REPORT_SECONDS, p.phase
             self.send(
                 event="progress", phase=p.phase, budget_used=p.budget_used, episodes=p.episodes
             )
@@ -56,6 +60,8 @@ def main() -> None:
     os.dup2(2, 1)
     run = Run.from_dict(json.loads(sys.stdin.readline()))
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    if STACK_DUMP is not None:
+        faulthandler.register(STACK_DUMP, all_threads=True)
     progress = Progress()
     reporter = _Reporter(events, progress)
     record = execute(run, progress, reporter)
