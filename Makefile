@@ -9,7 +9,8 @@ DEV := .venv/.dev
 TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/runs \
          --unofficial budget=2000,episodes=5
 
-.PHONY: install demo test test-slow lint types wheel-test check bench bench-stats clean
+.PHONY: install demo test test-slow lint types wheel-test check bench bench-stats bench-adastop \
+        clean
 
 install: $(CORE)
 
@@ -50,10 +51,13 @@ check: lint types wheel-test
 
 .venv-peers:
 	$(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/pip install --quiet --disable-pip-version-check rliable 'pandas<3'
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check rliable 'pandas<3' adastop==0.1.3
 
 bench-stats: $(DEV) .venv-peers
 	$(BIN)/python benchmarks/stats_vs_peers.py
+
+bench-adastop: $(DEV) .venv-peers
+	$(BIN)/python benchmarks/adastop_level.py
 
 bench: $(DEV)
 	$(BIN)/python benchmarks/import_time.py

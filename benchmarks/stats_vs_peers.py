@@ -1,13 +1,13 @@
-"""Time of intervals against rliable, in one run.
+"""Time of intervals against rliable, and of AdaStop against adastop 0.1.3, in one run.
 
     make bench-stats
 
-rliable needs pandas before version 3, so it runs in an environment of its own, in a process that
-this one asks for each job in turn. A ratio is rliable's CPU seconds a resample over ours on one
-thread, both with the percentile method; rliable draws fewer resamples (its time is linear in
-them). Then: the same with our plain numpy fallback, and how much less wall time two threads take
-than one. Medians of several rounds, with the least and the greatest. Last: what the first call
-ever takes, and the first of a new process once the kernels are compiled.
+rliable needs pandas before version 3, so the peers run in an environment of their own, in a process
+that this one asks for each job in turn. A ratio is the peer's CPU seconds a resample over ours on
+one thread, both with the percentile method; the peer draws fewer resamples or permutations (its
+time is linear in them). Then: the same with our plain numpy fallback, and how much less wall time
+two threads take than one. Medians of several rounds, with the least and the greatest. Last: what
+the first call ever takes, and the first of a new process once the kernels are compiled.
 """
 
 import json
@@ -20,6 +20,8 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # CPU seconds of one thread, on both sides
+
 import numpy as np
 
 ROUNDS = 5
@@ -31,7 +33,12 @@ def scores(runs: int, tasks: int, *more: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).gamma(1.0, size=(runs, tasks, *more))
 
 
-# Job: what it is, our resamples, the peer's resamples.
+def equal_agents(agents: int, runs: int, looks: int) -> dict[str, np.ndarray]:
+    drawn = np.random.default_rng(0).normal(size=(agents, runs * looks))
+    return {f"agent {k}": values for k, values in enumerate(drawn)}
+
+
+# Job: what it is, our resamples or permutations, the peer's.
 JOBS = {
     "iqm": ("IQM, 10 runs of 26 tasks", 50_000, 1_000),
     "four": ("four aggregates, 10 x 26", 50_000, 1_000),
@@ -39,6 +46,7 @@ JOBS = {
     "profile": ("profile at 51 thresholds, 10 x 26", 2_000, 200),
     "improvement": ("probability of improvement, 10 v 10 x 26", 2_000, 20),
     "curve": ("IQM at 20 checkpoints, 10 x 26", 2_000, 100),
+    "adastop": ("AdaStop, 5 agents, 6 looks of 10 runs", 10_000, 500),
 }
 
 
@@ -53,6 +61,7 @@ def ours(job: str, repetitions: int) -> Callable[[], object]:
         scores(10, 26, 20),
     )
     names = ["median", "iqm", "mean", "optimality_gap"]
+    agents = equal_agents(5, 10, 6)
     return {
         "iqm": lambda: stats.bootstrap(one, "iqm", **options),
         "four": lambda: stats.bootstrap(one, names, **options),
@@ -60,10 +69,13 @@ def ours(job: str, repetitions: int) -> Callable[[], object]:
         "large": lambda: stats.bootstrap(large, "iqm", **options),
         "improvement": lambda: stats.improvement(one, two, **options),
         "curve": lambda: stats.learning_curve(curve, "iqm", **options),
+        "adastop": lambda: stats.adastop(agents, batch=10, max_batches=6, permutations=repetitions),
     }[job]
 
 
 def peers(job: str, repetitions: int) -> Callable[[], object]:
+    if job == "adastop":
+        return lambda: by_package(equal_agents(5, 10, 6), 10, 6, repetitions)
     from rliable import library, metrics
 
     def iqm(x: np.ndarray) -> np.ndarray:
@@ -96,6 +108,16 @@ def peers(job: str, repetitions: int) -> Callable[[], object]:
     if job == "profile":
         return lambda: library.create_performance_profile({"a": data}, TAUS, reps=repetitions)
     return lambda: library.get_interval_estimates({"a": data}, function, reps=repetitions)
+
+
+def by_package(agents: dict[str, np.ndarray], runs: int, looks: int, permutations: int) -> None:
+    """Do every look with adastop 0.1.3."""
+    from adastop import MultipleAgentsComparator
+
+    comparator = MultipleAgentsComparator(n=runs, K=looks, B=permutations, alpha=0.05, seed=0)
+    for look in range(1, looks + 1):
+        so_far = {agent: values[: look * runs] for agent, values in agents.items()}
+        comparator.partial_compare(so_far, verbose=False)
 
 
 def cpu_seconds(call: Callable[[], object]) -> float:
@@ -133,6 +155,7 @@ def compare(peer: subprocess.Popen[str]) -> None:
     assert peer.stdout is not None
     os.environ["RLBENCH_THREADS"] = "1"
     numba = kernels.numba
+    print("times of peers are scaled in their resamples or permutations: they are linear in them")
     print(f"{'':<42}{'times as fast':<28}{'without numba':<28}two threads of one")
     for job, (title, our_repetitions, peer_repetitions) in JOBS.items():
         call = ours(job, our_repetitions)
