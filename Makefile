@@ -62,6 +62,7 @@ bench-adastop: $(DEV) .venv-peers
 bench: $(DEV)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/runner_overhead.py
+	$(BIN)/python benchmarks/command_agent.py
 
 clean:
 	rm -rf .venv .venv-peers build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache

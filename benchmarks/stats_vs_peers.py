@@ -25,6 +25,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # CPU seconds of one thread, on both s
 import numpy as np
 
 ROUNDS = 5
+LONGER = 8  # times as many resamples to compare threads on, which small jobs have no use for
 TAUS = np.linspace(0, 8, 51)
 PEER = Path(__file__).parents[1] / ".venv-peers/bin/python"
 
@@ -158,11 +159,11 @@ def compare(peer: subprocess.Popen[str]) -> None:
     print("times of peers are scaled in their resamples or permutations: they are linear in them")
     print(f"{'':<42}{'times as fast':<28}{'without numba':<28}two threads of one")
     for job, (title, our_repetitions, peer_repetitions) in JOBS.items():
-        call = ours(job, our_repetitions)
+        call, longer = (ours(job, times * our_repetitions) for times in (1, LONGER))
         compiled, plain, threads = [], [], []
         for _ in range(ROUNDS + 1):
             call()  # nothing is measured cold
-            threads.append(wall_seconds(call, 1) / wall_seconds(call, 2))
+            threads.append(wall_seconds(longer, 1) / wall_seconds(longer, 2))
             mine = cpu_seconds(call) / our_repetitions
             kernels.numba = None
             fallback = cpu_seconds(call) / our_repetitions

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from rlbench import __version__
-from rlbench.cli import compare, export, leaderboard, listing, run, show, stats
+from rlbench.cli import (
+    check,
+    compare,
+    doctor,
+    export,
+    init,
+    leaderboard,
+    listing,
+    run,
+    show,
+    stats,
+)
 from rlbench.errors import RLBenchError
 
 EXIT_USAGE = 2
@@ -22,6 +33,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run")(run.run)
+app.command("check")(check.check)
+app.command("init")(init.init)
+app.command("doctor")(doctor.doctor)
 app.command("show")(show.show)
 app.command("export")(export.export)
 app.command("stats")(stats.stats)

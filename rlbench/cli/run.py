@@ -31,7 +31,8 @@ def run(
     agent: Annotated[
         str,
         typer.Option(
-            "--agent", help="A registered name, my_agent, file.py[:factory] or module:factory."
+            "--agent",
+            help="A registered name, my_agent, file.py[:factory], module:factory or cmd:COMMAND.",
         ),
     ],
     tasks: Annotated[str, typer.Option("--tasks", help="Some tasks, e.g. Pong,Breakout.")] = "",

@@ -28,6 +28,7 @@ OWN = {
     "random": "rlbench.runners.agents.random:make",
     "noop": "rlbench.runners.agents.noop:make",
 }
+COMMAND = "cmd:"
 MAX_NAME = 100
 _DEFAULT_FACTORY = "make"
 
@@ -111,6 +112,15 @@ class Agent(Protocol):
 
 
 @runtime_checkable
+class Closer(Protocol):
+    """An agent that holds what must be given back."""
+
+    def close(self) -> None:
+        """Give it back: the run is over, however it ended."""
+        ...
+
+
+@runtime_checkable
 class Observer(Protocol):
     """An agent that learns from transitions while the runner owns the loop."""
 
@@ -153,25 +163,20 @@ def resolve(spec: str, config: Mapping[str, Scalar], name: str | None = None) ->
     """Find an agent without running any of its code.
 
     Args:
-        spec: A registered name, ``module:factory``, ``file.py``, ``file.py:factory``, or the bare
-            name of a file in the current folder or of an importable module.
+        spec: A registered name, ``module:factory``, ``file.py``, ``file.py:factory``, the bare
+            name of a file in the current folder or of an importable module, or ``cmd:`` and a
+            command.
         config: The options for the factory.
-        name: The display name; by default the registered name, or that of the module.
+        name: The display name; by default the registered name, or that of the module or the
+            command's program.
 
     Raises:
         UnknownName: There is no such agent, or no such factory in its file.
-        UsageError: The display name cannot be kept, or the file is not Python.
+        UsageError: The display name cannot be kept, the file is not Python, or there is no such
+            program.
     """
-    source = _find(spec)
-    own = spec in OWN
-    version, digest = "", None
-    if own:
-        version = "1"
-    else:
-        text = source.path.read_bytes()
-        version = _check_file(source, text) if source.path.suffix == ".py" else ""
-        digest = None if version else hashlib.sha256(text).hexdigest()
-    name = name or (spec if own else source.module.rpartition(".")[2])
+    found, version, digest = _identify(spec)
+    name = name or found
     slug(name)
     if len(name) > MAX_NAME or not name.isprintable():
         raise UsageError(f"the name {name!r} must be printable, of at most {MAX_NAME} characters")
@@ -190,6 +195,10 @@ def load_factory(spec: str) -> AgentFactory:
     Raises:
         UsageError: The module has no such factory.
     """
+    if spec.startswith(COMMAND):
+        from rlbench.runners.adapters import command
+
+        return command.make_factory(spec)
     source = _find(spec)
     module = _run_file(source) if source.is_file else importlib.import_module(source.module)
     factory = getattr(module, source.factory, None)
@@ -202,6 +211,22 @@ def load_factory(spec: str) -> AgentFactory:
 def registered_agents() -> dict[str, str]:
     """Return ``module:factory`` by name; our own names cannot be taken by another package."""
     return {point.name: point.value for point in entry_points(group="rlbench.agents")} | OWN
+
+
+def _identify(spec: str) -> tuple[str, str, str | None]:
+    """Return the name, the version and the source hash of an agent."""
+    if spec.startswith(COMMAND):
+        from rlbench.runners.adapters import command
+
+        name, digest = command.identify(spec)
+        return name, "", digest
+    source = _find(spec)
+    if spec in OWN:
+        return spec, "1", None
+    text = source.path.read_bytes()
+    version = _check_file(source, text) if source.path.suffix == ".py" else ""
+    name = source.module.rpartition(".")[2]
+    return name, version, None if version else hashlib.sha256(text).hexdigest()
 
 
 def _find(spec: str) -> _Source:

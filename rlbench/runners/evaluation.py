@@ -61,6 +61,8 @@ def evaluate(
     while finished < episodes:
         try:
             actions = agent.act(obs, first, phase="eval")
+        except AgentError:
+            raise
         except Exception as error:
             raise AgentError(f"act raised {type(error).__name__}: {error}") from error
         obs, reward, terminated, truncated, info = env.step(check(actions))

@@ -15,6 +15,7 @@ from rlbench.results import Evaluation, Phase, Training
 from rlbench.runners.agent import (
     Agent,
     AgentFactory,
+    Closer,
     Observer,
     TaskInfo,
     Trainer,
@@ -118,6 +119,8 @@ def run_online(
                 evaluate_now()
     finally:
         meter.close()
+        if isinstance(agent, Closer):
+            agent.close()
     progress.phase = "end"
 
 
@@ -147,7 +150,7 @@ def make_agent(
     """
     try:
         agent = factory(info, seed=seed, device=device, **config)
-    except UsageError:
+    except (AgentError, UsageError):
         raise
     except Exception as error:
         raise AgentError(f"making the agent raised {type(error).__name__}: {error}") from error
@@ -174,6 +177,8 @@ def train(
         while meter.used < point:
             try:
                 action = agent.act(obs, first, phase="train")
+            except AgentError:
+                raise
             except Exception as error:
                 raise AgentError(f"act raised {type(error).__name__}: {error}") from error
             next_obs, reward, terminated, truncated, info = meter.step(action)
@@ -186,6 +191,8 @@ def train(
                 )  # fmt: skip
                 try:
                     observe(batch)
+                except AgentError:
+                    raise
                 except Exception as error:
                     raise AgentError(f"observe raised {type(error).__name__}: {error}") from error
             obs, first = next_obs, ended

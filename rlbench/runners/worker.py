@@ -59,7 +59,7 @@ def main() -> None:
     events = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     run = Run.from_dict(json.loads(sys.stdin.readline()))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     if STACK_DUMP is not None:
         faulthandler.register(STACK_DUMP, all_threads=True)
     progress = Progress()
@@ -79,8 +79,8 @@ def main() -> None:
     os._exit(0)
 
 
-def _end_with_parent() -> None:
-    """Wait until the parent closes its end of the pipe, then end the worker's process group."""
+def end_with_parent() -> None:
+    """Wait until the parent closes its end of standard input, then end the process group."""
     while os.read(0, 1):
         pass
     if os.getpgrp() == os.getpid():

@@ -1,6 +1,6 @@
 """The online loop: what the agent sees, what is charged, where it is evaluated."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 import numpy as np
@@ -224,6 +224,24 @@ def test_a_failed_evaluation_inside_an_own_loop_cannot_be_swallowed() -> None:
     protocol = replace(TOY.protocol, checkpoints=(10,))
     with pytest.raises(AgentError, match="act raised ValueError: cannot act"):
         play(Swallows, suite=replace(TOY, protocol=protocol))
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_an_agent_is_closed_however_its_run_ends(breaks: bool) -> None:
+    closed = []
+
+    class Holds(Watcher):
+        def act(self, obs, first, *, phase):
+            if breaks and phase == "eval":
+                raise ValueError("no")
+            return super().act(obs, first, phase=phase)
+
+        def close(self) -> None:
+            closed.append(len(self.batches))
+
+    with pytest.raises(AgentError) if breaks else nullcontext():
+        play(Holds)
+    assert closed == [50]
 
 
 def test_an_agent_learns_in_one_way() -> None:

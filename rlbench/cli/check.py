@@ -1,0 +1,161 @@
+"""`rlbench check`: does an agent keep the contract?"""
+
+import json as json_module
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rlbench.cli.options import JsonOption, parse_assignment, parse_suite
+from rlbench.cli.output import print_json
+from rlbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from rlbench.runners.contract import Finding
+
+EXIT_FAILED = 1
+_LOOK = 0.5  # seconds between two looks at whether the process lives
+_LAST_WORDS = 1.0  # seconds for findings of a process that has ended
+
+
+def check(
+    agent: Annotated[
+        str,
+        typer.Argument(help="A registered name, my_agent, file.py[:factory] or module:factory."),
+    ],
+    suite: Annotated[str, typer.Option("--suite", help="Whose environments.")] = "atari100k",
+    task: Annotated[str, typer.Option("--task", help="By default the suite's first.")] = "",
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", "-o", metavar="NAME=VALUE", help="An option of the agent."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="Passed on to the agent.")] = "cpu",
+    steps: Annotated[int, typer.Option("--steps", min=10, help="Training steps of a check.")] = 100,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, help="Seconds that one check may take.")
+    ] = 120,
+    json: JsonOption = False,
+) -> int:
+    """Check that an agent keeps the contract, by running it.
+
+    Exit code 1 means that a check failed.
+    """
+    from rlbench.runners import resolve
+
+    chosen = parse_suite(suite)
+    named = chosen.task(task) if task else chosen.tasks[0]
+    config = dict(parse_assignment(text) for text in option or [])
+    chosen.load_factory()
+    resolve(agent, config)
+    asked = {
+        "agent": agent, "suite": chosen.id, "task": named.name, "config": config,
+        "device": device, "steps": steps,
+    }  # fmt: skip
+    findings = []
+    for finding in run_checks(asked, timeout):
+        findings.append(finding)
+        if not json:
+            typer.echo(f"{finding.status:<8} {finding.name:<26} {finding.detail}")
+    failed = [finding.name for finding in findings if finding.status == "failed"]
+    if json:
+        print_json([{"check": f.name, "status": f.status, "detail": f.detail} for f in findings])
+    else:
+        passed = sum(finding.status == "passed" for finding in findings)
+        typer.echo(f"{passed} passed, {len(failed)} failed ({chosen.id}, {named.name})")
+    return EXIT_FAILED if failed else 0
+
+
+def run_checks(asked: Mapping[str, Any], timeout: float) -> Iterator["Finding"]:
+    """Check an agent in a process of its own, which does not outlive this call.
+
+    Args:
+        asked: What `rlbench.runners.contract` reads.
+        timeout: Seconds that one check may take.
+
+    Yields:
+        A finding a check, whatever becomes of the process.
+
+    Raises:
+        UsageError: The environments cannot be made.
+    """
+    from rlbench.runners.contract import NAMES, Finding
+
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "rlbench.runners.contract"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    inbox: queue.Queue[dict[str, Any] | None] = queue.Queue()
+    threading.Thread(target=_read, args=(process, inbox), daemon=True).start()
+    try:
+        with suppress(BrokenPipeError):
+            # The pipe stays open: the process ends when it closes.
+            process.stdin.write(json_module.dumps(asked).encode() + b"\n")
+            process.stdin.flush()
+        for k, name in enumerate(NAMES):
+            message = _receive(process, inbox, timeout)
+            if isinstance(message, str):
+                yield Finding(name, "failed", message)
+                for left in NAMES[k + 1 :]:
+                    yield Finding(left, "skipped", f"{name!r} did not pass")
+                return
+            if "error" in message:
+                raise UsageError(message["error"])
+            yield Finding(**message)
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _read(process: "subprocess.Popen[bytes]", inbox: "queue.Queue[dict[str, Any] | None]") -> None:
+    """Put each line that the process writes into the inbox, and None at the end."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        with suppress(ValueError):
+            inbox.put(json_module.loads(line))
+    inbox.put(None)
+
+
+def _receive(
+    process: "subprocess.Popen[bytes]",
+    inbox: "queue.Queue[dict[str, Any] | None]",
+    timeout: float,
+) -> dict[str, Any] | str:
+    """Return the next message, or why there will be none."""
+    started = time.monotonic()
+    ended: float | None = None
+    while True:
+        try:
+            message = inbox.get(timeout=_LOOK)
+        except queue.Empty:
+            now = time.monotonic()
+            if ended is None and process.poll() is not None:
+                ended = now
+            # What it started may hold its pipe open after it has gone.
+            if ended is not None and now > ended + _LAST_WORDS:
+                return _cause_of_death(process)
+            if now > started + timeout:
+                return f"it was not finished after {timeout:g} s (--timeout)"
+            continue
+        return _cause_of_death(process) if message is None else message
+
+
+def _cause_of_death(process: "subprocess.Popen[bytes]") -> str:
+    try:
+        code = process.wait(_LAST_WORDS)
+    except subprocess.TimeoutExpired:
+        return "the agent closed the pipe that findings go through"
+    if code < 0:
+        return f"the agent's process was ended by {signal.Signals(-code).name}"
+    return f"the agent's process ended with exit code {code} before the checks were over"

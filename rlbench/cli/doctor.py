@@ -1,0 +1,315 @@
+"""`rlbench doctor`: what this machine can run, and how to mend what is missing."""
+
+import importlib.util
+import json as json_module
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from ctypes.util import find_library
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import typer
+
+import rlbench
+from rlbench import suites
+from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from rlbench.cli.output import print_json
+
+Condition = Literal["ok", "missing", "warning", "broken"]
+
+EXIT_BROKEN = 1
+_MODULES = {"opencv-python-headless": "cv2"}  # where the module is not named as the distribution
+_PROBE_SECONDS = 60.0
+_LITTLE = 1e9  # bytes of disk or memory
+_ATARI_PROBE = """
+import ale_py.vector_env
+from rlbench import suites
+games = {}
+for suite in map(suites.get, suites.names()):
+    if suite.extra == "atari":
+        games.update((task.assets["rom"], (suite, task)) for task in suite.tasks)
+for suite, task in games.values():
+    suite.make(task, split="train", num_envs=1, seed=0).close()
+print(f"{len(games)} ROMs can be loaded")
+"""
+_TORCH_PROBE = """
+import json, torch
+print(json.dumps([torch.__version__, torch.version.cuda, torch.cuda.device_count()]))
+"""
+
+
+class Row(NamedTuple):
+    """One thing that was looked at.
+
+    Attributes:
+        what: The thing.
+        status: ``ok``, ``missing``, ``warning``, or ``broken``: installed, but it does not work.
+        detail: What was found.
+        mend: What to do about it.
+    """
+
+    what: str
+    status: Condition
+    detail: str
+    mend: str = ""
+
+
+def doctor(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> int:
+    """Say what this machine can run, and how to mend what is missing.
+
+    Exit code 1 means that something that is installed does not work.
+    """
+    rows = examine(store)
+    if json:
+        print_json([row._asdict() for row in rows])
+    else:
+        for row in rows:
+            typer.echo(f"{row.status:<8} {row.what:<14} {row.detail}")
+            if row.mend:
+                typer.echo(f"{'':<24}-> {row.mend}")
+    return EXIT_BROKEN if any(row.status == "broken" for row in rows) else 0
+
+
+def examine(store: Path) -> list[Row]:
+    """Look at everything; what cannot be looked at is a warning."""
+    parts: dict[str, Callable[[], Iterator[Row]]] = {
+        "python": _python,
+        "rlbench": _rlbench,
+        "extras": _extras,
+        "atari": _atari,
+        "gpu": _gpus,
+        "torch": _torch,
+        "machine": _machine,
+        "disk": lambda: _disk(store),
+        "kernels": _kernels,
+        "rendering": _rendering,
+    }
+    rows: list[Row] = []
+    for what, look in parts.items():
+        try:
+            rows.extend(look())
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            rows.append(Row(what, "warning", f"could not be looked at: {reason}"))
+    return rows
+
+
+def _python() -> Iterator[Row]:
+    yield Row("python", "ok", f"{platform.python_version()}, {sys.executable}")
+
+
+def _rlbench() -> Iterator[Row]:
+    """Look for other packages of the same name, installed or lying about."""
+    ours = Path(rlbench.__file__).resolve().parent
+    found = [d for d in metadata.distributions() if _name(d.metadata["Name"] or "") == "rlbench"]
+    versions = sorted({d.version for d in found})
+    detail = f"{rlbench.__version__}, {ours}"
+    if not found:
+        yield Row(
+            "rlbench", "warning", f"{detail}, which is not installed",
+            "pip install rlbench, so that extras and entry points are found",
+        )  # fmt: skip
+    elif versions != [rlbench.__version__]:
+        yield Row(
+            "rlbench", "warning",
+            f"{detail}, but installed under this name is {', '.join(versions)}",
+            "pip uninstall rlbench until nothing is left of it, then install it again",
+        )  # fmt: skip
+    else:
+        yield Row("rlbench", "ok", detail)
+    for other in _others(ours):
+        yield Row(
+            "rlbench", "warning", f"another one is in the way: {other}",
+            "rename or uninstall it; `rlbench` is safe from the current folder, `python` is not",
+        )  # fmt: skip
+    providers = {_name(n) for n in metadata.packages_distributions().get("rlbench", [])}
+    for name in sorted(providers - {"rlbench"}):
+        yield Row(
+            "rlbench", "warning", f"the distribution {name!r} installs a package rlbench too",
+            f"pip uninstall {name} and install rlbench again, or use a virtual environment",
+        )  # fmt: skip
+
+
+def _others(ours: Path) -> list[Path]:
+    """Return other packages and modules of our name that Python could import instead."""
+    folders = dict.fromkeys(Path(entry or ".").resolve() for entry in ["", *sys.path])
+    candidates = [c for f in folders for c in (f / "rlbench/__init__.py", f / "rlbench.py")]
+    return [c for c in candidates if c.is_file() and c.resolve().parent != ours]
+
+
+def _extras() -> Iterator[Row]:
+    """Look for the distributions that each extra asks for."""
+    extras: dict[str, list[str]] = {}
+    try:
+        requirements = metadata.requires("rlbench") or []
+    except metadata.PackageNotFoundError:
+        return
+    for text in requirements:
+        match = re.match(r"([\w.-]+).*;.*\bextra\s*==\s*[\"']([\w.-]+)[\"']", text)
+        if match and _name(match[1]) != "rlbench":
+            extras.setdefault(match[2], []).append(_name(match[1]))
+    for extra, names in extras.items():
+        missing = [name for name in names if not _is_installed(name)]
+        if missing:
+            yield Row(
+                f"extra {extra}", "missing", f"not installed: {', '.join(missing)}",
+                f"pip install 'rlbench[{extra}]'",
+            )  # fmt: skip
+        else:
+            there = ", ".join(f"{name} {metadata.version(name)}" for name in names)
+            yield Row(f"extra {extra}", "ok", there)
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return importlib.util.find_spec(_MODULES.get(name, name.replace("-", "_"))) is not None
+
+
+def _name(name: str) -> str:
+    """Return the name of a distribution as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _atari() -> Iterator[Row]:
+    names = [name for name in suites.names() if suites.get(name).extra == "atari"]
+    mend = "pip install 'rlbench[atari]', which brings the ROMs"
+    if importlib.util.find_spec("ale_py") is None:
+        yield Row("ROMs", "missing", f"without ale-py there is no {', '.join(names)}", mend)
+        return
+    works, said = _probe(_ATARI_PROBE)
+    again = "pip install --force-reinstall 'rlbench[atari]'"
+    yield Row("ROMs", "ok", said) if works else Row("ROMs", "broken", said, again)
+
+
+def _gpus() -> Iterator[Row]:
+    if shutil.which("nvidia-smi") is None:
+        yield Row("gpu", "missing", "no nvidia-smi on the PATH: agents run on the CPU")
+        return
+    query = ["--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    done = subprocess.run(
+        ["nvidia-smi", *query], capture_output=True, text=True, timeout=_PROBE_SECONDS
+    )
+    lines = done.stdout.strip().splitlines()
+    if done.returncode or not lines:
+        said = _last_line(done.stderr + done.stdout) or f"exit code {done.returncode}"
+        yield Row("gpu", "warning", f"nvidia-smi: {said}", "see whether NVIDIA's driver is loaded")
+        return
+    for k, line in enumerate(lines):
+        name, memory, driver = (part.strip() for part in line.rsplit(",", 2))
+        yield Row(f"gpu cuda:{k}", "ok", f"{name}, {memory}, driver {driver}")
+
+
+def _torch() -> Iterator[Row]:
+    if importlib.util.find_spec("torch") is None:
+        yield Row(
+            "torch", "missing", "rlbench does without it, agents may not", "pip install torch"
+        )
+        return
+    works, said = _probe(_TORCH_PROBE)
+    if not works:
+        yield Row("torch", "broken", said, "pip install --force-reinstall torch")
+        return
+    version, cuda, devices = json_module.loads(said)
+    if shutil.which("nvidia-smi") and not devices:
+        built = f"built for CUDA {cuda}" if cuda else "built without CUDA"
+        yield Row(
+            "torch", "warning", f"{version}, {built}, sees no GPU",
+            "install the build that fits the driver: https://pytorch.org/get-started/locally",
+        )  # fmt: skip
+    else:
+        yield Row("torch", "ok", f"{version}, sees {devices} GPUs")
+
+
+def _probe(code: str) -> tuple[bool, str]:
+    """Run code in a process of its own; return whether it worked, and its last line."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return False, f"not ready after {_PROBE_SECONDS:.0f} s"
+    if done.returncode:
+        return False, _last_line(done.stderr) or f"it ended with exit code {done.returncode}"
+    return True, _last_line(done.stdout)
+
+
+def _last_line(text: str) -> str:
+    return next(iter(reversed(text.strip().splitlines())), "")
+
+
+def _machine() -> Iterator[Row]:
+    count = os.cpu_count() or 1
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count
+    share = _cgroup("cpu.max").split()
+    if len(share) == 2 and share[0].isdecimal():
+        usable = min(usable, max(1, round(int(share[0]) / int(share[1]))))
+    detail = f"{usable} usable" + (f" of {count}" if usable != count else "")
+    yield Row("cpus", "ok", f"{detail}, {platform.machine()}")
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = _cgroup("memory.max")
+    total = min(total, int(limit)) if limit.isdecimal() else total
+    small = total < _LITTLE
+    yield Row("memory", "warning" if small else "ok", f"{total / 1e9:.1f} GB")
+
+
+def _cgroup(name: str) -> str:
+    """Return what a Linux container is limited to, or nothing."""
+    try:
+        return Path("/sys/fs/cgroup", name).read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _disk(store: Path) -> Iterator[Row]:
+    folder = next(p for p in [store, *store.absolute().parents] if p.exists())
+    free = shutil.disk_usage(folder).free
+    detail = f"{free / 1e9:.1f} GB free for the store {store}"
+    if not os.access(folder, os.W_OK):
+        yield Row("disk", "warning", f"{folder} cannot be written to", "name another: --store")
+    elif free < _LITTLE:
+        yield Row("disk", "warning", detail, "make room, or name another place: --store")
+    else:
+        yield Row("disk", "ok", detail)
+
+
+def _kernels() -> Iterator[Row]:
+    """Look at where compiled statistics are kept, without importing numba."""
+    from platformdirs import user_cache_path
+
+    if importlib.util.find_spec("numba") is None:
+        yield Row("kernels", "missing", "numba: statistics are slower", "pip install numba")
+        return
+    kept = os.environ.get("NUMBA_CACHE_DIR")
+    folder = Path(kept) if kept else user_cache_path("rlbench", appauthor=False) / "kernels"
+    there = next(p for p in [folder, *folder.absolute().parents] if p.exists())
+    if there.is_dir() and os.access(there, os.W_OK):
+        yield Row("kernels", "ok", f"kept in {folder}")
+    else:
+        yield Row(
+            "kernels", "warning", f"{folder} cannot be written to: each process compiles anew",
+            "set NUMBA_CACHE_DIR to a folder that can be written to",
+        )  # fmt: skip
+
+
+def _rendering() -> Iterator[Row]:
+    found = [name for name in ("EGL", "OSMesa") if find_library(name)]
+    if found:
+        yield Row("rendering", "ok", f"without a screen by {' or '.join(found)}")
+    else:
+        yield Row(
+            "rendering", "warning", "neither EGL nor OSMesa: suites in 3D cannot draw",
+            "apt install libegl1 libosmesa6; Atari needs neither",
+        )  # fmt: skip

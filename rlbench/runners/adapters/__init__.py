@@ -1,0 +1,1 @@
+"""Agents that are not Python classes of this process."""
