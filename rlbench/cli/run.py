@@ -32,7 +32,7 @@ def run(
         str,
         typer.Option(
             "--agent",
-            help="A registered name, my_agent, file.py[:factory], module:factory or cmd:COMMAND.",
+            help="A registered name, file.py[:factory], module:factory, sb3:ALGO or cmd:COMMAND.",
         ),
     ],
     tasks: Annotated[str, typer.Option("--tasks", help="Some tasks, e.g. Pong,Breakout.")] = "",

@@ -29,6 +29,7 @@ OWN = {
     "noop": "rlbench.runners.agents.noop:make",
 }
 COMMAND = "cmd:"
+SB3 = "sb3:"
 MAX_NAME = 100
 _DEFAULT_FACTORY = "make"
 
@@ -164,8 +165,8 @@ def resolve(spec: str, config: Mapping[str, Scalar], name: str | None = None) ->
 
     Args:
         spec: A registered name, ``module:factory``, ``file.py``, ``file.py:factory``, the bare
-            name of a file in the current folder or of an importable module, or ``cmd:`` and a
-            command.
+            name of a file in the current folder or of an importable module, ``cmd:`` and a
+            command, or ``sb3:`` and an algorithm.
         config: The options for the factory.
         name: The display name; by default the registered name, or that of the module or the
             command's program.
@@ -199,6 +200,10 @@ def load_factory(spec: str) -> AgentFactory:
         from rlbench.runners.adapters import command
 
         return command.make_factory(spec)
+    if spec.startswith(SB3):
+        from rlbench.runners.adapters import sb3
+
+        return sb3.make_factory(spec)
     source = _find(spec)
     module = _run_file(source) if source.is_file else importlib.import_module(source.module)
     factory = getattr(module, source.factory, None)
@@ -220,6 +225,10 @@ def _identify(spec: str) -> tuple[str, str, str | None]:
 
         name, digest = command.identify(spec)
         return name, "", digest
+    if spec.startswith(SB3):
+        from rlbench.runners.adapters import sb3
+
+        return *sb3.identify(spec), None
     source = _find(spec)
     if spec in OWN:
         return spec, "1", None

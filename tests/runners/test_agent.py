@@ -1,12 +1,13 @@
 """How `--agent` names an agent, and that none of its code runs before its own process does."""
 
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete
 
-from rlbench.errors import UnknownName, UsageError
+from rlbench.errors import MissingExtra, UnknownName, UsageError
 from rlbench.runners import TaskInfo, load_factory, resolve
 from rlbench.runners.agents import noop, random
 
@@ -136,3 +137,12 @@ def test_evaluation_draws_nothing_from_training() -> None:
 def test_spaces_that_cannot_be_served_are_refused(make) -> None:
     with pytest.raises(UsageError):
         make(task(Dict({})), seed=0, device="cpu")
+
+
+def test_an_algorithm_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    with pytest.raises(MissingExtra, match=r"'sb3:PPO' needs an extra: .*rlbench\[sb3\]"):
+        resolve("sb3:PPO", {})

@@ -1,0 +1,90 @@
+"""Algorithms of Stable-Baselines3, for real, on their own loop; skipped where it is missing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.toy import TOY
+
+from rlbench.errors import UnknownName
+from rlbench.runners import Progress, load_factory, resolve, run_online
+
+pytest.importorskip("stable_baselines3")
+pytest.importorskip("sb3_contrib")
+
+SMALL = {
+    "PPO": {"n_steps": 16, "batch_size": 16, "n_epochs": 1},
+    "A2C": {},
+    "DQN": {"learning_starts": 10, "buffer_size": 100},
+    "RecurrentPPO": {"n_steps": 16, "batch_size": 16, "n_epochs": 1},
+    "QRDQN": {"learning_starts": 10, "buffer_size": 100},
+    "SAC": {"learning_starts": 10, "buffer_size": 100},
+    "TD3": {"learning_starts": 10, "buffer_size": 100},
+}
+
+
+def play(algorithm: str, num_envs: int = 1, seed: int = 0) -> Progress:
+    continuous = algorithm in ("SAC", "TD3")
+    suite = TOY.make_unofficial({"continuous": continuous, "train_envs": num_envs})
+    suite = replace(suite, protocol=replace(suite.protocol, checkpoints=(30,)))
+    progress = Progress()
+    run_online(
+        suite, suite.tasks[0], load_factory(f"sb3:{algorithm}"), config=SMALL[algorithm],
+        seed=seed, device="cpu", progress=progress,
+    )  # fmt: skip
+    return progress
+
+
+@pytest.mark.parametrize("algorithm", SMALL)
+def test_exactly_the_budget_is_trained_and_checkpoints_evaluated(algorithm: str) -> None:
+    """Rollouts of 16 steps do not divide the budget of 50: it is not overspent."""
+    progress = play(algorithm)
+    assert progress.budget_used == 50
+    assert [e.budget_used for e in progress.evaluations] == [30, 50]
+    assert progress.training.episodes > 0
+
+
+@pytest.mark.parametrize("algorithm", ["PPO", "DQN", "RecurrentPPO"])
+def test_a_run_is_a_function_of_its_seed(algorithm: str) -> None:
+    first, second = play(algorithm), play(algorithm)
+    assert first.evaluations == second.evaluations
+    assert first.training == second.training
+
+
+def test_several_environments_side_by_side() -> None:
+    assert play("PPO", num_envs=4).budget_used == 50
+
+
+def test_ends_and_cuts_are_told_apart() -> None:
+    """A cut-off episode is marked, with the observation that it was cut off at."""
+    from rlbench.runners.adapters.sb3_env import SB3Env
+
+    env = TOY.make(TOY.tasks[0], split="train", num_envs=2, seed=0)
+    plain_step = env.step
+
+    def step(actions):
+        obs, reward, terminated, _, info = plain_step(actions)
+        cut = terminated & np.array([True, False])
+        return obs, reward, terminated & ~cut, cut, info
+
+    env.step = step
+    wrapped = SB3Env(env)
+    wrapped.reset()
+    seen = set()
+    for _ in range(80):
+        _, _, dones, infos = wrapped.step(np.zeros(2, dtype=int))
+        for slot in np.flatnonzero(dones):
+            length, clock = infos[slot]["terminal_observation"]
+            assert length == clock
+            assert infos[slot]["TimeLimit.truncated"] == (slot == 0)
+            seen.add(int(slot))
+    assert seen == {0, 1}
+
+
+def test_the_release_is_the_version() -> None:
+    agent = resolve("sb3:PPO", {"learning_rate": 0.001})
+    assert (agent.name, agent.source) == ("PPO", None)
+    assert agent.version.startswith("stable-baselines3-")
+    assert resolve("sb3:TQC", {}).version.startswith("sb3-contrib-")
+    with pytest.raises(UnknownName, match="Did you mean 'PPO'"):
+        resolve("sb3:PP0", {})
