@@ -356,8 +356,13 @@ def improvements_by_numba(
     wins: Sequence[Floats], layouts: tuple[Layout, Layout], keys: Sequence[int], repetitions: int
 ) -> Floats:
     """Do what `improvements` does, compiled."""
-    doubled = [np.pad(np.rint(2 * table), ((0, 0), (0, -table.shape[1] % LANES))) for table in wins]
-    flat = np.concatenate([table.astype(np.int32).ravel() for table in doubled])
+    widths = [-(-table.shape[1] // LANES) * LANES for table in wins]
+    flat = np.zeros(sum(len(t) * w for t, w in zip(wins, widths, strict=True)), dtype=np.int32)
+    begin = 0
+    for table, width in zip(wins, widths, strict=True):
+        end = begin + len(table) * width
+        flat[begin:end].reshape(-1, width)[:, : table.shape[1]] = 2 * table
+        begin = end
     first, second = (_shape(layout) for layout in layouts)
     one, two = (np.uint64(key) for key in keys)
     out = np.empty(repetitions)
