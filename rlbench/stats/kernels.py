@@ -39,7 +39,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 NAMES = ("iqm", "mean", "median", "optimality_gap")
 PIECE = 20_000_000  # draws computed between two looks at Ctrl-C
 SMALL = 500_000  # draws that are not worth another thread
-LANES = 8  # rows of tables of wins are padded to a multiple of this, for vector instructions
 
 
 def aggregates(
@@ -69,13 +68,17 @@ def aggregates(
 
 
 def improvements(
-    wins: Sequence[Floats], layouts: tuple[Layout, Layout], keys: Sequence[int], repetitions: int
+    x: Sequence[Floats],
+    y: Sequence[Floats],
+    layouts: tuple[Layout, Layout],
+    keys: Sequence[int],
+    repetitions: int,
 ) -> Floats:
     """Return the probability of improvement of every resample of two agents.
 
     Args:
-        wins: A task each, (runs of the first, runs of the second): 1 where the first wins, 1/2 at
-            ties.
+        x: The first agent's scores, (runs,) a task.
+        y: The second agent's, on the same tasks.
         layouts: Of the two agents' resamples.
         keys: Of the two agents' random numbers.
         repetitions: How many resamples.
@@ -84,7 +87,7 @@ def improvements(
         (repetitions,) means over tasks.
     """
     twin = improvements_by_numpy if numba is None else improvements_by_numba
-    return twin(wins, layouts, keys, repetitions)
+    return twin(x, y, layouts, keys, repetitions)
 
 
 def half_differences(masks: NDArray[np.bool_], pooled: Floats, cuts: tuple[int, int]) -> Floats:
@@ -223,9 +226,14 @@ def _trimming(weights: Floats) -> tuple[float, float]:
 
 
 def improvements_by_numpy(
-    wins: Sequence[Floats], layouts: tuple[Layout, Layout], keys: Sequence[int], repetitions: int
+    x: Sequence[Floats],
+    y: Sequence[Floats],
+    layouts: tuple[Layout, Layout],
+    keys: Sequence[int],
+    repetitions: int,
 ) -> Floats:
     """Do what `improvements` does, in numpy."""
+    wins = [(a[:, None] > b) + 0.5 * (a[:, None] == b) for a, b in zip(x, y, strict=True)]
     step = max(1, CHUNK // max(layout.draws for layout in layouts))
     chunks = [
         resamples(layout, key, repetitions, chunk=step * layout.draws)
@@ -353,22 +361,36 @@ def aggregates_by_numba(
 
 
 def improvements_by_numba(
-    wins: Sequence[Floats], layouts: tuple[Layout, Layout], keys: Sequence[int], repetitions: int
+    x: Sequence[Floats],
+    y: Sequence[Floats],
+    layouts: tuple[Layout, Layout],
+    keys: Sequence[int],
+    repetitions: int,
 ) -> Floats:
-    """Do what `improvements` does, compiled."""
-    widths = [-(-table.shape[1] // LANES) * LANES for table in wins]
-    flat = np.zeros(sum(len(t) * w for t, w in zip(wins, widths, strict=True)), dtype=np.int32)
+    """Do what `improvements` does, compiled.
+
+    It needs no table of pairs: the values of both agents are ranked once, a resample counts how
+    often each is drawn, and who wins is read off the counts.
+    """
+    places: list[list[NDArray[np.intp]]] = [[], []]
+    ends = []
     begin = 0
-    for table, width in zip(wins, widths, strict=True):
-        end = begin + len(table) * width
-        flat[begin:end].reshape(-1, width)[:, : table.shape[1]] = 2 * table
-        begin = end
+    for a, b in zip(x, y, strict=True):
+        values, inverse = np.unique(np.concatenate([a, b]), return_inverse=True)
+        for side, part in zip(places, np.split(inverse + begin, [len(a)]), strict=True):
+            side.append(part)
+        begin += len(values)
+        ends.append(begin)
+    place, place_2 = (np.concatenate(side).astype(np.uint32) for side in places)
     first, second = (_shape(layout) for layout in layouts)
+    pairs = (layouts[0].counts * layouts[1].counts).astype(np.float64)
     one, two = (np.uint64(key) for key in keys)
     out = np.empty(repetitions)
 
     def piece(begin: int, end: int) -> None:
-        _improvements(*first, one, *second, two, flat, begin, end, out)
+        _improvements(
+            *first, one, *second, two, place, place_2, np.array(ends), pairs, begin, end, out
+        )
 
     _in_pieces(piece, repetitions, sum(layout.draws for layout in layouts))
     return out
@@ -669,45 +691,46 @@ def _improvements(
     counts_2: Ints,
     bits_2: int,
     key_2: Any,
-    doubled: NDArray[np.int32],
+    place: NDArray[np.uint32],
+    place_2: NDArray[np.uint32],
+    ends: Ints,
+    pairs: Floats,
     begin: int,
     end: int,
     out: Floats,
 ) -> None:
     """Write the probability of improvement of resamples begin to end into out, (repetitions,).
 
-    `doubled` holds the tables (runs, runs_2) of the tasks, one after the other: 2 where the first
-    wins, 1 at ties; their rows are padded to a multiple of `LANES`.
+    `place` and `place_2` are (runs of all tasks,): where a run's score stands among the distinct
+    values of its task, task after task; `ends` is (tasks,) where a task's values end, and `pairs`
+    (tasks,) how many pairs of draws there are.
     """
-    tasks = len(starts)
     words = np.empty(-(-len(first) * bits // 64), dtype=np.uint64)
     words_2 = np.empty(-(-len(first_2) * bits_2 // 64), dtype=np.uint64)
     picks = np.empty(len(first), dtype=np.uint32)
     picks_2 = np.empty(len(first_2), dtype=np.uint32)
-    # Of the drawn runs together, against each run of the second agent.
-    against = np.empty(runs_2.max() + LANES, dtype=np.int32)
+    drawn = np.zeros(ends[-1], dtype=np.int64)
+    drawn_2 = np.zeros(ends[-1], dtype=np.int64)
     for b in range(begin, end):
         _draw(first, runs, bits, key, b, words, picks)
         _draw(first_2, runs_2, bits_2, key_2, b, words_2, picks_2)
+        drawn[:] = 0
+        drawn_2[:] = 0
+        for pick in picks:
+            drawn[place[pick]] += 1
+        for pick in picks_2:
+            drawn_2[place_2[pick]] += 1
         total = 0.0
-        table: Any = 0
-        for t in range(tasks):
-            width = -(-np.int64(runs_2[starts_2[t]]) // LANES) * LANES
-            against[:width] = 0
-            origin = first[starts[t]]
-            for pick in picks[starts[t] : starts[t] + counts[t]]:
-                row = table + np.int64(pick - origin) * width
-                for block in range(0, width, LANES):
-                    scored, more = against[block : block + LANES], doubled[row + block :]
-                    for lane in range(LANES):
-                        scored[lane] += more[lane]
-            points = 0
-            origin = first_2[starts_2[t]]
-            for pick in picks_2[starts_2[t] : starts_2[t] + counts_2[t]]:
-                points += against[pick - origin]
-            total += 0.5 * points / (counts[t] * counts_2[t])
-            table += np.int64(runs[starts[t]]) * width
-        out[b] = total / tasks
+        value = 0
+        for t in range(len(ends)):
+            points = 0  # 2 for a pair that the first wins, 1 for a tie
+            below = 0
+            while value < ends[t]:
+                points += drawn[value] * (2 * below + drawn_2[value])
+                below += drawn_2[value]
+                value += 1
+            total += 0.5 * points / pairs[t]
+        out[b] = total / len(ends)
 
 
 @_compiled

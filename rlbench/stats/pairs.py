@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Literal
 
-import numpy as np
-
 from rlbench.errors import InvalidScores, UnknownName
 from rlbench.stats.aggregates import ScoresLike, probability_of_improvement, same_tasks
 from rlbench.stats.intervals import (
@@ -127,10 +125,6 @@ def improvement(
         return no_interval(point, level)
     from rlbench.stats.kernels import improvements
 
-    wins = [
-        np.asarray((a[:, None] > b) + 0.5 * (a[:, None] == b))
-        for a, b in zip(first, second, strict=True)
-    ]
     layouts = layout_of(first, method), layout_of(second, method)
-    replicates = improvements(wins, layouts, keys_of(seed, 2), repetitions)
+    replicates = improvements(first, second, layouts, keys_of(seed, 2), repetitions)
     return estimate_from(point, replicates, tails_of(level), method, level)

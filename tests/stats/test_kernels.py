@@ -50,11 +50,8 @@ def test_aggregates(tasks: list, method: str, key: int, names: set) -> None:
 def test_improvements(pairs: list, method: str, key: int) -> None:
     x, y = [a for a, _ in pairs], [b for _, b in pairs]
     layouts = layout_of(x, drawable(x, method)), layout_of(y, drawable(y, method))
-    wins = [
-        (np.array(a)[:, None] > np.array(b)) + 0.5 * (np.array(a)[:, None] == np.array(b))
-        for a, b in pairs
-    ]
-    arguments = (wins, layouts, (key, key ^ 1), 20)
+    arrays = [[np.array(task, dtype=float) for task in side] for side in (x, y)]
+    arguments = (*arrays, layouts, (key, key ^ 1), 20)
     assert_twins(
         kernels.improvements_by_numba(*arguments), kernels.improvements_by_numpy(*arguments), 1.0
     )

@@ -164,13 +164,9 @@ class Bootstrap:
         from rlbench.stats.kernels import improvements
 
         x, y = (list(self._curves(probe.source)[:, :, probe.checkpoint].T) for probe in token.of)
-        wins = [
-            np.asarray((a[:, None] > b) + 0.5 * (a[:, None] == b))
-            for a, b in zip(x, y, strict=True)
-        ]
         keys = [self._keys[probe.source] for probe in token.of]
         return improvements(
-            wins, (layout_of(x, "percentile"), layout_of(y, "percentile")), keys, reps
+            x, y, (layout_of(x, "percentile"), layout_of(y, "percentile")), keys, reps
         )
 
     def _curves(self, source: int) -> Floats:
