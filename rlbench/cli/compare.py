@@ -216,9 +216,8 @@ def _sentence(pair: Comparison, statistic: str, needed: int | None, planned: boo
 def _needed_text(runs: int | None, power: float) -> str:
     if runs is None:
         return "More than 10,000 runs a task would be needed for a difference of this size."
-    return (
-        f"About {runs} runs a task would separate a difference of this size with power {power:g}."
-    )
+    number = f"About {runs} runs" if runs > 1 else "One run"
+    return f"{number} a task would separate a difference of this size with power {power:g}."
 
 
 def _runs_needed(
