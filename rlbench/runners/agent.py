@@ -30,6 +30,10 @@ OWN = {
 }
 COMMAND = "cmd:"
 SB3 = "sb3:"
+ADAPTERS = {
+    COMMAND: "rlbench.runners.adapters.command",
+    SB3: "rlbench.runners.adapters.sb3",
+}
 MAX_NAME = 100
 _DEFAULT_FACTORY = "make"
 
@@ -196,14 +200,10 @@ def load_factory(spec: str) -> AgentFactory:
     Raises:
         UsageError: The module has no such factory.
     """
-    if spec.startswith(COMMAND):
-        from rlbench.runners.adapters import command
-
-        return command.make_factory(spec)
-    if spec.startswith(SB3):
-        from rlbench.runners.adapters import sb3
-
-        return sb3.make_factory(spec)
+    adapter = _adapter_of(spec)
+    if adapter is not None:
+        made_by_adapter: AgentFactory = adapter.make_factory(spec)
+        return made_by_adapter
     source = _find(spec)
     module = _run_file(source) if source.is_file else importlib.import_module(source.module)
     factory = getattr(module, source.factory, None)
@@ -220,15 +220,10 @@ def registered_agents() -> dict[str, str]:
 
 def _identify(spec: str) -> tuple[str, str, str | None]:
     """Return the name, the version and the source hash of an agent."""
-    if spec.startswith(COMMAND):
-        from rlbench.runners.adapters import command
-
-        name, digest = command.identify(spec)
-        return name, "", digest
-    if spec.startswith(SB3):
-        from rlbench.runners.adapters import sb3
-
-        return *sb3.identify(spec), None
+    adapter = _adapter_of(spec)
+    if adapter is not None:
+        identity: tuple[str, str, str | None] = adapter.identify(spec)
+        return identity
     source = _find(spec)
     if spec in OWN:
         return spec, "1", None
@@ -236,6 +231,14 @@ def _identify(spec: str) -> tuple[str, str, str | None]:
     version = _check_file(source, text) if source.path.suffix == ".py" else ""
     name = source.module.rpartition(".")[2]
     return name, version, None if version else hashlib.sha256(text).hexdigest()
+
+
+def _adapter_of(spec: str) -> ModuleType | None:
+    """Return the module that makes agents of a prefix, by `identify` and `make_factory`."""
+    for prefix, module in ADAPTERS.items():
+        if spec.startswith(prefix):
+            return importlib.import_module(module)
+    return None
 
 
 def _find(spec: str) -> _Source:

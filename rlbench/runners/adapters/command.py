@@ -70,8 +70,8 @@ class Message(NamedTuple):
         return str(self.header["type"])
 
 
-def identify(spec: str) -> tuple[str, str]:
-    """Return the display name and the source hash of a command, without running it.
+def identify(spec: str) -> tuple[str, str, str]:
+    """Return the display name, no version and the source hash of a command, without running it.
 
     The hash covers the words of the command. In place of the first word after the program that
     names a file (a script after its interpreter), or else of the program, stands the content of
@@ -90,7 +90,7 @@ def identify(spec: str) -> tuple[str, str]:
     script = next((k for k, word in enumerate(words) if k and Path(word).is_file()), 0)
     content = list(words)
     content[script] = _hash_file(words[script] if script else program)
-    return Path(words[script]).stem, hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return Path(words[script]).stem, "", hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def split(spec: str) -> list[str]:

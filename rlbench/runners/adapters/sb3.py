@@ -24,8 +24,8 @@ ALGORITHMS = {
 DISTRIBUTIONS = {"stable_baselines3": "stable-baselines3", "sb3_contrib": "sb3-contrib"}
 
 
-def identify(spec: str) -> tuple[str, str]:
-    """Return the algorithm that a spec names, and the release of its package.
+def identify(spec: str) -> tuple[str, str, None]:
+    """Return the algorithm that a spec names, the release of its package, and no source hash.
 
     Raises:
         MissingExtra: The package is not installed.
@@ -36,14 +36,14 @@ def identify(spec: str) -> tuple[str, str]:
         raise UnknownName("algorithm", algorithm, ALGORITHMS)
     distribution = DISTRIBUTIONS[ALGORITHMS[algorithm]]
     try:
-        return algorithm, f"{distribution}-{metadata.version(distribution)}"
+        return algorithm, f"{distribution}-{metadata.version(distribution)}", None
     except metadata.PackageNotFoundError as error:
         raise MissingExtra(f"the agent {spec!r}", "sb3") from error
 
 
 def make_factory(spec: str) -> AgentFactory:
     """Return a factory of agents that train by the algorithm of a spec."""
-    algorithm, _ = identify(spec)
+    algorithm = identify(spec)[0]
 
     def make(
         task: TaskInfo,
