@@ -7,9 +7,11 @@ RLBenchError
 ├── StoreError            a store cannot be read or written
 │   ├── RecordExists      a record with that name is there already
 │   └── InvalidRecord     a file that is not a record, or not one any more
+├── StaleCheckpoint       a run cannot go on from what an earlier attempt left
 ├── InvalidScores         scores that statistics cannot be computed from
 └── RunError              a run ended without a score
     ├── AgentError        the agent raised, or answered what no agent may answer
+    ├── TeacherError      the same of a curriculum's teacher
     ├── InvalidEnvironment  the environment answered what no environment may answer
     └── BudgetExhausted   the run's budget is spent
 
@@ -70,6 +72,10 @@ class InvalidRecord(StoreError):
     """A file that is not a record, or not one any more."""
 
 
+class StaleCheckpoint(RLBenchError):
+    """A run cannot go on from what an earlier attempt left, and begins anew."""
+
+
 class InvalidScores(RLBenchError, ValueError):
     """Scores that statistics cannot be computed from."""
 
@@ -86,6 +92,10 @@ class RunError(RLBenchError):
 
 class AgentError(RunError):
     """The agent raised, or answered what no agent may answer."""
+
+
+class TeacherError(RunError):
+    """The teacher raised, or proposed what no teacher may propose."""
 
 
 class InvalidEnvironment(RunError):

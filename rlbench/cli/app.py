@@ -18,6 +18,8 @@ from rlbench.cli import (
     run,
     show,
     stats,
+    status,
+    verify,
 )
 from rlbench.errors import RLBenchError
 
@@ -36,7 +38,9 @@ app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)
+app.command("status")(status.status)
 app.command("show")(show.show)
+app.command("verify")(verify.verify)
 app.command("export")(export.export)
 app.command("stats")(stats.stats)
 app.command("compare")(compare.compare_agents)

@@ -37,6 +37,9 @@ def check(
         list[str] | None,
         typer.Option("--option", "-o", metavar="NAME=VALUE", help="An option of the agent."),
     ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Load an agent from a file that can run code.")
+    ] = False,
     device: Annotated[str, typer.Option("--device", help="Passed on to the agent.")] = "cpu",
     steps: Annotated[int, typer.Option("--steps", min=10, help="Training steps of a check.")] = 100,
     timeout: Annotated[
@@ -54,7 +57,7 @@ def check(
     named = chosen.task(task) if task else chosen.tasks[0]
     config = dict(parse_assignment(text) for text in option or [])
     chosen.load_factory()
-    resolve(agent, config)
+    resolve(agent, config, trust=trust)
     asked = {
         "agent": agent, "suite": chosen.id, "task": named.name, "config": config,
         "device": device, "steps": steps,

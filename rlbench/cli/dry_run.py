@@ -8,11 +8,11 @@ from time import perf_counter
 import numpy as np
 import typer
 
-from rlbench.cli.progress import duration
+from rlbench.cli.output import duration
 from rlbench.errors import AgentError
 from rlbench.results import Identity, Loaded
 from rlbench.runners.meter import action_check
-from rlbench.suites import Suite
+from rlbench.suites import Split, Suite
 
 _PROBE_SECONDS = 1.0
 _PROBE_EPISODE_STEPS = 1000
@@ -61,11 +61,13 @@ def print_plan(
 def _probe(suite: Suite, identity: Identity) -> float:
     """Return the seconds that a run's environment alone takes.
 
-    Evaluation episodes are taken to last 1,000 steps.
+    Evaluation episodes are taken to last 1,000 steps. Updates from a dataset are not counted.
     """
     task = suite.task(identity.task)
     protocol = suite.protocol_of(task)
-    env = suite.make(task, split="train", num_envs=1, seed=identity.seed)
+    # The training environments of other kinds cannot be stepped just so, or there are none.
+    split: Split = "train" if protocol.kind == "online" else "eval"
+    env = suite.make(task, split=split, num_envs=1, seed=identity.seed)
     env.reset()
     action = np.zeros((1, *(env.single_action_space.shape or ())), env.single_action_space.dtype)
     try:
@@ -78,4 +80,6 @@ def _probe(suite: Suite, identity: Identity) -> float:
         steps += 1
     env.close()
     each = (perf_counter() - started) / steps
-    return each * (protocol.budget + protocol.episodes * _PROBE_EPISODE_STEPS)
+    trained = 0 if protocol.kind == "offline" else protocol.budget
+    length = min(_PROBE_EPISODE_STEPS, protocol.max_episode_steps)
+    return each * (trained + protocol.episodes * length)

@@ -1,4 +1,4 @@
-"""`rlbench list`: suites, tasks, agents, runs."""
+"""`rlbench list`: suites, tasks, agents, teachers, runs."""
 
 from typing import Any
 
@@ -8,8 +8,9 @@ from rlbench import suites
 from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption, SuiteOption, load_store
 from rlbench.cli.output import print_json, print_table
 from rlbench.results import unofficial_text
+from rlbench.results.scores import display_name
 
-app = typer.Typer(help="List suites, tasks, agents or runs.", no_args_is_help=True)
+app = typer.Typer(help="List suites, tasks, agents, teachers or runs.", no_args_is_help=True)
 
 
 def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
@@ -74,6 +75,23 @@ def list_agents(json: JsonOption = False) -> None:
     _print(rows, ("agent", "factory", "from"), json)
 
 
+@app.command("teachers")
+def list_teachers(json: JsonOption = False) -> None:
+    """List the registered teachers of curricula."""
+    from rlbench.runners.curriculum import OWN_TEACHERS
+    from rlbench.runners.factories import registered
+
+    rows = [
+        {
+            "teacher": name,
+            "factory": target,
+            "from": "rlbench" if name in OWN_TEACHERS else "entry point",
+        }
+        for name, target in registered("teacher", OWN_TEACHERS).items()
+    ]
+    _print(rows, ("teacher", "factory", "from"), json)
+
+
 @app.command("runs")
 def list_runs(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None:
     """List the runs in a store."""
@@ -85,7 +103,7 @@ def list_runs(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> N
                 "key": identity.key,
                 "suite": identity.suite,
                 "unofficial": unofficial_text(identity.unofficial),
-                "agent": identity.agent.name,
+                "agent": display_name(identity),
                 "task": identity.task,
                 "seed": identity.seed,
                 "status": record.status,

@@ -40,6 +40,19 @@ def format_cell(value: object) -> str:
     return str(value)
 
 
+def duration(seconds: float) -> str:
+    """Return a duration for people, e.g. ``41 s``, ``3 min 5 s``, ``2 h 10 min``, ``3 d 4 h``."""
+    whole = round(seconds)
+    for size, name, small_size, small_name in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= size:
+            return f"{whole // size} {name} {whole % size // small_size} {small_name}"
+    return f"{whole} s"
+
+
 def _is_terminal() -> bool:
     from rich.console import Console
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from rlbench.cli.output import duration
 from rlbench.runners import Event, Run
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class _Row:
         self.data.update(event.data)
         if event.kind == "start":
             self.status, self.started = "starting", now
+        elif event.kind == "elsewhere":
+            self.status = "elsewhere"
         elif event.kind == "progress":
             self.status = str(event.data["phase"])
             if self.status == "train" and self.train_started is None:
@@ -61,7 +64,7 @@ class _Row:
         if self.status == "eval":
             episodes = self.run.identity.constants["episodes"]
             return f"{self.data.get('episodes', 0)}/{episodes} episodes"
-        if self.status == "waiting":
+        if self.status in ("waiting", "elsewhere"):
             return ""
         return f"{self.data.get('budget_used', 0):,}/{self.budget:,}"
 
@@ -72,11 +75,13 @@ class Display:
     Attributes:
         finished: Runs that were recorded, failed ones too.
         failed: Failed runs and why.
+        stopped: Runs that were asked to leave before they were over.
     """
 
     def __init__(self, runs: Sequence[Run], jobs: int, *, done: int) -> None:
         self.finished = 0
         self.failed: list[tuple[Run, str]] = []
+        self.stopped = 0
         self._jobs = jobs
         self._done = done
         self._rows = {run.identity.key: _Row(run) for run in runs}
@@ -96,7 +101,9 @@ class Display:
         """Take in an event."""
         row = self._rows[event.run.identity.key]
         row.update(event, time.monotonic())
-        if event.kind == "end":
+        if event.kind == "end" and event.data["status"] == "stopped":
+            self.stopped += 1
+        elif event.kind == "end":
             self.finished += 1
             if event.data["status"] != "ok":
                 self.failed.append((event.run, str(event.data.get("reason", ""))))
@@ -112,12 +119,14 @@ class Display:
         if self.failed:
             text += f", {len(self.failed)} failed"
         now = time.monotonic()
-        ended = [row.ended - row.started for row in self._rows.values() if row.ended]
+        ended = [
+            row.ended - row.started for row in self._rows.values() if row.ended and row.started
+        ]
         if ended:
             mean = sum(ended) / len(ended)
             running = [r for r in self._rows.values() if r.started and not r.ended]
             open_seconds = sum(max(0.0, mean - (now - row.started)) for row in running)
-            waiting = len(self._rows) - len(ended) - len(running)
+            waiting = sum(not (row.started or row.ended) for row in self._rows.values())
             text += f", about {duration((open_seconds + waiting * mean) / self._jobs)} left"
         return text
 
@@ -134,8 +143,10 @@ class PlainDisplay(Display):
         name = f"{identity.task} seed {identity.seed}"
         if event.kind == "start":
             print(f"start {name}", flush=True)
+        elif event.kind == "elsewhere":
+            print(f"another process is at {name}", flush=True)
         elif event.kind == "end":
-            took = duration(row.ended - row.started)
+            took = duration(row.ended - (row.started or row.ended))
             reason = f": {event.data['reason']}" if event.data.get("reason") else ""
             print(f"{row.status} {name} in {took}{reason} [{self._summary()}]", flush=True)
         elif time.monotonic() >= self._next:
@@ -193,7 +204,7 @@ class LiveDisplay(Display):
                 row.position(),
                 f"{speed:,.0f}" if speed else "",
                 duration(left) if left is not None else "",
-                duration((row.ended or now) - row.started),
+                duration((row.ended or now) - (row.started or row.ended)),
             )
         return table
 
@@ -203,16 +214,3 @@ def make_display(runs: Sequence[Run], jobs: int, *, done: int, quiet: bool) -> D
     if quiet:
         return Display(runs, jobs, done=done)
     return (LiveDisplay if sys.stdout.isatty() else PlainDisplay)(runs, jobs, done=done)
-
-
-def duration(seconds: float) -> str:
-    """Return a duration for people, e.g. ``41 s``, ``3 min 5 s``, ``2 h 10 min``, ``3 d 4 h``."""
-    whole = round(seconds)
-    for size, name, small_size, small_name in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= size:
-            return f"{whole // size} {name} {whole % size // small_size} {small_name}"
-    return f"{whole} s"

@@ -1,11 +1,16 @@
 """`rlbench run`: run an agent on a suite; the same command again does what is left."""
 
-import os
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rlbench.cli.config import Settings, read_config
 from rlbench.cli.options import (
     DEFAULT_STORE,
     StoreOption,
@@ -16,17 +21,21 @@ from rlbench.cli.options import (
     parse_suite,
 )
 from rlbench.errors import StoreError, UsageError
-from rlbench.results import Identity, Loaded, Store
-from rlbench.suites import Suite, Task
+from rlbench.results import AgentId, Identity, Loaded, Store
+from rlbench.suites import Scalar, Suite, Task
 
 if TYPE_CHECKING:
+    from rlbench.cli.slots import Places
     from rlbench.runners import Limits, Run
 
 EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+TEACHER_PREFIX = "teacher."  # of the teacher's options among those of the agent
 STEP_TIMEOUT = 3600.0  # a training phase of an agent that owns its loop counts as one step
 
 
 def run(
+    context: typer.Context,
     suite: SuiteOption,
     agent: Annotated[
         str,
@@ -40,13 +49,30 @@ def run(
     store: StoreOption = DEFAULT_STORE,
     option: Annotated[
         list[str] | None,
-        typer.Option("--option", "-o", metavar="NAME=VALUE", help="An option of the agent."),
+        typer.Option(
+            "--option",
+            "-o",
+            metavar="NAME=VALUE",
+            help="An option of the agent; teacher.NAME=VALUE: of the teacher.",
+        ),
     ] = None,
+    teacher: Annotated[
+        str, typer.Option("--teacher", help="Of a curriculum; named as agents are.")
+    ] = "",
     name: Annotated[str, typer.Option("--name", help="The agent's display name.")] = "",
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Load an agent from a file that can run code.")
+    ] = False,
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=0, help="Runs at a time; 0: one a CPU.")
+        int,
+        typer.Option("--jobs", "-j", min=0, help="Workers at a time; 0: one a CPU or GPU place."),
     ] = 0,
-    device: Annotated[str, typer.Option("--device", help="Passed on to the agent.")] = "cpu",
+    device: Annotated[
+        str, typer.Option("--device", help="cpu, cuda (all GPUs), cuda:0,1 or auto.")
+    ] = "cpu",
+    runs_per_gpu: Annotated[
+        int, typer.Option("--runs-per-gpu", min=1, help="Runs that share a GPU.")
+    ] = 1,
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=1, help="Seconds that a run may take.")
     ] = None,
@@ -57,6 +83,16 @@ def run(
         ),
     ] = STEP_TIMEOUT,
     unofficial: UnofficialOption = "",
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE.toml",
+            callback=read_config,
+            is_eager=True,
+            help="Take options from a file.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the runs and what they will take.")
     ] = False,
@@ -67,22 +103,35 @@ def run(
     Runs that are in the store already are not run again: after an interruption, the same command
     does the rest. Exit code 1 means that some runs failed.
     """
-    from rlbench.runners import Limits, Run, identities, resolve
+    from rlbench.cli.slots import parse_places
+    from rlbench.runners import Limits, Run, has_group, identities, resolve
+    from rlbench.runners.tracking import check_trackers
 
+    settings: Settings = context.obj
+    check_trackers(settings.track)
     chosen = parse_suite(suite, unofficial)
-    config = dict(parse_assignment(text) for text in option or [])
+    options = {**settings.options, **dict(parse_assignment(text) for text in option or [])}
     chosen.load_factory()
-    who = resolve(agent, config, name or None)
-    wanted = identities(chosen, _parse_tasks(chosen, tasks), who, parse_seeds(seeds))
+    mine = {k: v for k, v in options.items() if not k.startswith(TEACHER_PREFIX)}
+    who = resolve(agent, mine, name or None, trust=trust)
+    wanted = identities(
+        chosen, _parse_tasks(chosen, tasks), who, parse_seeds(seeds),
+        _parse_teacher(chosen, teacher, options),
+    )  # fmt: skip
     place = Store(store)
     loaded = place.load() if store.is_dir() else Loaded([], [])
     left = _not_done(wanted, loaded)
-    # Of all that is wanted, not of what is left: a run taken up later gets as many threads.
-    jobs = min(jobs or os.cpu_count() or 1, len(wanted))
+    places = parse_places(
+        device,
+        jobs=jobs,
+        runs_per_gpu=runs_per_gpu,
+        runs=len(wanted),
+        has_group=chosen.protocol.kind != "offline" and has_group(agent),
+    )
     if dry_run:
         from rlbench.cli.dry_run import print_plan
 
-        print_plan(chosen, wanted, left, loaded, store, jobs)
+        print_plan(chosen, wanted, left, loaded, store, len(places.slots) * places.group)
         return 0
 
     place.prepare()
@@ -93,16 +142,39 @@ def run(
         if not quiet:
             typer.echo(f"all {len(wanted)} runs are in {store} already")
         return 0
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    runs = [
+        Run(
+            identity=identity, store=str(store), device=device, threads=places.threads,
+            checkpoint_every=settings.checkpoint_every, track=settings.track,
+        )
+        for identity in left
+    ]  # fmt: skip
     return _execute(
-        [Run(identity=i, store=str(store), device=device, threads=threads) for i in left],
-        jobs, place, Limits(step_timeout, timeout), done=len(wanted) - len(left), quiet=quiet,
+        runs, places, place, Limits(step_timeout, timeout), done=len(wanted) - len(left),
+        quiet=quiet,
     )  # fmt: skip
+
+
+def _parse_teacher(suite: Suite, spec: str, options: Mapping[str, Scalar]) -> AgentId | None:
+    """Return the teacher, which curricula have and other suites have not."""
+    from rlbench.runners import resolve_teacher
+
+    is_curriculum = suite.protocol.kind == "curriculum"
+    own = {
+        key.removeprefix(TEACHER_PREFIX): value
+        for key, value in options.items()
+        if key.startswith(TEACHER_PREFIX)
+    }
+    if is_curriculum and not spec:
+        raise UsageError(f"the suite {suite.id} is a curriculum: name a --teacher, e.g. uniform")
+    if not is_curriculum and (spec or own):
+        raise UsageError(f"the suite {suite.id} is no curriculum and takes no teacher")
+    return resolve_teacher(spec, own) if spec else None
 
 
 def _execute(
     runs: Sequence["Run"],
-    jobs: int,
+    places: "Places",
     place: Store,
     limits: "Limits",
     *,
@@ -113,22 +185,26 @@ def _execute(
     from rlbench.cli.progress import make_display
     from rlbench.runners import run_all
 
-    display = make_display(runs, jobs, done=done, quiet=quiet)
+    display = make_display(runs, len(places.slots) * places.group, done=done, quiet=quiet)
     try:
-        with display:
-            run_all(runs, jobs=jobs, listen=display.listen, limits=limits)
+        with _stop_when_asked() as stopping, display:
+            run_all(
+                runs, slots=places.slots, group=places.group, listen=display.listen,
+                limits=limits, stopping=stopping,
+            )  # fmt: skip
     except KeyboardInterrupt:
-        kept = done + display.finished
-        typer.echo(
-            f"interrupted: {kept} of {done + len(runs)} runs are kept in {place.path}; "
-            "the same command does the rest",
-            err=True,
-        )
-        raise
+        pass
     except StoreError as error:
         raise StoreError(
             f"{error}; {display.finished} runs were recorded, the same command does the rest"
         ) from error
+    if display.finished < len(runs):
+        typer.echo(
+            f"rlbench: interrupted: {done + display.finished} of {done + len(runs)} runs are kept "
+            f"in {place.path}; the same command does the rest",
+            err=True,
+        )
+        return EXIT_INTERRUPTED
     if not quiet:
         typer.echo(
             f"{display.finished} runs recorded in {place.path}, {len(display.failed)} failed"
@@ -141,6 +217,36 @@ def _execute(
             err=True,
         )
     return EXIT_FAILED if display.failed else 0
+
+
+@contextmanager
+def _stop_when_asked() -> Iterator[Callable[[], bool]]:
+    """Yield what says whether to stop: after Ctrl-C, SIGTERM or SIGUSR1.
+
+    A second Ctrl-C ends everything at once.
+
+    Raises:
+        KeyboardInterrupt: At the second Ctrl-C.
+    """
+    asked = threading.Event()
+
+    def note(number: int, _: FrameType | None) -> None:
+        if number == signal.SIGINT and asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        typer.echo("stopping: runs that can keep a checkpoint; Ctrl-C ends them at once", err=True)
+
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
+    # One that is ignored, as Ctrl-C is in a shell's background jobs, stays so.
+    replaced = {number: old for number, old in before.items() if old != signal.SIG_IGN}
+    for number in replaced:
+        signal.signal(number, note)
+    try:
+        yield asked.is_set
+    finally:
+        for number, old in replaced.items():
+            signal.signal(number, old)
 
 
 def _parse_tasks(suite: Suite, text: str) -> list[Task]:

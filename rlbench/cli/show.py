@@ -58,6 +58,8 @@ def _show_run(record: Record) -> None:
         "agent": f"{identity.agent.name} ({identity.agent.spec})",
         "version": identity.agent.version or f"source {str(identity.agent.source)[:12]}",
         "options": unofficial_text(identity.agent.config) or None,
+        "teacher": identity.teacher and f"{identity.teacher.name} ({identity.teacher.spec})",
+        "teacher's options": identity.teacher and unofficial_text(identity.teacher.config),
         "seed": identity.seed,
         "digest": identity.digest,
         "status": record.status,
@@ -73,6 +75,8 @@ def _show_run(record: Record) -> None:
         )
     lines["budget used"] = record.budget_used
     lines["training episodes"] = record.training.episodes
+    if record.replay:
+        lines["replay"] = f"rlbench verify {identity.key[:8]}"
     lines.update({**record.provenance, **record.timing})
     for name, value in lines.items():
         if value is not None:

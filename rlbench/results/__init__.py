@@ -1,5 +1,6 @@
 """What is kept: records, the store, and scores as arrays."""
 
+from rlbench.results.claims import Claim, ClaimFile, read_claim
 from rlbench.results.files import ScoreFile, read_scores
 from rlbench.results.record import (
     AgentId,
@@ -7,7 +8,9 @@ from rlbench.results.record import (
     Failure,
     Identity,
     Phase,
+    Proposals,
     Record,
+    Replay,
     Status,
     Training,
 )
@@ -17,13 +20,17 @@ from rlbench.results.tables import Runs, select
 
 __all__ = [
     "AgentId",
+    "Claim",
+    "ClaimFile",
     "Evaluation",
     "Failure",
     "Identity",
     "Loaded",
     "Phase",
     "Problem",
+    "Proposals",
     "Record",
+    "Replay",
     "Runs",
     "ScoreFile",
     "Scores",
@@ -32,6 +39,7 @@ __all__ = [
     "Training",
     "belongs",
     "collect",
+    "read_claim",
     "read_scores",
     "rows",
     "select",

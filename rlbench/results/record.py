@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from math import fsum
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from rlbench.errors import InvalidRecord, UsageError
 from rlbench.results import strict_json
@@ -13,14 +13,16 @@ from rlbench.suites import Constant, Scalar, sha256_of, slug
 
 SCHEMA_VERSION = 1
 MAX_TRAINING_EPISODES = 10_000
+MAX_PROPOSALS = 1000
 
 Status = Literal["ok", "failed", "timeout", "oom", "invalid"]
 Phase = Literal["start", "train", "eval", "end"]
+Part = TypeVar("Part")  # of a record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentId:
-    """Which agent it is.
+    """Which agent it is, or which teacher.
 
     Attributes:
         name: The display name.
@@ -35,6 +37,14 @@ class AgentId:
     spec: str
     config: Mapping[str, Scalar]
     source: str | None
+
+    def content(self) -> dict[str, Any]:
+        """Return what tells it from every other: all but how it was named."""
+        return {
+            "agent": f"{self.name}@{self.version}",
+            "config": dict(self.config),
+            "source": self.source,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +85,45 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proposals:
+    """What a teacher proposed: every so-many-th episode that ended, at most 1,000 of them.
+
+    Attributes:
+        every: One in so many is kept.
+        ends: Budget spent at the end of each episode.
+        parameters: Of the task in each episode, d numbers.
+        returns: Raw return of each.
+        lengths: Steps of each.
+        successes: Whether the task counted as solved, where the suite says so.
+    """
+
+    every: int
+    ends: tuple[int, ...]
+    parameters: tuple[tuple[float, ...], ...]
+    returns: tuple[float, ...]
+    lengths: tuple[int, ...]
+    successes: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What lets anybody play the final evaluation again and compare.
+
+    Attributes:
+        actions: sha256 of the file beside the record that holds the actions.
+        dtype: Of an action's numbers.
+        shape: (steps, slots, ...) of the actions.
+        hashes: Of the observations, rewards and ends of the first steps, the start included; each
+            covers those before it.
+    """
+
+    actions: str
+    dtype: str
+    shape: tuple[int, ...]
+    hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why a run has no score.
 
@@ -108,7 +157,7 @@ class Identity:
     constants: Mapping[str, Constant]
     unofficial: Mapping[str, Scalar]
     agent: AgentId
-    teacher: str | None
+    teacher: AgentId | None
     seed: int
 
     @property
@@ -122,10 +171,8 @@ class Identity:
         content = {
             "digest": self.digest,
             "task": self.task,
-            "agent": f"{self.agent.name}@{self.agent.version}",
-            "config": dict(self.agent.config),
-            "source": self.agent.source,
-            "teacher": self.teacher,
+            **self.agent.content(),
+            "teacher": self.teacher and self.teacher.content(),
             "seed": self.seed,
         }
         return sha256_of(content)[:16]
@@ -147,7 +194,7 @@ class Identity:
             },
             "unofficial": dict(self.unofficial),
             "agent": asdict(self.agent),
-            "teacher": self.teacher,
+            "teacher": self.teacher and asdict(self.teacher),
             "seed": self.seed,
             "key": self.key,
         }
@@ -164,7 +211,7 @@ class Identity:
             },
             unofficial=data["unofficial"],
             agent=AgentId(**data["agent"]),
-            teacher=data["teacher"],
+            teacher=data["teacher"] and AgentId(**data["teacher"]),
             seed=data["seed"],
         )
 
@@ -181,7 +228,9 @@ class Record:
         evaluations: One a checkpoint, the final one last.
         training: The training episodes.
         provenance: Versions, hardware, device.
-        timing: When and how long: all that differs between two equal runs.
+        timing: When, how long, in how many attempts: all that differs between two equal runs.
+        proposals: What the teacher proposed, in a curriculum.
+        replay: What lets the final evaluation be played again, if there was one.
     """
 
     identity: Identity
@@ -192,6 +241,8 @@ class Record:
     training: Training
     provenance: Mapping[str, str | int | float | None]
     timing: Mapping[str, str | float]
+    proposals: Proposals | None = None
+    replay: Replay | None = None
 
     @property
     def score(self) -> float:
@@ -212,15 +263,10 @@ class Record:
             "status": self.status,
             "error": self.error and asdict(self.error),
             "budget_used": self.budget_used,
-            "evaluations": [
-                {**asdict(e), "returns": list(e.returns), "lengths": list(e.lengths)}
-                for e in self.evaluations
-            ],
-            "training": {
-                "episodes": self.training.episodes,
-                "ends": list(self.training.ends),
-                "returns": list(self.training.returns),
-            },
+            "evaluations": [plain(evaluation) for evaluation in self.evaluations],
+            "training": plain(self.training),
+            **({"proposals": plain(self.proposals)} if self.proposals else {}),
+            **({"replay": plain(self.replay)} if self.replay else {}),
             "provenance": dict(self.provenance),
             "timing": dict(self.timing),
         }
@@ -247,20 +293,35 @@ class Record:
             status=content["status"],
             error=content["error"] and Failure(**content["error"]),
             budget_used=content["budget_used"],
-            evaluations=tuple(
-                Evaluation(**{**e, "returns": tuple(e["returns"]), "lengths": tuple(e["lengths"])})
-                for e in content["evaluations"]
-            ),
-            training=Training(
-                episodes=content["training"]["episodes"],
-                ends=tuple(content["training"]["ends"]),
-                returns=tuple(content["training"]["returns"]),
-            ),
+            evaluations=tuple(from_plain(Evaluation, e) for e in content["evaluations"]),
+            training=from_plain(Training, content["training"]),
             provenance=content["provenance"],
             timing=content["timing"],
+            proposals=from_plain(Proposals, content["proposals"])
+            if "proposals" in content
+            else None,
+            replay=from_plain(Replay, content["replay"]) if "replay" in content else None,
         )
         _check_sense(record)
         return record
+
+
+def plain(part: Evaluation | Training | Proposals | Replay) -> dict[str, Any]:
+    """Return a part of a record as JSON data: its tuples become lists."""
+    return {name: _listed(value) for name, value in asdict(part).items()}
+
+
+def from_plain(kind: type[Part], data: Mapping[str, Any]) -> Part:
+    """Return a part of a record from JSON data: its lists become tuples."""
+    return kind(**{name: _tupled(value) for name, value in data.items()})
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
 
 
 def _check_schema(content: object) -> None:
@@ -295,6 +356,17 @@ def _check_sense(record: Record) -> None:
         raise InvalidRecord("an evaluation has not as many returns as lengths")
     if len(record.training.ends) != len(record.training.returns):
         raise InvalidRecord("the training has not as many ends as returns")
+    proposals = record.proposals
+    if proposals and len({len(p) for p in (
+        proposals.ends, proposals.parameters, proposals.returns, proposals.lengths,
+        proposals.successes,
+    )}) > 1:  # fmt: skip
+        raise InvalidRecord("its proposals are not as many in each column")
+    _check_budget(record)
+
+
+def _check_budget(record: Record) -> None:
+    """Raise InvalidRecord if the record contradicts its protocol."""
     constants = record.identity.constants
     budget, episodes = constants.get("budget"), constants.get("episodes")
     if not isinstance(budget, int) or not isinstance(episodes, int):

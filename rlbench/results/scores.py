@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
-from rlbench.results.record import AgentId, Record
+from rlbench.results.record import Identity, Record
 from rlbench.suites import Suite, sha256_of
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def collect(records: Iterable[Record], suite: Suite) -> Scores:
     for record in records:
         identity = record.identity
         if record.status == "ok" and belongs(record, suite):
-            group = (identity.agent.name, agent_hash(identity.agent, identity.teacher))
+            group = (display_name(identity), agent_hash(identity))
             groups.setdefault(group, []).append(record)
     names = [name for name, _ in groups]
     values, seeds, by_agent = {}, {}, {}
@@ -158,13 +158,20 @@ def collect(records: Iterable[Record], suite: Suite) -> Scores:
     return Scores(suite=suite, values=values, seeds=seeds, records=by_agent)
 
 
-def agent_hash(agent: AgentId, teacher: str | None) -> str:
+def display_name(identity: Identity) -> str:
+    """Return the agent's name, and in a curriculum the teacher's: ``SAC + ALP-GMM``."""
+    teacher = f" + {identity.teacher.name}" if identity.teacher else ""
+    return identity.agent.name + teacher
+
+
+def agent_hash(identity: Identity) -> str:
     """Return six hexadecimal digits that tell apart agents of the same name."""
+    agent, teacher = identity.agent, identity.teacher
     content = {
         "version": agent.version,
         "config": dict(agent.config),
         "source": agent.source,
-        "teacher": teacher,
+        "teacher": teacher and teacher.content(),
     }
     return sha256_of(content)[:6]
 

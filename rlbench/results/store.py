@@ -1,9 +1,11 @@
 """A store: a folder of records, one file a run, that any number of processes may write to."""
 
 import errno
+import hashlib
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -12,6 +14,7 @@ from rlbench.errors import InvalidRecord, RecordExists, StoreError
 from rlbench.results.record import Identity, Record
 
 _STALE_SECONDS = 3600
+_OTHER_FOLDERS = {"checkpoints", "claims", "logs", "quarantine", "tracking"}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
@@ -33,8 +36,10 @@ class Store:
     """A folder of records: ``<suite>-<version>/<agent>/<task>/<seed>-<key>.json``.
 
     A record is never overwritten. A failed run's record is named ``<seed>-<key>.failed<n>.json``,
-    so that the run can be tried again. ``logs/`` holds what agents printed, ``quarantine/`` what
-    was set aside; nothing is ever deleted but stale temporary files.
+    so that the run can be tried again. ``<seed>-<key>-<sha256>.actions`` beside it holds the
+    actions of its final evaluation. ``logs/`` holds what agents printed, ``quarantine/`` what was
+    set aside, ``claims/`` who is at which run, ``checkpoints/`` where unfinished runs go on from,
+    ``tracking/`` the files of trackers. No record is ever deleted.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -47,7 +52,7 @@ class Store:
             StoreError: It cannot be written.
         """
         try:
-            for folder in (self._temporary, self.path / "logs"):
+            for folder in (self._temporary, self.path / "logs", self.path / "claims"):
                 folder.mkdir(parents=True, exist_ok=True)
             for left_over in self._temporary.iterdir():
                 if time.time() - left_over.stat().st_mtime > _STALE_SECONDS:
@@ -60,8 +65,46 @@ class Store:
         """Return where a run's log goes."""
         return self.path / "logs" / f"{identity.key}.log"
 
-    def write(self, record: Record) -> Path:
+    def claim_of(self, identity: Identity) -> Path:
+        """Return where it is said who is at a run."""
+        return self.path / "claims" / f"{identity.key}.json"
+
+    def checkpoints_of(self, identity: Identity) -> Path:
+        """Return the folder that a run goes on from."""
+        return self.path / "checkpoints" / identity.key
+
+    def is_done(self, identity: Identity) -> bool:
+        """Say whether a run has an ``ok`` record."""
+        return self._file_of(identity).exists()
+
+    def failures(self, identity: Identity) -> int:
+        """Return how many failed attempts at a run were recorded."""
+        stem = self._file_of(identity).stem
+        return sum(1 for _ in self.path.joinpath(*identity.folder).glob(f"{stem}.failed*.json"))
+
+    def read_actions(self, record: Record) -> bytes:
+        """Return the actions of a record's final evaluation, as they were written.
+
+        Raises:
+            StoreError: There are none, or they are not those that the record names.
+        """
+        if record.replay is None:
+            raise StoreError(f"run {record.identity.key} has no actions to replay")
+        path = self._actions_file(record.identity, record.replay.actions)
+        try:
+            compressed = path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"cannot read the actions {path}: {error.strerror}") from error
+        if hashlib.sha256(compressed).hexdigest() != record.replay.actions:
+            raise StoreError(f"the actions {path} were changed after they were written")
+        return compressed
+
+    def write(self, record: Record, actions: bytes = b"") -> Path:
         """Add a record.
+
+        Args:
+            record: The record.
+            actions: What `read_actions` is to return, if the record has something to replay.
 
         Returns:
             The file. It appears complete or not at all.
@@ -71,18 +114,19 @@ class Store:
             StoreError: It cannot be written; nothing half-written is left.
         """
         identity = record.identity
-        folder = self.path.joinpath(*identity.folder)
-        stem = f"{identity.seed}-{identity.key}"
-        temporary = None
+        final = self._file_of(identity)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            temporary = self._write_temporary(record.to_bytes())
+            final.parent.mkdir(parents=True, exist_ok=True)
+            if record.replay is not None:
+                with suppress(RecordExists):  # the same actions, of an attempt that was cut short
+                    self._add(self._actions_file(identity, record.replay.actions), actions)
+            content = record.to_bytes()
             if record.status == "ok":
-                return self._publish(temporary, folder / f"{stem}.json")
+                return self._add(final, content)
             attempt = 1
             while True:
                 try:
-                    return self._publish(temporary, folder / f"{stem}.failed{attempt}.json")
+                    return self._add(final.with_name(f"{final.stem}.failed{attempt}.json"), content)
                 except RecordExists:
                     attempt += 1
         except OSError as error:
@@ -90,9 +134,6 @@ class Store:
                 f"cannot write the record of run {identity.key} to the store {self.path}: "
                 f"{error.strerror}"
             ) from error
-        finally:
-            if temporary is not None:
-                temporary.unlink(missing_ok=True)
 
     def load(self) -> Loaded:
         """Read all records, in the order of their paths.
@@ -106,6 +147,8 @@ class Store:
             raise StoreError(f"there is no store at {self.path}")
         loaded = Loaded([], [])
         for path in sorted(self.path.glob("*/*/*/*.json")):
+            if path.relative_to(self.path).parts[0] in _OTHER_FOLDERS:
+                continue
             try:
                 record = Record.from_bytes(path.read_bytes())
                 self._check_place(record, path)
@@ -128,12 +171,19 @@ class Store:
     def _check_place(self, record: Record, path: Path) -> None:
         """Raise InvalidRecord if the file does not stand where its contents say."""
         identity = record.identity
-        stem = f"{identity.seed}-{identity.key}"
+        stem = self._file_of(identity).stem
         fits = (
             path.stem == stem if record.status == "ok" else path.stem.startswith(f"{stem}.failed")
         )
         if path.relative_to(self.path).parts[:3] != identity.folder or not fits:
             raise InvalidRecord("it does not stand where its contents say: it was moved or renamed")
+
+    def _file_of(self, identity: Identity) -> Path:
+        return self.path.joinpath(*identity.folder, f"{identity.seed}-{identity.key}.json")
+
+    def _actions_file(self, identity: Identity, digest: str) -> Path:
+        record = self._file_of(identity)
+        return record.with_name(f"{record.stem}-{digest[:16]}.actions")
 
     @property
     def _temporary(self) -> Path:
@@ -153,8 +203,9 @@ class Store:
             raise
         return path
 
-    def _publish(self, temporary: Path, final: Path) -> Path:
-        """Give a complete file its name, unless the name is taken."""
+    def _add(self, final: Path, content: bytes) -> Path:
+        """Add a file: it has its name once it is complete, unless the name is taken."""
+        temporary = self._write_temporary(content)
         try:
             os.link(temporary, final)
         except FileExistsError:
@@ -163,6 +214,8 @@ class Store:
             if error.errno not in _NO_LINKS:
                 raise
             self._copy_exclusively(temporary, final)
+        finally:
+            temporary.unlink(missing_ok=True)
         descriptor = os.open(final.parent, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -1,10 +1,21 @@
 """Who runs it: agents, the metered environment, the loops, workers and backends."""
 
-from rlbench.runners.agent import Agent, AgentFactory, TaskInfo, Transitions, load_factory, resolve
+from rlbench.runners.agent import (
+    Agent,
+    AgentFactory,
+    TaskInfo,
+    Transitions,
+    has_group,
+    load_factory,
+    resolve,
+)
+from rlbench.runners.curriculum import Teacher, resolve_teacher
 from rlbench.runners.evaluation import evaluate
-from rlbench.runners.local import Event, Limits, run_all
+from rlbench.runners.local import Event, Limits, Slot, run_all
 from rlbench.runners.meter import MeteredEnv
-from rlbench.runners.online import Progress, run_online
+from rlbench.runners.offline import run_offline
+from rlbench.runners.online import run_online
+from rlbench.runners.progress import Progress
 from rlbench.runners.run import Run, identities
 
 __all__ = [
@@ -15,12 +26,17 @@ __all__ = [
     "MeteredEnv",
     "Progress",
     "Run",
+    "Slot",
     "TaskInfo",
+    "Teacher",
     "Transitions",
     "evaluate",
+    "has_group",
     "identities",
     "load_factory",
     "resolve",
+    "resolve_teacher",
     "run_all",
+    "run_offline",
     "run_online",
 ]

@@ -1,25 +1,21 @@
 """What an agent is to the runner, and how `--agent` names one."""
 
-import ast
-import hashlib
 import importlib
-import importlib.util
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from gymnasium.spaces import Space
+from gymnasium.spaces import Box, Space
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from rlbench.errors import UnknownName, UsageError
+from rlbench.errors import UsageError
 from rlbench.results import AgentId
-from rlbench.suites import Scalar, slug
+from rlbench.runners import factories
+from rlbench.suites import Dataset, Scalar, slug
 
 AgentPhase = Literal["train", "eval"]
 Bools = NDArray[np.bool_]
@@ -30,12 +26,15 @@ OWN = {
 }
 COMMAND = "cmd:"
 SB3 = "sb3:"
+SB3_ZIP = "sb3-zip:"
+SBX = "sbx:"
 ADAPTERS = {
     COMMAND: "rlbench.runners.adapters.command",
     SB3: "rlbench.runners.adapters.sb3",
+    SB3_ZIP: "rlbench.runners.adapters.sb3_zip",
+    SBX: "rlbench.runners.adapters.sb3",
 }
 MAX_NAME = 100
-_DEFAULT_FACTORY = "make"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +46,13 @@ class TaskInfo:
         task: The task's name.
         observation_space: Of one environment.
         action_space: Of one environment.
-        num_envs: Environments side by side in training.
+        num_envs: Environments side by side in training; 0 where there are none (offline).
         budget: How much of `unit` training may spend.
         unit: What the budget counts.
         max_episode_steps: Steps after which an episode is truncated.
         kind: ``online``, ``offline`` or ``curriculum``.
+        checkpoints: Spent budget at which the agent is evaluated, the end among them.
+        parameter_space: Of a task's (d,) parameters, in a curriculum.
     """
 
     suite: str
@@ -63,6 +64,8 @@ class TaskInfo:
     unit: str
     max_episode_steps: int
     kind: str
+    checkpoints: tuple[int, ...] = ()
+    parameter_space: Box | None = None
 
 
 class Transitions(NamedTuple):
@@ -96,9 +99,8 @@ class Transitions(NamedTuple):
 class Agent(Protocol):
     """What is evaluated.
 
-    An agent that learns also has one of two methods: ``observe(batch: Transitions) -> None``,
-    called after every vector step of training, or ``train(env: VectorEnv) -> None``, a loop of its
-    own.
+    An agent that learns also has one of three methods: `Observer.observe`, `Trainer.train` or
+    `Fitter.fit`.
     """
 
     def act(self, obs: NDArray[Any], first: Bools, *, phase: AgentPhase) -> NDArray[Any]:
@@ -152,35 +154,66 @@ class Trainer(Protocol):
         ...
 
 
+@runtime_checkable
+class Fitter(Protocol):
+    """An agent that learns from a dataset."""
+
+    def fit(self, dataset: Dataset, *, updates: int, checkpoint: Callable[[int], None]) -> None:
+        """Learn from logged episodes.
+
+        An agent that was loaded goes on from the update at which it was saved.
+
+        Args:
+            dataset: To learn from.
+            updates: How many to make.
+            checkpoint: To be called with the number of updates made, after each, or at least at
+                those in `TaskInfo.checkpoints`; the agent is evaluated and saved inside.
+        """
+        ...
+
+
+@runtime_checkable
+class Saver(Protocol):
+    """An agent whose run goes on after an interruption."""
+
+    def save(self, folder: Path) -> None:
+        """Write all that it has learned and drawn into an empty folder."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Become, from a new agent of the same seed, what was saved."""
+        ...
+
+
 AgentFactory = Callable[..., Agent]
+GroupFactory = Callable[..., Sequence[Agent]]
 
 
-class _Source(NamedTuple):
-    """Where a factory is: in a file that is run, or in a module that is imported by its name."""
-
-    module: str
-    factory: str
-    path: Path
-    is_file: bool
-
-
-def resolve(spec: str, config: Mapping[str, Scalar], name: str | None = None) -> AgentId:
+def resolve(
+    spec: str, config: Mapping[str, Scalar], name: str | None = None, *, trust: bool = False
+) -> AgentId:
     """Find an agent without running any of its code.
 
     Args:
         spec: A registered name, ``module:factory``, ``file.py``, ``file.py:factory``, the bare
             name of a file in the current folder or of an importable module, ``cmd:`` and a
-            command, or ``sb3:`` and an algorithm.
+            command, ``sb3:`` or ``sbx:`` and an algorithm, or ``sb3-zip:`` and a saved model.
         config: The options for the factory.
-        name: The display name; by default the registered name, or that of the module or the
-            command's program.
+        name: The display name; by default the registered name, or that of the module, the
+            command's program or the saved model.
+        trust: Accept a file of data that runs code when it is loaded.
 
     Raises:
         UnknownName: There is no such agent, or no such factory in its file.
-        UsageError: The display name cannot be kept, the file is not Python, or there is no such
-            program.
+        UsageError: The display name cannot be kept, the file is not Python or no saved model, it
+            is not trusted, or there is no such program.
     """
-    found, version, digest = _identify(spec)
+    found, version, digest = _identify(spec, config)
+    if getattr(_adapter_of(spec), "NEEDS_TRUST", False) and not trust:
+        raise UsageError(
+            f"the agent {spec!r} is not trusted: loading the file runs code that is in it; add"
+            " --trust if you know where it comes from"
+        )
     name = name or found
     slug(name)
     if len(name) > MAX_NAME or not name.isprintable():
@@ -204,116 +237,54 @@ def load_factory(spec: str) -> AgentFactory:
     if adapter is not None:
         made_by_adapter: AgentFactory = adapter.make_factory(spec)
         return made_by_adapter
-    source = _find(spec)
-    module = _run_file(source) if source.is_file else importlib.import_module(source.module)
-    factory = getattr(module, source.factory, None)
-    if not callable(factory):
-        raise UsageError(f"the agent {spec!r} has no function or class {source.factory!r}")
-    made: AgentFactory = factory
-    return made
+    place = factories.find("agent", spec, OWN)
+    factory: AgentFactory | None = factories.load(place)
+    if factory is None:
+        raise UsageError(f"the agent {spec!r} has no function or class {place.factory!r}")
+    return factory
+
+
+def load_group_factory(spec: str) -> GroupFactory | None:
+    """Import what makes agents that are stepped together, if the agent has it.
+
+    It stands beside the factory: ``make_group(tasks: Sequence[TaskInfo], seeds: Sequence[int], *,
+    device, **config) -> Sequence[Agent]``.
+    """
+    if _adapter_of(spec) is not None:
+        return None
+    return factories.load(factories.find("agent", spec, OWN), "make_group")
 
 
 def registered_agents() -> dict[str, str]:
     """Return ``module:factory`` by name; our own names cannot be taken by another package."""
-    return {point.name: point.value for point in entry_points(group="rlbench.agents")} | OWN
+    return factories.registered("agent", OWN)
 
 
-def _identify(spec: str) -> tuple[str, str, str | None]:
+def has_group(spec: str) -> bool:
+    """Say whether an agent's file has a `make_group`, without running it."""
+    if _adapter_of(spec) is not None:
+        return False
+    return factories.defines(factories.find("agent", spec, OWN), "make_group")
+
+
+def _identify(spec: str, config: Mapping[str, Scalar]) -> tuple[str, str, str | None]:
     """Return the name, the version and the source hash of an agent."""
     adapter = _adapter_of(spec)
     if adapter is not None:
-        identity: tuple[str, str, str | None] = adapter.identify(spec)
+        identity: tuple[str, str, str | None] = adapter.identify(spec, config)
         return identity
-    source = _find(spec)
     if spec in OWN:
         return spec, "1", None
-    text = source.path.read_bytes()
-    version = _check_file(source, text) if source.path.suffix == ".py" else ""
-    name = source.module.rpartition(".")[2]
-    return name, version, None if version else hashlib.sha256(text).hexdigest()
+    return factories.identify(factories.find("agent", spec, OWN))
 
 
 def _adapter_of(spec: str) -> ModuleType | None:
-    """Return the module that makes agents of a prefix, by `identify` and `make_factory`."""
+    """Return the module that makes agents of a prefix, by `identify` and `make_factory`.
+
+    If it sets `NEEDS_TRUST`, its agents are files that may run code when they are loaded, though
+    they do not look like programs.
+    """
     for prefix, module in ADAPTERS.items():
         if spec.startswith(prefix):
             return importlib.import_module(module)
     return None
-
-
-def _find(spec: str) -> _Source:
-    """Return where the agent that `spec` names is."""
-    registered = registered_agents()
-    target, _, factory = registered.get(spec, spec).partition(":")
-    factory = factory or _DEFAULT_FACTORY
-    is_file = target.endswith(".py") or "/" in target
-    path = Path(target if is_file else f"{target}.py")
-    if spec not in registered and path.is_file():
-        return _Source(path.stem, factory, path.resolve(), is_file=True)
-    if not is_file:
-        origin = _module_path(target)
-        if origin is not None:
-            return _Source(target, factory, origin, is_file=False)
-    raise UnknownName(
-        "agent", spec, [*registered, *(p.stem for p in sorted(Path().glob("*.py")))],
-        see="rlbench list agents",
-    )  # fmt: skip
-
-
-def _module_path(name: str) -> Path | None:
-    """Return the file of an importable module; the current folder is searched last."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
-    try:
-        found = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
-    return Path(found.origin) if found and found.origin and found.has_location else None
-
-
-def _check_file(source: _Source, text: bytes) -> str:
-    """Return the ``__version__`` that a file states, or nothing; raise if it has no factory."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError) as error:
-        raise UsageError(f"the agent's file {source.path} is not Python: {error}") from error
-    names, version = _top_level(tree.body)
-    if not names & {source.factory, "*", "__getattr__"}:
-        raise UnknownName(f"factory in {source.path}:", source.factory, sorted(names))
-    return version
-
-
-def _top_level(body: Iterable[ast.stmt]) -> tuple[set[str], str]:
-    """Return the names that statements bind in their module, and the ``__version__`` stated."""
-    names: set[str] = set()
-    version = ""
-    for node in body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.ImportFrom | ast.Import):
-            names.update((alias.asname or alias.name) for alias in node.names)
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            bound = {target.id for target in targets if isinstance(target, ast.Name)}
-            names |= bound
-            if "__version__" in bound and isinstance(node.value, ast.Constant):
-                version = str(node.value.value)
-        elif isinstance(node, ast.If | ast.Try | ast.With):
-            inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
-            more, stated = _top_level(inner)
-            names |= more
-            version = stated or version
-    return names, version
-
-
-def _run_file(source: _Source) -> ModuleType:
-    """Run an agent's file as a module; files beside it can be imported."""
-    sys.path.append(str(source.path.parent))
-    spec = importlib.util.spec_from_file_location(source.module, source.path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[source.module] = module
-    spec.loader.exec_module(module)
-    return module

@@ -40,13 +40,14 @@ from rlbench.runners.agent import (
 from rlbench.runners.evaluation import untouched_global_randomness
 from rlbench.runners.meter import MeteredEnv, Step, action_check
 from rlbench.runners.online import (
-    Progress,
+    Rollout,
     make_agent,
     run_online,
     task_info,
-    train,
     train_by_itself,
+    train_until,
 )
+from rlbench.runners.progress import Progress
 from rlbench.runners.worker import end_with_parent
 from rlbench.suites import Scalar, Suite, Task
 
@@ -190,11 +191,12 @@ class _Trial:
                     agent, meter, half, Progress(), lambda: None, lambda: self.evaluate(agent)
                 )
             else:
-                trainer = train(agent, meter, [*half, budget], Progress(), lambda: None)
-                for _ in half:
-                    next(trainer)
-                    self.evaluate(agent)
-                next(trainer)
+                rollout = Rollout(meter.reset()[0], np.ones(meter.num_envs, dtype=np.bool_))
+                for point in [*half, budget]:
+                    for _ in train_until(agent, meter, rollout, point, Progress(), lambda: None):
+                        pass
+                    if point < budget:
+                        self.evaluate(agent)
         except _Overrun:
             pass  # the meter says so
         finally:

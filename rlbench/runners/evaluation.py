@@ -2,7 +2,7 @@
 
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,9 @@ from rlbench.errors import AgentError, InvalidEnvironment
 from rlbench.results import Evaluation
 from rlbench.runners.agent import Agent
 from rlbench.runners.meter import action_check
+from rlbench.runners.progress import Progress
+from rlbench.runners.traces import EvaluationTrace
+from rlbench.suites import Suite, Task
 
 
 def evaluate(
@@ -23,6 +26,7 @@ def evaluate(
     episodes: int,
     budget_used: int = 0,
     progress: Callable[[int], None] = lambda finished: None,
+    trace: EvaluationTrace | None = None,
 ) -> Evaluation:
     """Play full episodes with an agent that does not learn.
 
@@ -36,6 +40,7 @@ def evaluate(
         episodes: How many to play.
         budget_used: What training has spent, for the record.
         progress: Called after every vector step with the number of episodes finished.
+        trace: Takes in what is played.
 
     Returns:
         Raw returns and lengths, in the order of slots.
@@ -55,6 +60,8 @@ def evaluate(
     running_length = np.zeros(n, dtype=np.int64)
 
     obs, info = env.reset()
+    if trace is not None:
+        trace.start(obs)
     first = np.ones(n, dtype=np.bool_)
     starts.update(_starts(obs, info, quota > 0))
     finished = 0
@@ -65,10 +72,13 @@ def evaluate(
             raise
         except Exception as error:
             raise AgentError(f"act raised {type(error).__name__}: {error}") from error
-        obs, reward, terminated, truncated, info = env.step(check(actions))
+        actions = check(actions)
+        obs, reward, terminated, truncated, info = env.step(actions)
         running_return += reward
         running_length += 1
         first = terminated | truncated
+        if trace is not None:
+            trace.step(actions, obs, reward, first)
         if first.any():
             for slot in np.flatnonzero(first & (quota > 0)):
                 returns[slot].append(float(running_return[slot]))
@@ -101,20 +111,87 @@ def _starts(obs: NDArray[Any], info: dict[str, Any], mask: NDArray[np.bool_]) ->
         yield int(info["start"][slot]) if "start" in info else hash(obs[slot].tobytes())
 
 
+def evaluate_afresh(
+    agent: Agent,
+    suite: Suite,
+    task: Task,
+    seed: int,
+    progress: Progress,
+    tick: Callable[[], None],
+) -> None:
+    """Evaluate an agent on fresh environments, leaving global randomness as it was.
+
+    Args:
+        agent: The agent.
+        suite: The suite.
+        task: One of its tasks.
+        seed: The run's seed.
+        progress: Gets the evaluation.
+        tick: Called at the start and after every vector step.
+
+    Raises:
+        RunError: As `evaluate`.
+    """
+    protocol = suite.protocol_of(task)
+    progress.episodes = 0
+    tick()
+
+    def finished(episodes: int) -> None:
+        progress.episodes = episodes
+        tick()
+
+    slots = min(protocol.eval_envs, protocol.episodes)
+    env = suite.make(task, split="eval", num_envs=slots, seed=seed)
+    trace = EvaluationTrace(env.single_action_space)
+    try:
+        with untouched_global_randomness():
+            evaluation = evaluate(
+                agent, env, episodes=protocol.episodes, budget_used=progress.budget_used,
+                progress=finished, trace=trace,
+            )  # fmt: skip
+    finally:
+        env.close()
+    progress.evaluations.append(evaluation)
+    progress.replay, progress.actions = trace.finish()
+
+
 @contextmanager
 def untouched_global_randomness() -> Iterator[None]:
     """Put the global random generators back afterwards, those of torch too if it is loaded."""
-    torch: Any = sys.modules.get("torch")
-    python_state = random.getstate()
-    numpy_state = np.random.get_state()  # noqa: NPY002 - agents may use it; we only put it back
-    torch_state = torch.get_rng_state() if torch else None
-    cuda_states = torch.cuda.get_rng_state_all() if torch and torch.cuda.is_initialized() else None
+    state = global_randomness()
     try:
         yield
     finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)  # noqa: NPY002
-        if torch_state is not None:
-            torch.set_rng_state(torch_state)
-        if cuda_states is not None:
-            torch.cuda.set_rng_state_all(cuda_states)
+        set_global_randomness(state)
+
+
+def global_randomness() -> dict[str, Any]:
+    """Return the state of Python's, numpy's and torch's global generators, as JSON data."""
+    torch: Any = sys.modules.get("torch")
+    name, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002 - agents use it
+    state: dict[str, Any] = {
+        "python": random.getstate(),
+        "numpy": [name, np.asarray(keys).tolist(), position, has_gauss, gauss],
+    }
+    if torch:
+        state["torch"] = torch.get_rng_state().numpy().tobytes().hex()
+        if torch.cuda.is_initialized():
+            states = torch.cuda.get_rng_state_all()
+            state["cuda"] = [one.cpu().numpy().tobytes().hex() for one in states]
+    return state
+
+
+def set_global_randomness(state: Mapping[str, Any]) -> None:
+    """Bring global generators into a state that `global_randomness` returned."""
+    torch: Any = sys.modules.get("torch")
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words), gauss))
+    np.random.set_state(tuple(state["numpy"]))  # noqa: NPY002 - agents use it
+
+    def tensor(text: str) -> Any:
+        return torch.frombuffer(bytearray.fromhex(text), dtype=torch.uint8)
+
+    if torch and "torch" in state:
+        torch.set_rng_state(tensor(state["torch"]))
+    if torch and torch.cuda.is_available() and len(state.get("cuda", ())) > 0:
+        torch.cuda.set_rng_state_all([tensor(text) for text in state["cuda"]])

@@ -1,6 +1,7 @@
 """The environment that agents are given: it counts the budget and checks what goes through it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,7 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
     Attributes:
         used: What has been spent.
         after_step: Called at the end of every step that was charged.
+        failure: What the environment raised; an agent may swallow it, but not go on.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], budget: int) -> None:
@@ -101,6 +103,7 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         self.action_space = env.action_space
         self.metadata = env.metadata
         self.used = 0
+        self.failure: Exception | None = None
         self.after_step: Callable[[], None] | None = None
         self._env = env
         self._budget = budget
@@ -109,6 +112,7 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         self._all_active.flags.writeable = False
         self._last_obs: NDArray[Any] | None = None
         self._said_so = False
+        self._is_locked = False
         self._returns = np.zeros(env.num_envs)
         self._episodes = 0
         self._ends: list[int] = []
@@ -118,6 +122,8 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
         """Begin new episodes; it costs nothing. A seed is ignored: the run has its own."""
+        if self._is_locked:
+            raise AgentError("the training environment was reset during an evaluation")
         self._returns[:] = 0.0
         obs, info = self._env.reset(options=options)
         self._last_obs = obs
@@ -132,11 +138,20 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
             InvalidEnvironment: A reward is not finite.
         """
         left = self._budget - self.used
+        if self._is_locked:
+            raise AgentError("the training environment was stepped during an evaluation")
         if self._last_obs is None:
             raise AgentError("step was called before reset")
         if left <= 0:
             return self._refuse()
-        obs, reward, terminated, truncated, info = self._env.step(self._check(actions))
+        if self.failure is not None:
+            raise self.failure
+        checked = self._check(actions)
+        try:
+            obs, reward, terminated, truncated, info = self._env.step(checked)
+        except Exception as error:
+            self.failure = error
+            raise
         active = self._all_active
         if left < self.num_envs:
             active = np.arange(self.num_envs) < left
@@ -153,6 +168,21 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         if self.after_step is not None:
             self.after_step()
         return obs, reward, terminated, truncated, info
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Have it refuse to be stepped: an evaluation is going on."""
+        self._is_locked = True
+        try:
+            yield
+        finally:
+            self._is_locked = False
+
+    def go_on(self, used: int, training: Training) -> None:
+        """Go on from what an earlier attempt spent, in new episodes."""
+        self.used = used
+        self._episodes = training.episodes
+        self._ends, self._end_returns = list(training.ends), list(training.returns)
 
     def training(self) -> Training:
         """Return the episodes that have ended so far.

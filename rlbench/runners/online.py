@@ -1,66 +1,240 @@
 """The online loop: an agent learns by acting, the runner counts and evaluates."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from time import perf_counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from rlbench.errors import AgentError, BudgetExhausted, RunError, UsageError
-from rlbench.results import Evaluation, Phase, Training
+from rlbench.errors import AgentError, BudgetExhausted, RunError, StaleCheckpoint, UsageError
 from rlbench.runners.agent import (
     Agent,
     AgentFactory,
+    Bools,
     Closer,
     Observer,
+    Saver,
     TaskInfo,
     Trainer,
     Transitions,
 )
-from rlbench.runners.evaluation import evaluate, untouched_global_randomness
+from rlbench.runners.checkpoint import Checkpoint, Checkpoints, replayed_actions
+from rlbench.runners.curriculum import Curriculum, TeacherFactory
+from rlbench.runners.evaluation import (
+    evaluate_afresh,
+    global_randomness,
+    set_global_randomness,
+)
 from rlbench.runners.meter import MeteredEnv
+from rlbench.runners.progress import Leave, Progress
+from rlbench.runners.traces import TrainingTrace
 from rlbench.suites import Scalar, Suite, Task
 
 
 @dataclass(slots=True)
-class Progress:
-    """Where a run is; what is known of it if it fails.
+class Rollout:
+    """Where the training environments are.
 
     Attributes:
-        phase: What is going on.
-        budget_used: Training budget spent.
-        episodes: Evaluation episodes finished at the present checkpoint.
-        evaluations: Finished evaluations.
-        training: The training episodes, once training has ended.
-        seconds: Wall time by phase.
+        obs: (n, ...) What the next actions answer.
+        first: (n,) Whether it opened an episode.
     """
 
-    phase: Phase = "start"
-    budget_used: int = 0
-    episodes: int = 0
-    evaluations: list[Evaluation] = field(default_factory=list)
-    training: Training = Training(episodes=0, ends=(), returns=())  # noqa: RUF009 - it is frozen
-    seconds: dict[str, float] = field(default_factory=dict)
+    obs: NDArray[Any]
+    first: Bools
 
-    @contextmanager
-    def clock(self, phase: Phase) -> Iterator[None]:
-        """Enter a phase and add up the time spent in it; a phase inside another pauses it.
 
-        After an error the phase stays as it is, for the record.
+class OnlineRun:
+    """A run in the making: environments and budget, before there is an agent.
+
+    Args:
+        suite: The suite.
+        task: One of its tasks.
+        seed: The run's seed.
+        progress: Filled as the run goes on; it holds the results.
+        tick: Called at the start of every phase and after every vector step. It may raise `Leave`,
+            to end this attempt.
+        teacher: Makes the teacher, in a curriculum.
+        checkpoints: Where the run goes on from, and keeps what it is to go on from.
+
+    Attributes:
+        info: What the agent is told.
+        agent_seed: The agent's own seed.
+    """
+
+    def __init__(
+        self,
+        suite: Suite,
+        task: Task,
+        *,
+        seed: int,
+        progress: Progress,
+        tick: Callable[[], None],
+        teacher: TeacherFactory | None = None,
+        checkpoints: Checkpoints | None = None,
+    ) -> None:
+        protocol = suite.protocol_of(task)
+        self._suite, self._task, self._seed = suite, task, seed
+        self._progress, self._tick, self._checkpoints = progress, tick, checkpoints
+        self._points = points_of(protocol.checkpoints, protocol.budget)
+        with progress.clock("start"):
+            self._resumed = checkpoints.latest() if checkpoints else None
+            part = 0
+            if self._resumed is not None and not suite.replays:
+                progress.parts = (*self._resumed.parts, self._resumed.budget_used)
+                part = len(progress.parts)
+            env = suite.make(
+                task, split="train", num_envs=protocol.train_envs, seed=seed, part=part
+            )
+            self.info = task_info(suite, task, env)
+            self.agent_seed = seed_of_agent(suite, task, seed)
+            self._curriculum: Curriculum | None = None
+            if protocol.kind == "curriculum":
+                self._curriculum = Curriculum(
+                    env, teacher, self.info,
+                    seed=int(suite.stream(task, "teacher", seed).generate_state(1)[0]) >> 1,
+                )  # fmt: skip
+                env = self._curriculum
+            self._meter = MeteredEnv(env, protocol.budget)
+        self._trace = TrainingTrace(env.single_action_space, env.num_envs)
+
+    def steps(self, agent: Agent) -> Iterator[None]:
+        """Train an agent within the budget and evaluate it at the protocol's checkpoints.
+
+        Yields:
+            Nothing, after every action, step and observation of training; not at all while an
+            agent owns its loop, nor in evaluations.
+
+        Raises:
+            RunError: The agent or the environment failed; `progress` says where.
+            StaleCheckpoint: The checkpoint does not fit any more.
+            Leave: The run was asked to stop, and has kept what it could.
         """
-        outer, self.phase = self.phase, phase
-        started, inside = perf_counter(), sum(self.seconds.values())
+        progress, meter = self._progress, self._meter
+        if isinstance(agent, Trainer):
+            with progress.clock("train"):
+                self._tick()
+                train_by_itself(
+                    agent, meter, self._points[:-1], progress, self._tick,
+                    lambda: self._evaluate(agent),
+                )  # fmt: skip
+            self._evaluate(agent)
+        else:
+            rollout = self._begin(agent)
+            can_save = self._can_save(agent)
+            rest = partial(self._rest, agent, rollout) if can_save else self._tick
+            trace = self._trace if can_save and self._suite.replays else None
+            for point in self._points[len(progress.evaluations) :]:
+                with progress.clock("train"):
+                    rest()
+                    yield from train_until(agent, meter, rollout, point, progress, rest, trace)
+                    if can_save:
+                        self._save_if_due(agent, rollout, evaluation=True)
+                self._evaluate(agent)
+        progress.phase = "end"
+
+    def close(self) -> None:
+        """Give back the environments."""
+        self._meter.close()
+
+    def _begin(self, agent: Agent) -> Rollout:
+        """Begin to train, or go on from the checkpoint."""
+        progress = self._progress
+        checkpoint = self._resumed
+        if checkpoint is None:
+            obs, _ = self._meter.reset()
+            return Rollout(obs, np.ones(self._meter.num_envs, dtype=np.bool_))
+        with progress.clock("start"):
+            load(agent, checkpoint)
+            take_up(progress, checkpoint)
+            if self._suite.replays:
+                rollout = self._play_again(checkpoint)
+            else:
+                self._meter.go_on(checkpoint.budget_used, checkpoint.training)
+                if self._curriculum is not None:
+                    assert checkpoint.proposals is not None
+                    self._curriculum.go_on(
+                        checkpoint.folder / "teacher", checkpoint.budget_used,
+                        checkpoint.training.episodes, checkpoint.proposals,
+                    )  # fmt: skip
+                obs, _ = self._meter.reset()
+                rollout = Rollout(obs, np.ones(self._meter.num_envs, dtype=np.bool_))
+            progress.budget_used = self._meter.used
+            self._note_training()
+            set_global_randomness(checkpoint.randomness)
+        return rollout
+
+    def _play_again(self, checkpoint: Checkpoint) -> Rollout:
+        """Bring fresh environments to where those of the last attempt were."""
+        assert self._checkpoints is not None
+        obs, _ = self._meter.reset()
+        rollout = Rollout(obs, np.ones(self._meter.num_envs, dtype=np.bool_))
+        for action in self._trace.parse(self._checkpoints.actions_until(checkpoint)):
+            rollout.obs, reward, terminated, truncated, info = self._meter.step(action)
+            rollout.first = info["ended"]
+            self._trace.add(action, reward, terminated, truncated)
+            self._progress.budget_used = self._meter.used
+            self._tick()
+        self._trace.clear()
+        if self._trace.digest(rollout.obs) != checkpoint.digest:
+            raise StaleCheckpoint(
+                f"playing the first {checkpoint.budget_used} steps again led elsewhere"
+            )
+        return rollout
+
+    def _can_save(self, agent: Agent) -> bool:
+        return (
+            self._checkpoints is not None
+            and isinstance(agent, Saver)
+            and (self._suite.replays or self._curriculum is None or self._curriculum.can_save)
+        )
+
+    def _rest(self, agent: Agent, rollout: Rollout) -> None:
+        """Use a moment in which a checkpoint can be written."""
         try:
-            yield
-            self.phase = outer
-        finally:
-            nested = sum(self.seconds.values()) - inside
-            own = perf_counter() - started - nested
-            self.seconds[phase] = self.seconds.get(phase, 0.0) + own
+            self._tick()
+        except Leave:
+            self._save(agent, rollout)
+            raise
+        self._save_if_due(agent, rollout)
+
+    def _save_if_due(self, agent: Agent, rollout: Rollout, *, evaluation: bool = False) -> None:
+        assert self._checkpoints is not None
+        if self._checkpoints.is_due(evaluation=evaluation):
+            self._save(agent, rollout)
+
+    def _save(self, agent: Agent, rollout: Rollout) -> None:
+        assert self._checkpoints is not None
+        self._note_training()
+        replays = self._suite.replays
+
+        def write(folder: Path) -> None:
+            save(agent, folder)
+            if self._curriculum is not None and not replays:
+                self._curriculum.save(folder / "teacher")
+
+        kept = save_checkpoint(
+            self._checkpoints, write, self._progress,
+            actions=self._trace.pending() if replays else b"",
+            digest=self._trace.digest(rollout.obs) if replays else "",
+        )  # fmt: skip
+        if kept:
+            self._trace.clear()
+
+    def _evaluate(self, agent: Agent) -> None:
+        self._note_training()
+        with self._progress.clock("eval"), self._meter.locked():
+            evaluate_afresh(agent, self._suite, self._task, self._seed, self._progress, self._tick)
+
+    def _note_training(self) -> None:
+        self._progress.training = self._meter.training()
+        if self._curriculum is not None:
+            self._progress.proposals = self._curriculum.proposals()
 
 
 def run_online(
@@ -73,8 +247,10 @@ def run_online(
     device: str,
     progress: Progress,
     tick: Callable[[], None] = lambda: None,
+    teacher: TeacherFactory | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> None:
-    """Train an agent within the task's budget and evaluate it at the protocol's checkpoints.
+    """Make an agent, train it within the task's budget and evaluate it.
 
     Args:
         suite: The suite.
@@ -83,45 +259,112 @@ def run_online(
         config: Options for the factory.
         seed: The run's seed.
         device: Passed on to the factory.
-        progress: Filled as the run goes on; it holds the results.
-        tick: Called at the start of every phase and after every vector step.
+        progress: See `OnlineRun`, as for those below.
+        tick: The same.
+        teacher: The same.
+        checkpoints: The same.
 
     Raises:
         RunError: The agent or the environment failed; `progress` says where.
+        StaleCheckpoint: The checkpoint does not fit any more.
+        Leave: The run was asked to stop.
     """
-    protocol = suite.protocol_of(task)
-    with progress.clock("start"):
-        env = suite.make(task, split="train", num_envs=protocol.train_envs, seed=seed)
-        meter = MeteredEnv(env, protocol.budget)
-        info = task_info(suite, task, env)
-        agent_seed = int(suite.stream(task, "agent", seed).generate_state(1)[0]) >> 1
-        agent = make_agent(factory, info, seed=agent_seed, device=device, config=config)
-
-    points = sorted({p for p in protocol.checkpoints if p < protocol.budget} | {protocol.budget})
-
-    def evaluate_now() -> None:
-        with progress.clock("eval"):
-            tick()
-            _evaluate_now(agent, suite, task, seed, progress, tick)
-
+    run = OnlineRun(
+        suite, task, seed=seed, progress=progress, tick=tick, teacher=teacher,
+        checkpoints=checkpoints,
+    )  # fmt: skip
     try:
-        if isinstance(agent, Trainer):
-            with progress.clock("train"):
-                tick()
-                train_by_itself(agent, meter, points[:-1], progress, tick, evaluate_now)
-            evaluate_now()
-        else:
-            trainer = train(agent, meter, points, progress, tick)
-            for _ in points:
-                with progress.clock("train"):
-                    tick()
-                    next(trainer)
-                evaluate_now()
+        with progress.clock("start"):
+            agent = make_agent(factory, run.info, seed=run.agent_seed, device=device, config=config)
+        try:
+            for _ in run.steps(agent):
+                pass
+        finally:
+            give_back(agent)
     finally:
-        meter.close()
-        if isinstance(agent, Closer):
-            agent.close()
-    progress.phase = "end"
+        run.close()
+
+
+def give_back(agent: Agent) -> None:
+    """Give back what an agent holds."""
+    if isinstance(agent, Closer):
+        agent.close()
+
+
+def points_of(checkpoints: Sequence[int], budget: int) -> list[int]:
+    """Return the spent budgets at which an agent is evaluated, the end among them."""
+    return sorted({point for point in checkpoints if point < budget} | {budget})
+
+
+def seed_of_agent(suite: Suite, task: Task, seed: int) -> int:
+    """Return the agent's own seed, below 2^31."""
+    return int(suite.stream(task, "agent", seed).generate_state(1)[0]) >> 1
+
+
+def save(agent: Agent, folder: Path) -> None:
+    """Have an agent save itself into ``agent`` in a folder.
+
+    Raises:
+        AgentError: It raised; for a full disk, OSError.
+    """
+    (folder / "agent").mkdir()
+    assert isinstance(agent, Saver)
+    try:
+        agent.save(folder / "agent")
+    except (AgentError, OSError):
+        raise
+    except Exception as error:
+        raise AgentError(f"save raised {type(error).__name__}: {error}") from error
+
+
+def load(agent: Agent, checkpoint: Checkpoint) -> None:
+    """Have a new agent load what another of its kind saved.
+
+    Raises:
+        StaleCheckpoint: It could not.
+    """
+    if not isinstance(agent, Saver):
+        raise StaleCheckpoint("the agent has no save() and load() any more")
+    try:
+        agent.load(checkpoint.folder / "agent")
+    except Exception as error:
+        raise StaleCheckpoint(f"load raised {type(error).__name__}: {error}") from error
+
+
+def take_up(progress: Progress, checkpoint: Checkpoint) -> None:
+    """Go on from what earlier attempts have done."""
+    progress.earlier = dict(checkpoint.seconds)
+    progress.evaluations = list(checkpoint.evaluations)
+    progress.replay, progress.actions = checkpoint.replay, replayed_actions(checkpoint)
+    progress.resumed = checkpoint.budget_used
+
+
+def save_checkpoint(
+    checkpoints: Checkpoints,
+    write: Callable[[Path], None],
+    progress: Progress,
+    *,
+    actions: bytes,
+    digest: str,
+) -> bool:
+    """Write a checkpoint; say whether there was room for it. The run goes on without one."""
+    try:
+        checkpoints.save(
+            write, actions, progress.actions,
+            budget_used=progress.budget_used,
+            digest=digest,
+            evaluations=tuple(progress.evaluations),
+            training=progress.training,
+            proposals=progress.proposals,
+            replay=progress.replay,
+            seconds=progress.all_seconds(),
+            parts=list(progress.parts),
+            randomness=global_randomness(),
+        )  # fmt: skip
+    except OSError as error:
+        print(f"rlbench: no checkpoint was written: {error}", file=sys.stderr, flush=True)
+        return False
+    return True
 
 
 def task_info(suite: Suite, task: Task, env: VectorEnv[Any, Any, Any]) -> TaskInfo:
@@ -137,6 +380,8 @@ def task_info(suite: Suite, task: Task, env: VectorEnv[Any, Any, Any]) -> TaskIn
         unit=protocol.unit,
         max_episode_steps=protocol.max_episode_steps,
         kind=protocol.kind,
+        checkpoints=tuple(points_of(protocol.checkpoints, protocol.budget)),
+        parameter_space=getattr(env, "parameter_space", None),
     )
 
 
@@ -146,7 +391,8 @@ def make_agent(
     """Make an agent and see that it is one.
 
     Raises:
-        AgentError: The factory raised, or the agent cannot act or learns in two ways.
+        AgentError: The factory raised, or the agent cannot act, learns in two ways, or not in the
+            way of the suite.
     """
     try:
         agent = factory(info, seed=seed, device=device, **config)
@@ -154,52 +400,86 @@ def make_agent(
         raise
     except Exception as error:
         raise AgentError(f"making the agent raised {type(error).__name__}: {error}") from error
+    return check_agent(agent, info)
+
+
+def check_agent(agent: Agent, info: TaskInfo) -> Agent:
+    """Return what a factory made, having seen that it is an agent for the task.
+
+    Raises:
+        AgentError: It cannot act, learns in two ways, or not in the way of the suite.
+    """
     if not callable(getattr(agent, "act", None)):
         raise AgentError(f"the factory made a {type(agent).__name__}, which has no act()")
-    if isinstance(agent, Trainer) and isinstance(agent, Observer):
-        raise AgentError("the agent has train() and observe(): it can learn in one way only")
+    ways = [f"{way}()" for way in ("train", "observe", "fit") if hasattr(agent, way)]
+    if len(ways) > 1:
+        raise AgentError(f"the agent has {' and '.join(ways)}: it can learn in one way only")
+    if ways and (ways == ["fit()"]) != (info.kind == "offline"):
+        raise AgentError(
+            f"the agent learns by {ways[0]}, which does not fit the suite {info.suite}: it is "
+            f"{info.kind}"
+        )
     return agent
 
 
-def train(
+def train_until(
     agent: Agent,
     meter: MeteredEnv,
-    points: Sequence[int],
+    rollout: Rollout,
+    point: int,
     progress: Progress,
-    tick: Callable[[], None],
+    rest: Callable[[], None],
+    trace: TrainingTrace | None = None,
 ) -> Iterator[None]:
-    """Train, pausing whenever one of the points in the budget is reached."""
+    """Train until a point in the budget is reached.
+
+    Args:
+        agent: Acts, and observes if it can.
+        meter: The environments.
+        rollout: Where they are; brought up to date.
+        point: Where to end.
+        progress: Told of the budget.
+        rest: Called after every step, when all is at rest.
+        trace: Takes in the steps.
+
+    Yields:
+        Nothing, after every action, step and observation.
+
+    Raises:
+        AgentError: The agent raised, or answered what no agent may answer.
+    """
     observe = agent.observe if isinstance(agent, Observer) else None
     no_life_lost = np.zeros(meter.num_envs, dtype=np.bool_)
-    obs, _ = meter.reset()
-    first = np.ones(meter.num_envs, dtype=np.bool_)
-    for point in points:
-        while meter.used < point:
+    while meter.used < point:
+        obs, first = rollout.obs, rollout.first
+        try:
+            action = agent.act(obs, first, phase="train")
+        except AgentError:
+            raise
+        except Exception as error:
+            raise AgentError(f"act raised {type(error).__name__}: {error}") from error
+        yield
+        next_obs, reward, terminated, truncated, info = meter.step(action)
+        if trace is not None:
+            trace.add(action, reward, terminated, truncated)
+        yield
+        ended = info["ended"]
+        if observe is not None:
+            batch = Transitions(
+                obs, np.asarray(action), reward, terminated, truncated,
+                true_next_obs(next_obs, ended, info), info.get("life_lost", no_life_lost),
+                first, info["active"], info.get("parameters"),
+            )  # fmt: skip
             try:
-                action = agent.act(obs, first, phase="train")
+                observe(batch)
             except AgentError:
                 raise
             except Exception as error:
-                raise AgentError(f"act raised {type(error).__name__}: {error}") from error
-            next_obs, reward, terminated, truncated, info = meter.step(action)
-            ended = info["ended"]
-            if observe is not None:
-                batch = Transitions(
-                    obs, np.asarray(action), reward, terminated, truncated,
-                    true_next_obs(next_obs, ended, info), info.get("life_lost", no_life_lost),
-                    first, info["active"],
-                )  # fmt: skip
-                try:
-                    observe(batch)
-                except AgentError:
-                    raise
-                except Exception as error:
-                    raise AgentError(f"observe raised {type(error).__name__}: {error}") from error
-            obs, first = next_obs, ended
-            progress.budget_used = meter.used
-            tick()
-        progress.training = meter.training()
+                raise AgentError(f"observe raised {type(error).__name__}: {error}") from error
+        rollout.obs, rollout.first = next_obs, ended
+        progress.budget_used = meter.used
         yield
+        rest()
 
 
 def train_by_itself(
@@ -233,17 +513,18 @@ def train_by_itself(
     try:
         agent.train(meter)
     except Exception as error:
-        if not failures and not _is_end_of_budget(error):
+        if not failures and not is_end_of_budget(error):
             if isinstance(error, RunError):
                 raise
             raise AgentError(f"train raised {type(error).__name__}: {error}") from error
-    if failures:
-        raise failures[0]
+    failure = failures[0] if failures else meter.failure
+    if failure is not None:
+        raise failure
     meter.after_step = None
     progress.training = meter.training()
 
 
-def _is_end_of_budget(error: BaseException | None) -> bool:
+def is_end_of_budget(error: BaseException | None) -> bool:
     """Say whether an exception is, or was raised while handling, the end of the budget."""
     while error is not None:
         if isinstance(error, BudgetExhausted):
@@ -260,27 +541,3 @@ def true_next_obs(
         return obs
     mask = ended.reshape(-1, *[1] * (obs.ndim - 1))
     return np.where(mask, info["final_obs"], obs)
-
-
-def _evaluate_now(
-    agent: Agent, suite: Suite, task: Task, seed: int, progress: Progress, tick: Callable[[], None]
-) -> None:
-    """Evaluate on fresh environments, leaving global randomness as it was."""
-    protocol = suite.protocol_of(task)
-    progress.episodes = 0
-
-    def finished(episodes: int) -> None:
-        progress.episodes = episodes
-        tick()
-
-    slots = min(protocol.eval_envs, protocol.episodes)
-    env = suite.make(task, split="eval", num_envs=slots, seed=seed)
-    try:
-        with untouched_global_randomness():
-            evaluation = evaluate(
-                agent, env, episodes=protocol.episodes, budget_used=progress.budget_used,
-                progress=finished,
-            )  # fmt: skip
-    finally:
-        env.close()
-    progress.evaluations.append(evaluation)

@@ -1,12 +1,17 @@
 """A run: the unit of work, of failure and of storage."""
 
+import signal
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from rlbench import suites
 from rlbench.results import AgentId, Identity
 from rlbench.suites import Suite, Task
+
+# Signals to a worker: to keep a checkpoint and leave, and to say what its threads are doing.
+LEAVE = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+STACK_DUMP = getattr(signal, "SIGUSR2", None)  # there is none on Windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,26 +23,33 @@ class Run:
         store: The folder that the record goes to.
         device: Passed on to the agent.
         threads: Threads that numerical libraries may use.
+        checkpoint_every: Seconds between two checkpoints.
+        track: Trackers that are told of it.
+        attempt: Which attempt it is, from 1.
     """
 
     identity: Identity
     store: str
     device: str
     threads: int
+    checkpoint_every: float
+    track: tuple[str, ...] = ()
+    attempt: int = 1
+
+    @property
+    def key(self) -> str:
+        """The key of what is run."""
+        return self.identity.key
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for another process."""
-        return {
-            "identity": self.identity.to_dict(),
-            "store": self.store,
-            "device": self.device,
-            "threads": self.threads,
-        }
+        return {**asdict(self), "identity": self.identity.to_dict()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the run in plain data."""
-        return cls(**{**data, "identity": Identity.from_dict(data["identity"])})
+        identity = Identity.from_dict(data["identity"])
+        return cls(**{**data, "identity": identity, "track": tuple(data["track"])})
 
     @property
     def suite(self) -> Suite:
@@ -46,7 +58,11 @@ class Run:
 
 
 def identities(
-    suite: Suite, tasks: Sequence[Task], agent: AgentId, seeds: Iterable[int]
+    suite: Suite,
+    tasks: Sequence[Task],
+    agent: AgentId,
+    seeds: Iterable[int],
+    teacher: AgentId | None = None,
 ) -> list[Identity]:
     """Return what is to be run, seed by seed, so that early results span all tasks."""
     return [
@@ -56,7 +72,7 @@ def identities(
             constants=suite.constants(task),
             unofficial=dict(suite.unofficial),
             agent=agent,
-            teacher=None,
+            teacher=teacher,
             seed=seed,
         )
         for seed in seeds

@@ -1,79 +1,235 @@
-"""The process that executes one run and writes its record.
+"""The process that executes a run, or a group of runs in lock-step, and writes the records.
 
-It reads the run as one line of JSON from standard input, and holds on to that pipe: when the
+It reads the runs as one line of JSON from standard input, and holds on to that pipe: when the
 parent dies, the pipe closes and the worker ends. It reports on standard output, an event a line;
-whatever the agent prints goes to standard error, which is the run's log. On `STACK_DUMP` it writes
-there what each of its threads is doing, whatever that is.
+whatever the agent prints goes to standard error, which is the run's log. Signals: at SIGTERM or
+SIGUSR1 it keeps a checkpoint and leaves; at `STACK_DUMP` it writes to the log what each of its
+threads is doing, whatever that is.
 """
 
 import faulthandler
 import json
 import os
-import platform
 import signal
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from typing import Any, TextIO
 
-from rlbench import __version__
-from rlbench.errors import RecordExists, RLBenchError, RunError, StoreError
+from rlbench.errors import (
+    AgentError,
+    RecordExists,
+    RLBenchError,
+    RunError,
+    StaleCheckpoint,
+    StoreError,
+)
 from rlbench.results import Failure, Phase, Record, Status, Store
-from rlbench.runners.agent import load_factory
-from rlbench.runners.online import Progress, run_online
-from rlbench.runners.run import Run
+from rlbench.runners.agent import Agent, Trainer, load_factory, load_group_factory
+from rlbench.runners.checkpoint import Checkpoints
+from rlbench.runners.curriculum import TeacherFactory, load_teacher
+from rlbench.runners.offline import run_offline
+from rlbench.runners.online import OnlineRun, check_agent, give_back, run_online
+from rlbench.runners.progress import Leave, Progress
+from rlbench.runners.provenance import provenance
+from rlbench.runners.run import LEAVE, STACK_DUMP, Run
+from rlbench.runners.tracking import Tracker, open_trackers
 
-STACK_DUMP = getattr(signal, "SIGUSR2", None)  # there is none on Windows
 _REPORT_SECONDS = 0.5
-_PACKAGES = ("numpy", "gymnasium", "ale-py", "torch")
+_KEEP_CHECKPOINT = "oom"  # another attempt may end otherwise
 
 
-class _Reporter:
-    """Writes events: progress at a new phase, else not more often than twice a second."""
+class Attempt:
+    """An attempt at a run: its progress, its events and its record.
 
-    def __init__(self, out: TextIO, progress: Progress) -> None:
-        self._out = out
-        self._progress = progress
+    Args:
+        run: The run.
+        out: Where events go.
+        leaving: Is set when this process is asked to leave.
+
+    Attributes:
+        run: The run.
+        progress: Where it is.
+        is_over: It has ended, one way or another.
+    """
+
+    def __init__(self, run: Run, out: TextIO, leaving: threading.Event) -> None:
+        self.run = run
+        self.progress = Progress()
+        self.is_over = False
+        self._out, self._leaving = out, leaving
+        self._store = Store(run.store)
+        self._checkpoints = Checkpoints(
+            self._store.checkpoints_of(run.identity), run.checkpoint_every
+        )
+        self._tracker: Tracker | None = None
+        if run.track:
+            folder = self._store.path / "tracking"
+            self._tracker = open_trackers(run.track, run.identity, folder)
+        self._tracked_episodes = self._tracked_evaluations = 0
+        self._began, self._started = datetime.now(UTC), time.perf_counter()
         self._next = time.monotonic()
-        self._phase: Phase = progress.phase
+        self._phase: Phase = "start"
+
+    def play(self) -> None:
+        """Execute the run; one whose checkpoint does not fit begins anew.
+
+        Raises:
+            BaseException: Whatever ended it.
+        """
+        run, identity = self.run, self.run.identity
+        suite = run.suite
+        execute: Callable[..., None] = partial(run_online, teacher=self._teacher())
+        if suite.protocol.kind == "offline":
+            execute = run_offline
+        while True:
+            try:
+                execute(
+                    suite, suite.task(identity.task), load_factory(identity.agent.spec),
+                    config=dict(identity.agent.config), seed=identity.seed, device=run.device,
+                    progress=self.progress, tick=self.tick, checkpoints=self._checkpoints,
+                )  # fmt: skip
+            except StaleCheckpoint as error:
+                self.begin_anew(error)
+            else:
+                return
+
+    def prepare(self) -> OnlineRun:
+        """Make the environments of a run that is one of a group."""
+        identity, suite = self.run.identity, self.run.suite
+        return OnlineRun(
+            suite, suite.task(identity.task), seed=identity.seed, progress=self.progress,
+            tick=self.tick, teacher=self._teacher(), checkpoints=self._checkpoints,
+        )  # fmt: skip
+
+    def begin_anew(self, error: StaleCheckpoint) -> None:
+        """Forget what an earlier attempt left."""
+        print(f"rlbench: the run begins anew: {error}", file=sys.stderr, flush=True)
+        self._checkpoints.clear()
+        self.progress = Progress()
 
     def tick(self) -> None:
-        now = time.monotonic()
-        p = self._progress
+        """Report progress: at a new phase, else not more often than twice a second.
+
+        Raises:
+            Leave: This process was asked to leave.
+        """
+        if self._leaving.is_set():
+            raise Leave
+        now, p = time.monotonic(), self.progress
         if now >= self._next or p.phase != self._phase:
             self._next, self._phase = now + _REPORT_SECONDS, p.phase
-            self.send(
+            self._send(
                 event="progress", phase=p.phase, budget_used=p.budget_used, episodes=p.episodes
             )
+            if self._tracker is not None:
+                self._track(self._tracker)
 
-    def send(self, **event: Any) -> None:
-        self._out.write(json.dumps(event) + "\n")
+    def end(self, error: BaseException | None) -> None:
+        """Write the record and say how the run ended; what was asked to leave gets none."""
+        self.is_over = True
+        how = {"status": "stopped", "reason": ""} if isinstance(error, Leave) else self._keep(error)
+        if self._tracker is not None:
+            self._track(self._tracker)
+            self._tracker.close()
+        # The parent ends what is left of this process soon after.
+        self._send(event="end", **how)
+
+    def _keep(self, error: BaseException | None) -> dict[str, str]:
+        """Write the record; return how the run ended."""
+        record = self._record(error)
+        try:
+            self._store.write(record, self.progress.actions)
+        except RecordExists:
+            return {"status": "ok", "reason": "another process recorded it first"}
+        except StoreError as problem:
+            return {"status": "unsaved", "reason": str(problem)}
+        if record.status != _KEEP_CHECKPOINT:
+            self._checkpoints.clear()
+        return {"status": record.status, "reason": record.error.reason if record.error else ""}
+
+    def _teacher(self) -> TeacherFactory | None:
+        """Return what makes the run's teacher, with its options."""
+        teacher = self.run.identity.teacher
+        if teacher is None:
+            return None
+        return partial(load_teacher(teacher.spec), **teacher.config)
+
+    def _send(self, **event: Any) -> None:
+        self._out.write(json.dumps({"key": self.run.key, **event}) + "\n")
         self._out.flush()
+
+    def _track(self, tracker: Tracker) -> None:
+        """Tell the trackers of training episodes and evaluations that are new to them."""
+        training, evaluations = self.progress.training, self.progress.evaluations
+        new = slice(self._tracked_episodes, None)
+        for step, score in zip(training.ends[new], training.returns[new], strict=True):
+            tracker.log(step, {"train/return": score})
+        for evaluation in evaluations[self._tracked_evaluations :]:
+            mean = sum(evaluation.lengths) / len(evaluation.lengths)
+            tracker.log(
+                evaluation.budget_used, {"eval/return": evaluation.score, "eval/length": mean}
+            )
+        self._tracked_episodes, self._tracked_evaluations = len(training.ends), len(evaluations)
+
+    def _record(self, error: BaseException | None) -> Record:
+        """Return the record of the run, however it ended."""
+        progress = self.progress
+        status: Status = "ok"
+        failure = None
+        if error is not None:
+            traceback.print_exception(error)
+            status, reason = _classify(error)
+            step = None if progress.phase == "start" else progress.budget_used
+            failure = Failure(phase=progress.phase, step=step, reason=_one_line(reason))
+        seconds = time.perf_counter() - self._started + sum(progress.earlier.values())
+        resumed = {"resumed_at": ",".join(map(str, progress.parts))} if progress.parts else {}
+        return Record(
+            identity=self.run.identity,
+            status=status,
+            error=failure,
+            budget_used=progress.budget_used,
+            evaluations=tuple(progress.evaluations),
+            training=progress.training,
+            provenance={**provenance(self.run), **resumed},
+            timing={
+                "started": self._began.isoformat(timespec="seconds"),
+                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+                "seconds": round(seconds, 3),
+                **{f"seconds_{k}": round(v, 3) for k, v in progress.all_seconds().items()},
+                "attempts": self.run.attempt,
+            },
+            proposals=progress.proposals,
+            replay=progress.replay,
+        )
 
 
 def main() -> None:
-    """Execute the run on standard input."""
+    """Execute the runs on standard input."""
     events = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    run = Run.from_dict(json.loads(sys.stdin.readline()))
+    leaving = threading.Event()
+    for number in LEAVE:
+        signal.signal(number, lambda *_: leaving.set())
+    runs = [Run.from_dict(data) for data in json.loads(sys.stdin.readline())]
     threading.Thread(target=end_with_parent, daemon=True).start()
     if STACK_DUMP is not None:
         faulthandler.register(STACK_DUMP, all_threads=True)
-    progress = Progress()
-    reporter = _Reporter(events, progress)
-    record = execute(run, progress, reporter)
-    try:
-        path = Store(run.store).write(record)
-    except RecordExists:
-        reporter.send(event="end", status="ok", reason="another process recorded it first")
-    except StoreError as error:
-        reporter.send(event="end", status="unsaved", reason=str(error))
+    attempts = [Attempt(run, events, leaving) for run in runs]
+    if len(attempts) == 1:
+        error: BaseException | None = None
+        try:
+            attempts[0].play()
+        except (Exception, SystemExit, Leave) as raised:
+            error = raised
+        attempts[0].end(error)
     else:
-        reason = record.error.reason if record.error else ""
-        reporter.send(event="end", status=record.status, reason=reason, path=str(path))
+        execute_group(attempts)
     # Not sys.exit: threads that an agent left running must not keep the worker alive.
     sys.stderr.flush()
     os._exit(0)
@@ -88,41 +244,64 @@ def end_with_parent() -> None:
     os._exit(1)
 
 
-def execute(run: Run, progress: Progress, reporter: _Reporter) -> Record:
-    """Execute a run and return its record, whatever happens to the agent."""
-    identity = run.identity
-    began = datetime.now(UTC)
-    started = time.perf_counter()
-    status: Status = "ok"
-    failure = None
+def execute_group(attempts: Sequence[Attempt]) -> None:
+    """Execute runs whose agents are made together, in lock-step.
+
+    All act, then all environments step, then all observe: a group can compute for all of its
+    agents at once when the first of them is asked. A run that fails ends alone.
+    """
+    with ExitStack() as stack:
+        try:
+            playing = _begin_group(attempts, stack)
+        except (Exception, SystemExit, Leave) as error:
+            for attempt in attempts:
+                if not attempt.is_over:
+                    attempt.end(error)
+            return
+        while playing:
+            for attempt, steps in list(playing.items()):
+                outcome: BaseException | None = None
+                try:
+                    next(steps)
+                    continue
+                except StopIteration:
+                    pass
+                except StaleCheckpoint as stale:
+                    attempt.begin_anew(stale)
+                    outcome = Leave()  # the parent sees that it is begun again
+                except (Exception, SystemExit, Leave) as raised:
+                    outcome = raised
+                del playing[attempt]
+                attempt.end(outcome)
+
+
+def _begin_group(attempts: Sequence[Attempt], stack: ExitStack) -> dict[Attempt, Iterator[None]]:
+    """Make the environments and the agents of a group; return the steps of each run."""
+    prepared = {}
+    for attempt in attempts:
+        online = attempt.prepare()
+        stack.callback(online.close)
+        prepared[attempt] = online
+    identity = attempts[0].run.identity
+    make_group = load_group_factory(identity.agent.spec)
+    assert make_group is not None
+    infos = [online.info for online in prepared.values()]
+    seeds = [online.agent_seed for online in prepared.values()]
     try:
-        suite = run.suite
-        run_online(
-            suite, suite.task(identity.task), load_factory(identity.agent.spec),
-            config=dict(identity.agent.config), seed=identity.seed, device=run.device,
-            progress=progress, tick=reporter.tick,
-        )  # fmt: skip
-    except (Exception, SystemExit) as error:
-        traceback.print_exc()
-        status, reason = _classify(error)
-        step = None if progress.phase == "start" else progress.budget_used
-        failure = Failure(phase=progress.phase, step=step, reason=_one_line(reason))
-    seconds = time.perf_counter() - started
-    return Record(
-        identity=identity,
-        status=status,
-        error=failure,
-        budget_used=progress.budget_used,
-        evaluations=tuple(progress.evaluations),
-        training=progress.training,
-        provenance=provenance(run),
-        timing={
-            "started": began.isoformat(timespec="seconds"),
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(seconds, 3),
-            **{f"seconds_{name}": round(value, 3) for name, value in progress.seconds.items()},
-        },
-    )
+        agents: list[Agent] = list(
+            make_group(infos, seeds, device=attempts[0].run.device, **identity.agent.config)
+        )
+    except (AgentError, Leave):
+        raise
+    except Exception as error:
+        raise AgentError(f"make_group raised {type(error).__name__}: {error}") from error
+    if len(agents) != len(infos):
+        raise AgentError(f"make_group made {len(agents)} agents for {len(infos)} runs")
+    for agent, info in zip(agents, infos, strict=True):
+        stack.callback(give_back, check_agent(agent, info))
+        if isinstance(agent, Trainer):
+            raise AgentError("agents of a group are stepped together: they have no train()")
+    return {a: online.steps(g) for (a, online), g in zip(prepared.items(), agents, strict=True)}
 
 
 def _classify(error: BaseException) -> tuple[Status, str]:
@@ -141,26 +320,6 @@ def _one_line(text: str) -> str:
     """Return text fit for a record: one line, printable, of at most 2,000 characters."""
     line = " ".join(text.split())
     return "".join(c if c.isprintable() else "?" for c in line)[:2000] or "no reason given"
-
-
-def provenance(run: Run) -> dict[str, str | int | float | None]:
-    """Return where a run was made: versions, hardware, device."""
-    versions: dict[str, str | int | float | None] = {}
-    for package in _PACKAGES:
-        try:
-            versions[f"version_{package}"] = version(package)
-        except PackageNotFoundError:
-            continue
-    return {
-        "version_rlbench": __version__,
-        "version_python": platform.python_version(),
-        **versions,
-        "system": platform.platform(),
-        "machine": platform.machine(),
-        "cpus": os.cpu_count(),
-        "device": run.device,
-        "threads": run.threads,
-    }
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 14.6
 """
 
+from rlbench.suites.dataset import Dataset, Episodes
 from rlbench.suites.registry import get, names
 from rlbench.suites.suite import (
     Constant,
@@ -20,6 +21,8 @@ from rlbench.suites.suite import (
 
 __all__ = [
     "Constant",
+    "Dataset",
+    "Episodes",
     "Protocol",
     "Role",
     "Scalar",

@@ -17,6 +17,8 @@ from rlbench.errors import MissingExtra, UnknownName, UsageError
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
 
+    from rlbench.suites.dataset import Dataset
+
 Scalar = bool | int | float | str
 Constant = Scalar | tuple[int, ...]
 Kind = Literal["online", "offline", "curriculum"]
@@ -147,6 +149,10 @@ class Suite:
         references: What a task's `low` and `high` are, e.g. ``("random", "human")``.
         reference_source: Where the reference scores come from.
         factory: ``module:function`` that makes the environments; imported when first needed.
+        dataset_factory: ``module:function`` that makes an offline task's dataset, from the task
+            and its constants.
+        replays: A run that is taken up plays its training actions again, to be where it was. Where
+            that would cost too much, it goes on in new episodes.
         extra: The optional dependencies that the environments need.
         unofficial: Constants that were changed for trying things out.
     """
@@ -161,6 +167,8 @@ class Suite:
     references: tuple[str, str]
     reference_source: str
     factory: str
+    dataset_factory: str = ""
+    replays: bool = True
     extra: str
     unofficial: Mapping[str, Scalar] = field(default_factory=dict)
 
@@ -209,15 +217,19 @@ class Suite:
         """Return ``(score - low) / (high - low)`` with the task's reference scores."""
         return (scores - task.low) / (task.high - task.low)
 
-    def stream(self, task: Task, role: Role, seed: int) -> np.random.SeedSequence:
-        """Return the root of all randomness of one role in one run."""
+    def stream(self, task: Task, role: Role, seed: int, part: int = 0) -> np.random.SeedSequence:
+        """Return the root of all randomness of one role in one run.
+
+        A run that goes on in new episodes, after an interruption, draws from the next part.
+        """
         words = (seed, int(self.digest(task), 16), task.name, role)
         return np.random.SeedSequence(
-            [int.from_bytes(w.encode(), "big") if isinstance(w, str) else w for w in words]
+            [int.from_bytes(w.encode(), "big") if isinstance(w, str) else w for w in words],
+            spawn_key=(2**31 + part,) if part else (),
         )
 
     def make(
-        self, task: Task, *, split: Split, num_envs: int, seed: int
+        self, task: Task, *, split: Split, num_envs: int, seed: int, part: int = 0
     ) -> "VectorEnv[Any, Any, Any]":
         """Make the environments of a task.
 
@@ -226,6 +238,7 @@ class Suite:
             split: ``train`` or ``eval``; their random streams share nothing.
             num_envs: Environments side by side.
             seed: The run's seed.
+            part: Which part of the stream, see `stream`.
 
         Returns:
             A vector environment that resets itself in the step that ends an episode. Where
@@ -235,15 +248,32 @@ class Suite:
             episode began. ``retire(mask)``, where there is one, ends the stepping of slots that
             are not needed any more.
 
+            The training environments of a curriculum do not reset themselves. They have a
+            ``parameter_space`` (a box of (d,) task parameters), and begin episodes by
+            ``reset(options={"reset_mask": (n,), "parameters": (n, d)})``; ``info["success"]``
+            (n,), where there is one, says whether an episode that ends has solved its task.
+
         Raises:
             MissingExtra: The environments are not installed.
         """
         make = self.load_factory()
         env: VectorEnv[Any, Any, Any] = make(
             task, self.constants(task), split=split, num_envs=num_envs,
-            stream=self.stream(task, split, seed),
+            stream=self.stream(task, split, seed, part),
         )  # fmt: skip
         return env
+
+    def dataset(self, task: Task) -> "Dataset":
+        """Load what an offline task gives to learn from.
+
+        Raises:
+            UsageError: The suite has no datasets.
+            MissingExtra: What loads it is not installed.
+        """
+        if not self.dataset_factory:
+            raise UsageError(f"the suite {self.id} has no datasets to learn from")
+        dataset: Dataset = self._import(self.dataset_factory)(task, self.constants(task))
+        return dataset
 
     def load_factory(self) -> Callable[..., Any]:
         """Import what makes the environments.
@@ -251,12 +281,16 @@ class Suite:
         Raises:
             MissingExtra: The environments are not installed.
         """
-        module, _, function = self.factory.partition(":")
+        return self._import(self.factory)
+
+    def _import(self, target: str) -> Callable[..., Any]:
+        """Import a function of the suite."""
+        module, _, name = target.partition(":")
         try:
-            factory: Callable[..., Any] = getattr(importlib.import_module(module), function)
+            function: Callable[..., Any] = getattr(importlib.import_module(module), name)
         except ImportError as error:
             raise MissingExtra(f"the suite {self.id}", self.extra) from error
-        return factory
+        return function
 
 
 def sha256_of(value: Mapping[str, Any]) -> str:

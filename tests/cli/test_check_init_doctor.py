@@ -59,7 +59,7 @@ def test_init_writes_an_agent_that_passes(tmp_path: Path) -> None:
     out = rlbench("check", "my_agent.py", "-o", "stretch=20", cwd=tmp_path)
     lines = out.stdout.splitlines()
     assert [line[9:35].strip() for line in lines[:-1]] == list(NAMES)
-    assert lines[-1] == "10 passed, 0 failed (atari100k@1, Alien)"
+    assert lines[-1] == "11 passed, 0 failed (atari100k@1, Alien)"
 
 
 def test_init_does_not_overwrite(tmp_path: Path) -> None:

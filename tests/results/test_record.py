@@ -196,7 +196,8 @@ def test_the_key_covers_all_that_is_run_and_nothing_else() -> None:
     base = RECORD.identity
     others = [
         replace(base, seed=1),
-        replace(base, teacher="alp_gmm"),
+        replace(base, teacher=base.agent),
+        replace(base, teacher=replace(base.agent, config={"bins": 5})),
         make_record("Boxing").identity,
         make_record(agent="other").identity,
         make_record(config={"a": 1}).identity,

@@ -199,7 +199,9 @@ def test_the_hello_says_what_a_factory_is_told() -> None:
     assert hello["version"] == 1
     for name in TaskInfo.__dataclass_fields__:
         if not name.endswith("_space"):
-            assert hello["task"][name] == getattr(task, name)
+            value = getattr(task, name)
+            assert hello["task"][name] == (list(value) if isinstance(value, tuple) else value)
+    assert hello["task"]["parameter_space"] is None
     assert hello["task"]["action_space"] == {"type": "discrete", "n": 4, "start": 0}
     assert hello["task"]["observation_space"] == {
         "type": "box", "shape": [2], "dtype": "float64", "low": 0.0, "high": None,

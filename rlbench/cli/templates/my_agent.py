@@ -6,6 +6,9 @@
 It is small rather than good. Put your own learning into `act` and `observe`.
 """
 
+import json
+from pathlib import Path
+
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
@@ -45,6 +48,25 @@ class MyAgent:
             self.tried[self.held] += 1
             bonus = np.sqrt(2 * np.log(self.tried.sum()) / np.maximum(self.tried, 1))
             self.held = int(np.where(self.tried == 0, np.inf, self.means() + bonus).argmax())
+
+    def save(self, folder: Path) -> None:
+        """Write all that was learned and drawn: after an interruption the run goes on from it."""
+        state = {
+            "earned": self.earned.tolist(),
+            "tried": self.tried.tolist(),
+            "held": self.held,
+            "left": self.left,
+            "random": {phase: random.bit_generator.state for phase, random in self.random.items()},
+        }
+        (folder / "state.json").write_text(json.dumps(state))
+
+    def load(self, folder: Path) -> None:
+        """Become what was saved, from a new agent of the same seed."""
+        state = json.loads((folder / "state.json").read_text())
+        self.earned, self.tried = np.array(state["earned"]), np.array(state["tried"])
+        self.held, self.left = state["held"], state["left"]
+        for phase, random in self.random.items():
+            random.bit_generator.state = state["random"][phase]
 
     def means(self) -> np.ndarray:
         """Return (actions,) what a stretch of each earned on average."""

@@ -70,7 +70,7 @@ class Message(NamedTuple):
         return str(self.header["type"])
 
 
-def identify(spec: str) -> tuple[str, str, str]:
+def identify(spec: str, config: Mapping[str, Scalar]) -> tuple[str, str, str]:
     """Return the display name, no version and the source hash of a command, without running it.
 
     The hash covers the words of the command. In place of the first word after the program that
@@ -167,6 +167,8 @@ def describe_task(task: TaskInfo) -> dict[str, Any]:
         "unit": task.unit,
         "max_episode_steps": task.max_episode_steps,
         "kind": task.kind,
+        "checkpoints": list(task.checkpoints),
+        "parameter_space": task.parameter_space and describe_space(task.parameter_space),
     }
 
 

@@ -1,10 +1,12 @@
-"""Agents of Stable-Baselines3 and sb3-contrib: ``sb3:PPO``, ``sb3:RecurrentPPO``, ...
+"""Agents of Stable-Baselines3, sb3-contrib and sbx: ``sb3:PPO``, ``sb3:RecurrentPPO``, ``sbx:SAC``.
 
 They own their loop: the algorithm's `learn` runs on the metered environments, whose budget ends
 it. Options are those of the algorithm's constructor (``-o learning_rate=0.001``), besides `policy`
 (by default the one that fits the observations) and `deterministic` (how to act in evaluation).
 """
 
+from collections.abc import Mapping
+from copy import deepcopy
 from importlib import import_module, metadata
 from typing import Any
 
@@ -14,36 +16,51 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from rlbench.errors import AgentError, MissingExtra, UnknownName
-from rlbench.runners.agent import SB3, Agent, AgentFactory, AgentPhase, Bools, TaskInfo
+from rlbench.runners.agent import SB3, SBX, Agent, AgentFactory, AgentPhase, Bools, TaskInfo
 from rlbench.suites import Scalar
 
 ALGORITHMS = {
-    **dict.fromkeys(("A2C", "DDPG", "DQN", "PPO", "SAC", "TD3"), "stable_baselines3"),
-    **dict.fromkeys(("ARS", "CrossQ", "QRDQN", "RecurrentPPO", "TQC", "TRPO"), "sb3_contrib"),
+    SB3: {
+        **dict.fromkeys(("A2C", "DDPG", "DQN", "PPO", "SAC", "TD3"), "stable_baselines3"),
+        **dict.fromkeys(("ARS", "CrossQ", "QRDQN", "RecurrentPPO", "TQC", "TRPO"), "sb3_contrib"),
+    },
+    SBX: dict.fromkeys(("CrossQ", "DDPG", "DQN", "PPO", "SAC", "TD3", "TQC"), "sbx"),
 }
-DISTRIBUTIONS = {"stable_baselines3": "stable-baselines3", "sb3_contrib": "sb3-contrib"}
+DISTRIBUTIONS = {
+    "stable_baselines3": "stable-baselines3",
+    "sb3_contrib": "sb3-contrib",
+    "sbx": "sbx-rl",
+}
+EXTRAS = {"stable_baselines3": "sb3", "sb3_contrib": "sb3", "sbx": "sbx"}
 
 
-def identify(spec: str) -> tuple[str, str, None]:
+def identify(spec: str, config: Mapping[str, Scalar]) -> tuple[str, str, None]:
     """Return the algorithm that a spec names, the release of its package, and no source hash.
 
     Raises:
         MissingExtra: The package is not installed.
         UnknownName: There is no such algorithm.
     """
-    algorithm = spec.removeprefix(SB3)
-    if algorithm not in ALGORITHMS:
-        raise UnknownName("algorithm", algorithm, ALGORITHMS)
-    distribution = DISTRIBUTIONS[ALGORITHMS[algorithm]]
+    algorithm, package = _find(spec)
+    return algorithm, release(spec, package), None
+
+
+def release(spec: str, package: str) -> str:
+    """Return which release of a package the agent `spec` takes.
+
+    Raises:
+        MissingExtra: The package is not installed.
+    """
+    distribution = DISTRIBUTIONS[package]
     try:
-        return algorithm, f"{distribution}-{metadata.version(distribution)}", None
+        return f"{distribution}-{metadata.version(distribution)}"
     except metadata.PackageNotFoundError as error:
-        raise MissingExtra(f"the agent {spec!r}", "sb3") from error
+        raise MissingExtra(f"the agent {spec!r}", EXTRAS[package]) from error
 
 
 def make_factory(spec: str) -> AgentFactory:
     """Return a factory of agents that train by the algorithm of a spec."""
-    algorithm = identify(spec)[0]
+    algorithm, package = _find(spec)
 
     def make(
         task: TaskInfo,
@@ -54,15 +71,45 @@ def make_factory(spec: str) -> AgentFactory:
         deterministic: bool = True,
         **options: Scalar,
     ) -> Agent:
-        kind = getattr(import_module(ALGORITHMS[algorithm]), algorithm)
+        kind = getattr(import_module(package), algorithm)
         chosen = policy or _policy_for(task, recurrent=algorithm == "RecurrentPPO")
-        options = {"seed": seed % 2**32, "device": device, **options}
+        options = {"seed": seed % 2**32, **options}
+        if package == "sbx":
+            _use_jax_device(device)
+        else:
+            options = {"device": device, **options}
         return SB3Agent(kind, chosen, task, options, deterministic=deterministic)
 
     return make
 
 
-class SB3Agent:
+class SB3Player:
+    """A model that acts.
+
+    Args:
+        model: The model, or None where it is yet to be made.
+        deterministic: Act by the mode of the policy.
+    """
+
+    def __init__(self, model: Any, *, deterministic: bool) -> None:
+        self._model = model
+        self._deterministic = deterministic
+        self._states: dict[AgentPhase, Any] = {}
+
+    def act(self, obs: NDArray[Any], first: Bools, *, phase: AgentPhase) -> NDArray[Any]:
+        """Choose actions; the recurrent state restarts where episodes do."""
+        if first.all():
+            self._states[phase] = None
+        actions, self._states[phase] = self._model.predict(
+            obs,
+            state=self._states.get(phase),
+            episode_start=first,
+            deterministic=self._deterministic,
+        )
+        return np.asarray(actions)
+
+
+class SB3Agent(SB3Player):
     """An algorithm with its model, which is made when training begins.
 
     Args:
@@ -82,10 +129,9 @@ class SB3Agent:
         *,
         deterministic: bool,
     ) -> None:
-        self._kind, self._policy, self._task = kind, policy, task
-        self._options, self._deterministic = options, deterministic
-        self._model: Any = None
-        self._state: Any = None
+        super().__init__(None, deterministic=deterministic)
+        self._kind, self._policy, self._task, self._options = kind, policy, task, options
+        self._spare: dict[str, Any] = {}
 
     def train(self, env: VectorEnv[Any, Any, Any]) -> None:
         """Learn until the budget is spent."""
@@ -95,15 +141,43 @@ class SB3Agent:
         self._model.learn(total_timesteps=self._task.budget)
 
     def act(self, obs: NDArray[Any], first: Bools, *, phase: AgentPhase) -> NDArray[Any]:
-        """Choose actions in evaluation; the recurrent state restarts where episodes do."""
+        """Choose actions in evaluation, by randomness that is not training's."""
         if self._model is None:
             raise AgentError("the algorithm acts after training only")
-        if first.all():
-            self._state = None
-        actions, self._state = self._model.predict(
-            obs, state=self._state, episode_start=first, deterministic=self._deterministic
-        )
-        return np.asarray(actions)
+        if self._deterministic:
+            return super().act(obs, first, phase=phase)
+        self._swap_generators()
+        try:
+            return super().act(obs, first, phase=phase)
+        finally:
+            self._swap_generators()
+
+    def _swap_generators(self) -> None:
+        """Exchange what training draws from, besides global generators, with a copy."""
+        model = self._model
+        for owner, name in ((model, "action_space"), (model.policy, "key")):
+            if hasattr(owner, name):
+                current = getattr(owner, name)
+                if name not in self._spare:
+                    self._spare[name] = deepcopy(current)
+                setattr(owner, name, self._spare[name])
+                self._spare[name] = current
+
+
+def _find(spec: str) -> tuple[str, str]:
+    """Return the algorithm that a spec names and the package that has it."""
+    prefix, _, algorithm = spec.partition(":")
+    known = ALGORITHMS[f"{prefix}:"]
+    if algorithm not in known:
+        raise UnknownName("algorithm", algorithm, known)
+    return algorithm, known[algorithm]
+
+
+def _use_jax_device(device: str) -> None:
+    """Have JAX compute on a device that is named as for torch: ``cpu``, ``cuda``, ``cuda:1``."""
+    jax: Any = import_module("jax")
+    platform, _, index = device.partition(":")
+    jax.config.update("jax_default_device", jax.devices(platform)[int(index or 0)])
 
 
 def _policy_for(task: TaskInfo, *, recurrent: bool) -> str:

@@ -1,0 +1,88 @@
+"""The file of `rlbench run --config`: the options of the command, and some that only it has."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from rlbench.errors import UnknownName, UsageError
+from rlbench.suites import Scalar
+
+CHECKPOINT_SECONDS = 600.0  # between two checkpoints
+_TABLES = ("options", "unofficial")  # of name = value
+_ONLY_HERE = ("checkpoint_every", "track")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a file says that has no option on the command line, or that adds to one.
+
+    Attributes:
+        options: Of the agent.
+        checkpoint_every: Seconds between two checkpoints.
+        track: Trackers that are told of runs.
+    """
+
+    options: Mapping[str, Scalar]
+    checkpoint_every: float
+    track: tuple[str, ...]
+
+
+def read_config(context: typer.Context, path: Path | None) -> Path | None:
+    """Take the defaults of the command's options from a file.
+
+    Raises:
+        UsageError: The file cannot be read, or a value does not fit.
+        UnknownName: It names what is no option.
+    """
+    context.obj = Settings(options={}, checkpoint_every=CHECKPOINT_SECONDS, track=())
+    if path is None:
+        return None
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the file {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"the file {path} is not TOML: {error}") from error
+    known = {p.name for p in context.command.params if p.name} - {"config", "option", "dry_run"}
+    for name in content:
+        if name not in known | {*_TABLES, *_ONLY_HERE}:
+            raise UnknownName(f"option in {path}:", name, [*sorted(known), *_TABLES, *_ONLY_HERE])
+    context.obj = Settings(
+        options=_table(content, "options", path),
+        checkpoint_every=_seconds(content.get("checkpoint_every", CHECKPOINT_SECONDS), path),
+        track=_names(content.get("track", []), path),
+    )
+    defaults = {name: _text(value) for name, value in content.items() if name in known}
+    changed = _table(content, "unofficial", path)
+    if changed:
+        defaults["unofficial"] = ",".join(f"{name}={value}" for name, value in changed.items())
+    context.default_map = defaults
+    return path
+
+
+def _table(content: Mapping[str, Any], name: str, path: Path) -> dict[str, Scalar]:
+    table = content.get(name, {})
+    if not isinstance(table, dict) or not all(isinstance(v, Scalar) for v in table.values()):
+        raise UsageError(f"{name} in {path} is no table of numbers, words, true and false")
+    return table
+
+
+def _seconds(value: Any, path: Path) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise UsageError(f"checkpoint_every in {path} is no number of seconds: {value!r}")
+    return float(value)
+
+
+def _names(value: Any, path: Path) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise UsageError(f"track in {path} is no list of names: {value!r}")
+    return tuple(value)
+
+
+def _text(value: Any) -> Any:
+    """Return a value as it would be written on the command line."""
+    return ",".join(map(str, value)) if isinstance(value, list) else value

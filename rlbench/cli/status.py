@@ -1,0 +1,72 @@
+"""`rlbench status`: what is being run, from any terminal."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption, load_store
+from rlbench.cli.output import duration, print_json, print_table
+from rlbench.results import Identity, Loaded, read_claim
+from rlbench.results.scores import display_name
+
+_COLUMNS = ("agent", "task", "seed", "state", "phase", "budget_used", "budget", "episodes",
+            "attempt", "for", "where")  # fmt: skip
+
+
+def status(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None:
+    """Show the runs that are going on or were left unfinished, and how many are done."""
+    loaded = load_store(store)
+    done = {record.identity.key for record in loaded.records if record.status == "ok"}
+    rows = [row for row in map(_row, sorted((store / "claims").glob("*.json"))) if row]
+    open_rows = [row for row in rows if row["key"] not in done]
+    if json:
+        print_json(open_rows)
+        return
+    if open_rows:
+        print_table(open_rows, _COLUMNS)
+    _print_summary(loaded, len(open_rows), store)
+
+
+def _row(path: Path) -> dict[str, Any] | None:
+    """Return what a claim says of a run, or None if it is none."""
+    claim = read_claim(path)
+    if claim is None or "identity" not in claim.data:
+        return None
+    data = claim.data
+    try:
+        identity = Identity.from_dict(data["identity"])
+        since = time.time() - float(data["since"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    kept = any((path.parents[1] / "checkpoints" / identity.key).glob("[0-9]*"))
+    left = "to go on" if kept else "left"
+    return {
+        "key": identity.key,
+        "suite": identity.suite,
+        "agent": display_name(identity),
+        "task": identity.task,
+        "seed": identity.seed,
+        "state": left if claim.stale else "running",
+        "phase": data.get("phase", "start"),
+        "budget_used": data.get("budget_used", 0),
+        "budget": identity.constants.get("budget"),
+        "episodes": data.get("episodes", 0),
+        "attempt": data.get("attempt"),
+        "for": "" if claim.stale else duration(since),
+        "where": f"{data.get('host')}, process {data.get('pid')}",
+    }
+
+
+def _print_summary(loaded: Loaded, unfinished: int, store: Path) -> None:
+    """Print how many runs are done, by suite and agent."""
+    counts = Counter(
+        (record.identity.suite, display_name(record.identity), record.status)
+        for record in loaded.records
+    )
+    for (suite, agent, outcome), number in sorted(counts.items()):
+        typer.echo(f"{suite}, {agent}: {number} {outcome}")
+    if not counts and not unfinished:
+        typer.echo(f"nothing is run or kept in {store}")

@@ -1,0 +1,200 @@
+"""Checkpoints: what an unfinished run goes on from.
+
+A run's folder holds ``actions``, all training actions so far, and ``<budget_used>-<n>/``: what the
+agent and the teacher saved, and ``state.json``. A checkpoint appears whole, by renaming its
+folder; then those before it are removed.
+"""
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from rlbench.errors import InvalidRecord
+from rlbench.results import Evaluation, Proposals, Replay, Training, strict_json
+from rlbench.results.record import from_plain, plain
+from rlbench.suites import sha256_of
+
+_VERSION = 1
+_STATE = "state.json"
+_NAME = re.compile(r"\d+-\d+")
+_MAX_STATE = 200_000_000  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Where an interrupted run was.
+
+    Attributes:
+        budget_used: Budget spent.
+        digest: Of the training so far, see `TrainingTrace.digest`; empty without one.
+        actions: How many bytes of training actions led here.
+        evaluations: Finished evaluations.
+        training: The training episodes so far.
+        proposals: What the teacher proposed so far, in a curriculum.
+        replay: Of the last of them.
+        seconds: Wall time by phase.
+        parts: Budget spent where training went on in new episodes.
+        randomness: The state of global random generators.
+        folder: What the agent saved, in ``agent``, and the teacher, in ``teacher``.
+    """
+
+    budget_used: int
+    digest: str
+    actions: int
+    evaluations: tuple[Evaluation, ...]
+    training: Training
+    proposals: Proposals | None
+    replay: Replay | None
+    seconds: dict[str, float]
+    parts: tuple[int, ...]
+    randomness: dict[str, Any]
+    folder: Path
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+        folder: The run's own.
+        every: Seconds between two of them.
+    """
+
+    def __init__(self, folder: Path, every: float) -> None:
+        self._folder = folder
+        self._every = every
+        self._last = time.monotonic()
+        self._written = 0
+
+    def is_due(self, *, evaluation: bool = False) -> bool:
+        """Say whether it is time for a checkpoint; before an evaluation it is ten times sooner."""
+        return time.monotonic() - self._last >= (self._every / 10 if evaluation else self._every)
+
+    def save(
+        self, write: Callable[[Path], None], actions: bytes, replayed: bytes, **state: Any
+    ) -> None:
+        """Write a checkpoint.
+
+        Args:
+            write: Writes the agent into a folder.
+            actions: Training actions since the last checkpoint.
+            replayed: Actions of the last evaluation, as they go beside a record.
+            state: The fields of `Checkpoint`.
+
+        Raises:
+            OSError: The disk is full, say; the checkpoint before stays as it is.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._last = time.monotonic()
+        with (self._folder / "actions").open("r+b" if self._written else "wb") as file:
+            file.seek(self._written)
+            file.truncate()
+            file.write(actions)
+            file.flush()
+            os.fsync(file.fileno())
+        written = self._written + len(actions)
+        temporary = self._folder / f".{uuid4().hex}"
+        used = state["budget_used"]
+        final = self._folder / f"{used}-{sum(1 for _ in self._folder.glob(f'{used}-*'))}"
+        try:
+            temporary.mkdir()
+            write(temporary)
+            (temporary / "replayed").write_bytes(replayed)
+            content = {
+                "version": _VERSION,
+                **state,
+                "evaluations": [plain(evaluation) for evaluation in state["evaluations"]],
+                "training": plain(state["training"]),
+                "proposals": state["proposals"] and plain(state["proposals"]),
+                "replay": state["replay"] and plain(state["replay"]),
+                "actions": written,
+            }
+            text = strict_json.dump({**content, "sha256": sha256_of(content)})
+            (temporary / _STATE).write_text(text, encoding="utf-8")
+            _flush(temporary)
+            os.rename(temporary, final)
+            _flush_file(self._folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        self._written = written
+        for old in self._folder.iterdir():
+            if old.is_dir() and old != final:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def latest(self) -> Checkpoint | None:
+        """Return the newest checkpoint that is whole, if there is one."""
+        if not self._folder.is_dir():
+            return None
+        whole = [path for path in self._folder.iterdir() if _NAME.fullmatch(path.name)]
+        for path in sorted(whole, key=_age, reverse=True):
+            with suppress(OSError, InvalidRecord):
+                found = _read(path)
+                if (self._folder / "actions").stat().st_size >= found.actions:
+                    self._written = found.actions
+                    return found
+        return None
+
+    def actions_until(self, checkpoint: Checkpoint) -> bytes:
+        """Return the training actions that led to a checkpoint."""
+        with (self._folder / "actions").open("rb") as file:
+            return file.read(checkpoint.actions)
+
+    def clear(self) -> None:
+        """Remove all checkpoints of the run."""
+        self._written = 0
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _age(path: Path) -> list[int]:
+    """Return what checkpoints are sorted by, the newest last."""
+    return [int(number) for number in path.name.split("-")]
+
+
+def replayed_actions(checkpoint: Checkpoint) -> bytes:
+    """Return the actions of a checkpoint's last evaluation."""
+    return (checkpoint.folder / "replayed").read_bytes()
+
+
+def _read(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        OSError: A file is missing.
+        InvalidRecord: The state is not as it was written, or of another version.
+    """
+    content = strict_json.load((path / _STATE).read_bytes(), _MAX_STATE)
+    if not isinstance(content, dict) or content.pop("sha256", "") != sha256_of(content):
+        raise InvalidRecord("it was changed after it was written")
+    if content.pop("version") != _VERSION:
+        raise InvalidRecord("it is of another version")
+    return Checkpoint(**{
+        **content,
+        "evaluations": tuple(from_plain(Evaluation, e) for e in content["evaluations"]),
+        "training": from_plain(Training, content["training"]),
+        "proposals": content["proposals"] and from_plain(Proposals, content["proposals"]),
+        "replay": content["replay"] and from_plain(Replay, content["replay"]),
+        "parts": tuple(content["parts"]),
+        "folder": path,
+    })  # fmt: skip
+
+
+def _flush(folder: Path) -> None:
+    """Have the system write a folder and all that is in it to the disk."""
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            _flush_file(Path(parent, name))
+        _flush_file(Path(parent))
+
+
+def _flush_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,150 @@
+"""Claims: one owner at a time, and a way past owners that are gone."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rlbench.errors import StoreError
+from rlbench.results import Claim, claims, read_claim
+
+
+def test_one_owner_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    claim = Claim.take(path, {"phase": "start"})
+    assert claim is not None
+    assert claim.attempt == 1
+    assert Claim.take(path, {}) is None
+    found = read_claim(path)
+    assert found is not None
+    assert not found.stale
+    assert (found.data["phase"], found.data["pid"]) == ("start", os.getpid())
+    claim.renew({"phase": "train", "budget_used": 5})
+    found = read_claim(path)
+    assert found is not None
+    assert (found.data["phase"], found.data["budget_used"]) == ("train", 5)
+    claim.release({}, done=True)
+    assert not path.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_attempts_are_counted_over_releases_that_finish_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    for attempt in (1, 2, 3):
+        claim = Claim.take(path, {})
+        assert claim is not None
+        assert claim.attempt == attempt
+        claim.release({"budget_used": attempt}, done=False)
+        found = read_claim(path)
+        assert found is not None
+        assert found.stale
+        assert found.data["budget_used"] == attempt
+
+
+def taken_by_another_process(path: Path, then: str) -> subprocess.Popen[bytes]:
+    """Return a process that holds a claim."""
+    code = (
+        "import sys, time, pathlib; from rlbench.results import Claim\n"
+        f"assert Claim.take(pathlib.Path({str(path)!r}), {{}})\nprint('taken', flush=True)\n{then}"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"taken\n"
+    return process
+
+
+def test_the_claim_of_a_dead_process_is_taken_over_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    process = taken_by_another_process(path, "time.sleep(60)")
+    assert Claim.take(path, {}) is None
+    process.kill()
+    # Even before its parent has taken note of it.
+    deadline = time.monotonic() + 5
+    while (claim := Claim.take(path, {})) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert claim is not None
+    assert claim.attempt == 2
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("change", "stale"),
+    [
+        ({"start": "12"}, True),  # another process that was given its number
+        ({"boot": "before"}, True),
+        ({"host": "elsewhere"}, False),
+        ({"host": "elsewhere", "old": True}, True),
+        ({"pid": "x"}, True),
+    ],
+)
+def test_whose_owner_is_gone(change: dict[str, object], stale: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    assert Claim.take(path, {})
+    data = json.loads(path.read_text()) | change
+    path.write_text(json.dumps(data))
+    if "old" in change:
+        long_ago = time.time() - claims.STALE_SECONDS - 1
+        os.utime(path, (long_ago, long_ago))
+    found = read_claim(path)
+    assert found is not None
+    assert found.stale == stale
+    assert (Claim.take(path, {}) is not None) == stale
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1e999}', "{}"])
+def test_a_file_that_is_no_claim_holds_nobody_up(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    claim = Claim.take(path, {})
+    assert claim is not None
+    assert claim.attempt == 1
+
+
+def test_an_owner_that_was_taken_over_leaves_the_claim_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    first = Claim.take(path, {})
+    path.unlink()
+    second = Claim.take(path, {"phase": "second"})
+    assert first is not None
+    assert second is not None
+    first.renew({"phase": "first"})
+    first.release({}, done=True)
+    found = read_claim(path)
+    assert found is not None
+    assert found.data["phase"] == "second"
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot write the claim"):
+        Claim.take(tmp_path / "no" / "a.json", {})
+
+
+ROUNDS = 100
+RACE = """
+import pathlib, sys, time
+from rlbench.results import Claim
+folder, start = pathlib.Path(sys.argv[1]), float(sys.argv[2])
+time.sleep(max(0.0, start - time.time()))
+print(*(k for k in range({rounds}) if Claim.take(folder / f"{{k}}.json", {{}}) is not None))
+time.sleep(max(0.0, start + 5 - time.time()))  # an owner that is gone would be taken over
+"""
+
+
+def test_many_processes_never_hold_the_same_claim(tmp_path: Path) -> None:
+    """Half of the claims were left by owners that gave the run free."""
+    for k in range(0, ROUNDS, 2):
+        left = {"token": str(k), "host": "here", "pid": 1, "attempt": 4, "over": True}
+        (tmp_path / f"{k}.json").write_text(json.dumps(left))
+    arguments = [RACE.format(rounds=ROUNDS), str(tmp_path), str(time.time() + 3)]
+    racers = [
+        subprocess.Popen([sys.executable, "-c", *arguments], stdout=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]
+    won = [int(k) for racer in racers for k in racer.communicate(timeout=30)[0].split()]
+    assert sorted(won) == list(range(ROUNDS))
+    assert len(list(tmp_path.glob("[!.]*"))) == ROUNDS
+    assert [path.name for path in tmp_path.glob(".*")] == [".lock"]
