@@ -14,14 +14,20 @@ from rlbench.results.scores import display_name
 
 _COLUMNS = ("agent", "task", "seed", "state", "phase", "budget_used", "budget", "episodes",
             "attempt", "for", "where")  # fmt: skip
+_LEFT = "left"  # what begins anew
 
 
 def status(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None:
     """Show the runs that are going on or were left unfinished, and how many are done."""
     loaded = load_store(store)
-    done = {record.identity.key for record in loaded.records if record.status == "ok"}
-    rows = [row for row in map(_row, sorted((store / "claims").glob("*.json"))) if row]
-    open_rows = [row for row in rows if row["key"] not in done]
+    outcomes = {record.identity.key: record.status for record in loaded.records}
+    outcomes |= {r.identity.key: r.status for r in loaded.records if r.status == "ok"}
+    open_rows = []
+    for row in map(_row, sorted((store / "claims").glob("*.json"))):
+        if row and outcomes.get(row["key"]) != "ok":
+            if row["state"] == _LEFT:
+                row["state"] = outcomes.get(row["key"], _LEFT)
+            open_rows.append(row)
     if json:
         print_json(open_rows)
         return
@@ -42,7 +48,7 @@ def _row(path: Path) -> dict[str, Any] | None:
     except (KeyError, TypeError, ValueError):
         return None
     kept = any((path.parents[1] / "checkpoints" / identity.key).glob("[0-9]*"))
-    left = "to go on" if kept else "left"
+    left = "to go on" if kept else _LEFT
     return {
         "key": identity.key,
         "suite": identity.suite,

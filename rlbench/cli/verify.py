@@ -62,9 +62,8 @@ def _record_of(key: str, loaded: Loaded, store: object) -> Record:
         if record.status == "ok" and record.identity.key.startswith(key.lower())
     ]
     if len(found) != 1:
-        how_many = f"{len(found)} runs" if found else "no run"
-        raise UsageError(
-            f"{how_many} that ended well have a key that starts with {key!r}. "
-            f"See: rlbench list runs --store {store}"
-        )
+        said = f"{len(found)} runs that ended well have keys" if found else (
+            "no run that ended well has a key"
+        )  # fmt: skip
+        raise UsageError(f"{said} that starts with {key!r}. See: rlbench list runs --store {store}")
     return found[0]
