@@ -1,6 +1,6 @@
 """Where a run is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -29,6 +29,7 @@ class Progress:
         proposals: What the teacher proposed, in a curriculum.
         parts: Budget spent where training went on in new episodes, after interruptions.
         resumed: Budget that had been spent when this attempt began.
+        refresh: Brings `training` up to date, which is else done at evaluations only.
     """
 
     phase: Phase = "start"
@@ -43,6 +44,7 @@ class Progress:
     proposals: Proposals | None = None
     parts: tuple[int, ...] = ()
     resumed: int = 0
+    refresh: Callable[[], None] = lambda: None
 
     @contextmanager
     def clock(self, phase: Phase) -> Iterator[None]:

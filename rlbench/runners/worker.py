@@ -41,6 +41,7 @@ from rlbench.runners.run import LEAVE, STACK_DUMP, Run
 from rlbench.runners.tracking import Tracker, open_trackers
 
 _REPORT_SECONDS = 0.5
+_TRACK_SECONDS = 5.0
 _KEEP_CHECKPOINT = "oom"  # another attempt may end otherwise
 
 
@@ -72,6 +73,8 @@ class Attempt:
             folder = self._store.path / "tracking"
             self._tracker = open_trackers(run.track, run.identity, folder)
         self._tracked_episodes = self._tracked_evaluations = 0
+        self._tracked_budget: int | None = None
+        self._last_track = time.monotonic()
         self._began, self._started = datetime.now(UTC), time.perf_counter()
         self._next = time.monotonic()
         self._phase: Phase = "start"
@@ -127,7 +130,7 @@ class Attempt:
             self._send(
                 event="progress", phase=p.phase, budget_used=p.budget_used, episodes=p.episodes
             )
-            if self._tracker is not None:
+            if self._tracker is not None and now >= self._last_track + _TRACK_SECONDS:
                 self._track(self._tracker)
 
     def end(self, error: BaseException | None) -> None:
@@ -165,7 +168,8 @@ class Attempt:
         self._out.flush()
 
     def _track(self, tracker: Tracker) -> None:
-        """Tell the trackers of training episodes and evaluations that are new to them."""
+        """Tell the trackers of the speed, and of episodes and evaluations new to them."""
+        self.progress.refresh()
         training, evaluations = self.progress.training, self.progress.evaluations
         new = slice(self._tracked_episodes, None)
         for step, score in zip(training.ends[new], training.returns[new], strict=True):
@@ -176,6 +180,11 @@ class Attempt:
                 evaluation.budget_used, {"eval/return": evaluation.score, "eval/length": mean}
             )
         self._tracked_episodes, self._tracked_evaluations = len(training.ends), len(evaluations)
+        now, used = time.monotonic(), self.progress.budget_used
+        before = self._tracked_budget
+        if self.progress.phase == "train" and before is not None and now > self._last_track:
+            tracker.log(used, {"steps_per_second": (used - before) / (now - self._last_track)})
+        self._last_track, self._tracked_budget = now, used
 
     def _record(self, error: BaseException | None) -> Record:
         """Return the record of the run, however it ended."""
