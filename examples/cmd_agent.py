@@ -76,6 +76,20 @@ class Agent:
         """Learn from a step in each slot: here, only add up the rewards."""
         self.reward += sum(r for r, a in zip(arrays["reward"], arrays["active"], strict=True) if a)
 
+    def save(self, folder: str) -> None:
+        """Write all that was learned and drawn: after an interruption the run goes on from it."""
+        state = {"reward": self.reward, "random": {p: r.getstate() for p, r in self.random.items()}}
+        with open(f"{folder}/agent.json", "w") as file:
+            json.dump(state, file)
+
+    def load(self, folder: str) -> None:
+        """Become what was saved."""
+        with open(f"{folder}/agent.json") as file:
+            state = json.load(file)
+        self.reward = state["reward"]
+        for phase, (version, words, gauss) in state["random"].items():
+            self.random[phase].setstate((version, tuple(words), gauss))
+
     def train(self) -> None:
         """Ask for steps until the budget is spent."""
         send("reset")
@@ -98,6 +112,9 @@ def serve(agent: Agent, until: tuple[str, ...] = ()) -> tuple[dict, dict]:
             send("act", agent.act(len(arrays["first"]), header["phase"]))
         elif header["type"] == "observe":
             agent.observe(arrays)
+        elif header["type"] in ("save", "load"):
+            getattr(agent, header["type"])(header["folder"])
+            send(header["type"])
         elif header["type"] == "begin":
             agent.train()
         elif header["type"] == "close":
@@ -109,7 +126,8 @@ def main() -> None:
     """Say hello, then serve."""
     hello, _ = receive()
     agent = Agent(hello["task"], hello["seed"])
-    send("hello", version=1, learns="train" if "--own-loop" in sys.argv else "observe")
+    own_loop = "--own-loop" in sys.argv
+    send("hello", version=1, learns="train" if own_loop else "observe", saves=not own_loop)
     serve(agent)
 
 

@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from rlbench.errors import AgentError, UsageError
 from rlbench.results import Store
 from rlbench.runners import Progress, TaskInfo, Transitions, load_factory, resolve, run_online
 from rlbench.runners.adapters import command
+from rlbench.runners.checkpoint import Checkpoints
+from rlbench.runners.progress import Leave
 from rlbench.suites import Suite
 
 ROOT = Path(__file__).parents[2]
@@ -546,3 +549,47 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_command_goes_on_after_an_interruption(tmp_path: Path) -> None:
+    """It is another process that goes on, and the run comes out as if undisturbed."""
+    factory = load_factory(f"cmd:{PYTHON} {EXAMPLE}")
+    undisturbed = play(factory)
+    left = 0
+    for moment in range(2, 60, 6):
+        ticks = count(1)
+
+        def tick(ticks: Iterator[int] = ticks, moment: int = moment) -> None:
+            if next(ticks) == moment:
+                raise Leave
+
+        progress = Progress()
+        with suppress(Leave):
+            run_online(
+                TOY, TOY.tasks[0], factory, config={}, seed=0, device="cpu", progress=progress,
+                tick=tick, checkpoints=Checkpoints(tmp_path / str(moment), 10**9),
+            )  # fmt: skip
+        again = Progress()
+        run_online(
+            TOY, TOY.tasks[0], factory, config={}, seed=0, device="cpu", progress=again,
+            checkpoints=Checkpoints(tmp_path / str(moment), 10**9),
+        )  # fmt: skip
+        left += again.resumed > 0
+        assert (again.evaluations, again.training) == (
+            undisturbed.evaluations, undisturbed.training,
+        )  # fmt: skip
+    assert left > 5
+
+
+@pytest.mark.parametrize(
+    ("hello", "said"),
+    [
+        ('learns="observe", saves=1', "saves = 1, not true or false"),
+        ('learns="train", saves=True', "it owns its loop"),
+    ],
+)
+def test_what_is_wrong_with_saving_is_named(hello: str, said: str) -> None:
+    text = child("observe").replace("learns='observe'", hello)
+    assert hello in text
+    with pytest.raises(AgentError, match=said):
+        play_script(text)

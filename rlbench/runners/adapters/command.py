@@ -131,7 +131,8 @@ def make_factory(spec: str) -> AgentFactory:
         command = Command(words)
         try:
             command.send(hello)
-            return _CLASSES[_how_it_learns(command)](command, task)
+            learns, saves = _how_it_learns(command)
+            return (_SAVERS if saves else _CLASSES)[learns](command, task)
         except BaseException:
             command.close()
             raise
@@ -139,8 +140,8 @@ def make_factory(spec: str) -> AgentFactory:
     return make
 
 
-def _how_it_learns(command: "Command") -> str:
-    """Return what the command's hello says."""
+def _how_it_learns(command: "Command") -> tuple[str, bool]:
+    """Return what the command's hello says: how it learns, and whether it can save itself."""
     header = command.receive({"hello": {}}).header
     if header.get("version") != PROTOCOL_VERSION:
         raise AgentError(
@@ -152,7 +153,12 @@ def _how_it_learns(command: "Command") -> str:
         raise AgentError(
             f"the command's hello says learns = {_short(learns)}, not one of {', '.join(_CLASSES)}"
         )
-    return learns
+    saves = header.get("saves", False)
+    if not isinstance(saves, bool):
+        raise AgentError(f"the command's hello says saves = {_short(saves)}, not true or false")
+    if saves and learns not in _SAVERS:
+        raise AgentError("the command's hello says that it saves itself, but it owns its loop")
+    return learns, saves
 
 
 def describe_task(task: TaskInfo) -> dict[str, Any]:
@@ -422,6 +428,27 @@ class CommandObserver(CommandAgent):
         self.command.send(encode("observe", arrays))
 
 
+class CommandSaver(CommandAgent):
+    """A command whose run goes on after an interruption."""
+
+    def save(self, folder: Path) -> None:
+        """Have the command write itself into a folder."""
+        self._ask("save", folder)
+
+    def load(self, folder: Path) -> None:
+        """Have the command become what was saved."""
+        self._ask("load", folder)
+
+    def _ask(self, type_: str, folder: Path) -> None:
+        header = {"type": type_, "bytes": 0, "arrays": [], "folder": str(folder.resolve())}
+        self.command.send(_pack(header))
+        self.command.receive({type_: {}})
+
+
+class SavingObserver(CommandSaver, CommandObserver):
+    """A command that observes, and whose run goes on after an interruption."""
+
+
 class CommandTrainer(CommandAgent):
     """A command that owns its loop."""
 
@@ -465,3 +492,4 @@ _CLASSES: dict[str, type[CommandAgent]] = {
     "observe": CommandObserver,
     "train": CommandTrainer,
 }
+_SAVERS: dict[str, type[CommandAgent]] = {"nothing": CommandSaver, "observe": SavingObserver}
