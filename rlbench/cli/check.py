@@ -41,7 +41,9 @@ def check(
         bool, typer.Option("--trust", help="Load an agent from a file that can run code.")
     ] = False,
     device: Annotated[str, typer.Option("--device", help="Passed on to the agent.")] = "cpu",
-    steps: Annotated[int, typer.Option("--steps", min=10, help="Training steps of a check.")] = 100,
+    steps: Annotated[
+        int, typer.Option("--steps", min=10, help="Training steps, or updates, of a check.")
+    ] = 100,
     timeout: Annotated[
         float, typer.Option("--timeout", min=1, help="Seconds that one check may take.")
     ] = 120,

@@ -14,8 +14,9 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from operator import index
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
@@ -24,32 +25,42 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from rlbench import suites
-from rlbench.errors import AgentError, RLBenchError
+from rlbench.errors import AgentError, BudgetExhausted, RLBenchError
 from rlbench.runners.agent import (
     Agent,
     AgentFactory,
     AgentPhase,
     Bools,
     Closer,
+    Fitter,
     Observer,
+    Saver,
     TaskInfo,
     Trainer,
     Transitions,
     load_factory,
 )
-from rlbench.runners.evaluation import untouched_global_randomness
+from rlbench.runners.curriculum import load_teacher
+from rlbench.runners.evaluation import (
+    global_randomness,
+    set_global_randomness,
+    untouched_global_randomness,
+)
 from rlbench.runners.meter import MeteredEnv, Step, action_check
+from rlbench.runners.offline import run_offline
 from rlbench.runners.online import (
     Rollout,
+    is_end_of_budget,
     make_agent,
     run_online,
     task_info,
     train_by_itself,
     train_until,
+    training_envs,
 )
 from rlbench.runners.progress import Progress
 from rlbench.runners.worker import end_with_parent
-from rlbench.suites import Scalar, Suite, Task
+from rlbench.suites import Dataset, Scalar, Suite, Task
 
 Outcome = Literal["passed", "failed", "skipped"]
 Actions = list[NDArray[Any]]
@@ -57,7 +68,8 @@ Actions = list[NDArray[Any]]
 _SLOTS = 3  # environments side by side in the evaluations of the checks
 _EPISODE_STEPS = 15  # after which episodes are truncated, so that some end
 _EVAL_STEPS = 2 * _EPISODE_STEPS + 2
-_REFUSALS = 1000  # steps that an agent may try after the end of its budget
+_REFUSALS = 1000  # steps or updates that an agent may try after the end of its budget
+_TEACHER = "uniform"  # of curricula
 _SEED, _OTHER_SEED = 7, 2**31 - 1  # the runner's seeds for agents are below 2^31
 _MAX_DETAIL = 500
 
@@ -81,7 +93,11 @@ class _Skipped(Exception):
 
 
 class _Overrun(BaseException):
-    """An agent goes on stepping although its budget is spent; not to be swallowed by it."""
+    """An agent goes on although its budget is spent; not to be swallowed by it."""
+
+
+class _Interrupted(BaseException):
+    """Another agent goes on with the training; not to be swallowed either."""
 
 
 class _Seen(NamedTuple):
@@ -91,28 +107,83 @@ class _Seen(NamedTuple):
     first: Bools
 
 
-class _Recorder(MeteredEnv):
-    """A metered environment that keeps the actions, and ends what would go on for ever."""
+def _goes_on(agent: Agent) -> Agent:
+    return agent
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], budget: int) -> None:
-        super().__init__(env, budget)
-        self.budget = budget
-        self.actions: Actions = []
-        self.refusals = 0
+
+@dataclass
+class _Training:
+    """What is seen of a training; it ends what would go on for ever.
+
+    Attributes:
+        agent: Who trains; after an interruption another one.
+        half: Where in the budget `half_way` is called.
+        budget: What may be spent.
+        half_way: Takes who trained so far and returns who goes on.
+        used: What was spent.
+        actions: What was done in the environments.
+        told: The updates that an agent told of.
+        refusals: What was tried when the budget was spent.
+    """
+
+    agent: Agent
+    half: int
+    budget: int
+    half_way: Callable[[Agent], Agent]
+    used: int = 0
+    actions: Actions = field(default_factory=list)
+    told: set[int] = field(default_factory=set)
+    refusals: int = 0
 
     @property
     def overrun(self) -> bool:
         """Whether the agent would have gone on for ever."""
         return self.refusals > _REFUSALS
 
+    def refuse(self) -> None:
+        """Count what is tried when the budget is spent."""
+        self.refusals += 1
+        if self.overrun:
+            raise _Overrun
+
+    def hand_over(self) -> None:
+        """Let another agent go on, if `half_way` returns another."""
+        self.agent = self.half_way(self.agent)
+
+    def checkpoint(self, update: int) -> None:
+        """Take in what an agent that fits tells of its updates."""
+        update = index(update)
+        if update > self.budget:
+            self.refuse()
+            raise BudgetExhausted(f"the budget of {self.budget} updates is spent")
+        if update < self.used:
+            raise AgentError(
+                f"fit called checkpoint({update}) after {self.used} updates: "
+                "an agent that was loaded goes on from where it was saved"
+            )
+        is_half = update == self.half and update not in self.told
+        self.used = update
+        self.told.add(update)
+        if is_half:
+            agent = self.agent
+            self.hand_over()
+            if self.agent is not agent:
+                raise _Interrupted
+
+
+class _Recorder(MeteredEnv):
+    """A metered environment that notes the actions."""
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], training: _Training) -> None:
+        super().__init__(env, training.budget)
+        self._training = training
+
     def step(self, actions: Any) -> Step:
         """Play one step, as `MeteredEnv` does."""
-        if self.used >= self.budget:
-            self.refusals += 1
-            if self.overrun:
-                raise _Overrun
-            return super().step(actions)
-        self.actions.append(np.array(actions))
+        if self.used >= self._training.budget:
+            self._training.refuse()
+        else:
+            self._training.actions.append(np.array(actions))
         return super().step(actions)
 
 
@@ -154,9 +225,10 @@ class _Trial:
     config: Mapping[str, Scalar]
     device: str
     info: TaskInfo
+    dataset: Dataset | None
     made: list[Agent] = field(default_factory=list)
     agent: Agent = field(init=False)
-    meter: _Recorder = field(init=False)
+    training: _Training = field(init=False)
     seen: list[_Seen] = field(init=False)
     answers: Actions = field(init=False)
 
@@ -176,36 +248,59 @@ class _Trial:
                     agent.close()
         self.made = [agent for agent in self.made if agent is keep]
 
-    def env(self, split: Literal["train", "eval"], num_envs: int) -> VectorEnv[Any, Any, Any]:
-        """Make environments, always of the same stream."""
-        return self.suite.make(self.task, split=split, num_envs=num_envs, seed=0)
+    def envs(self) -> VectorEnv[Any, Any, Any]:
+        """Make the environments of training, always of the same stream."""
+        return training_envs(self.suite, self.task, seed=0, teacher=load_teacher(_TEACHER))[0]
 
-    def train(self, agent: Agent, *, evaluated: bool = False) -> _Recorder:
-        """Train an agent for the small budget, with an evaluation half-way or without."""
-        budget = self.info.budget
-        meter = _Recorder(self.env("train", self.info.num_envs), budget)
-        half = [max(1, budget // 2)] if evaluated else []
-        try:
-            if isinstance(agent, Trainer):
-                train_by_itself(
-                    agent, meter, half, Progress(), lambda: None, lambda: self.evaluate(agent)
-                )
+    def train(self, agent: Agent, half_way: Callable[[Agent], Agent] = _goes_on) -> _Training:
+        """Train an agent for the small budget.
+
+        Args:
+            agent: It begins.
+            half_way: See `_Training`; an agent with a loop of its own goes on in any case.
+        """
+        training = _Training(agent, self.info.checkpoints[0], self.info.budget, half_way)
+        with suppress(_Overrun):  # the training says so
+            if self.dataset is None:
+                self._act_and_learn(training)
             else:
-                rollout = Rollout(meter.reset()[0], np.ones(meter.num_envs, dtype=np.bool_))
-                for point in [*half, budget]:
-                    for _ in train_until(agent, meter, rollout, point, Progress(), lambda: None):
-                        pass
-                    if point < budget:
-                        self.evaluate(agent)
-        except _Overrun:
-            pass  # the meter says so
+                self._fit(training, self.dataset)
+        return training
+
+    def _act_and_learn(self, training: _Training) -> None:
+        meter = _Recorder(self.envs(), training)
+        points, nothing = self.info.checkpoints, lambda: None
+        try:
+            if isinstance(training.agent, Trainer):
+                train_by_itself(
+                    training.agent, meter, points[:-1], Progress(), nothing, training.hand_over
+                )
+                return
+            rollout = Rollout(meter.reset()[0], np.ones(meter.num_envs, dtype=np.bool_))
+            for point in points:
+                for _ in train_until(training.agent, meter, rollout, point, Progress(), nothing):
+                    pass
+                if point < training.budget:
+                    training.hand_over()
         finally:
+            training.used = meter.used
             meter.close()
-        return meter
+
+    def _fit(self, training: _Training, dataset: Dataset) -> None:
+        agent, budget = training.agent, training.budget
+        if not isinstance(agent, Fitter):
+            return
+        try:
+            _call("fit", agent.fit, dataset, updates=budget, checkpoint=training.checkpoint)
+        except _Interrupted:
+            self._fit(training, dataset)
+        except AgentError as error:
+            if not is_end_of_budget(error):
+                raise
 
     def play(self, agent: Agent, slots: int = _SLOTS) -> tuple[list[_Seen], Actions]:
         """Let an agent play in evaluation; return what it saw and what it answered."""
-        env = self.env("eval", slots)
+        env = self.suite.make(self.task, split="eval", num_envs=slots, seed=0)
         check = action_check(env.single_action_space, slots)
         seen, answers = [], []
         try:
@@ -222,9 +317,27 @@ class _Trial:
             env.close()
         return seen, answers
 
-    def evaluate(self, agent: Agent) -> None:
-        """Let an agent play in evaluation."""
+    def evaluate(self, agent: Agent) -> Agent:
+        """Let an agent play in evaluation; return it, to go on."""
         self.play(agent)
+        return agent
+
+    def reload(self, agent: Agent) -> Agent:
+        """Return a new agent that has loaded what an agent saved, as after an interruption."""
+        assert isinstance(agent, Saver)
+        randomness = global_randomness()
+        with tempfile.TemporaryDirectory() as folder:
+            _call("save", agent.save, Path(folder))
+            copy = self.make()
+            assert isinstance(copy, Saver)
+            _call("load", copy.load, Path(folder))
+        set_global_randomness(randomness)
+        return copy
+
+    def skip_unless_trained(self) -> None:
+        """Skip the check if the agent, in an offline suite, does not learn."""
+        if self.dataset is not None and not isinstance(self.agent, Fitter):
+            raise _Skipped("the agent does not learn")
 
 
 def check_contract(
@@ -244,16 +357,17 @@ def check_contract(
         factory: Makes the agent.
         config: Options for the factory.
         device: Passed on to the factory.
-        steps: The training budget of a check; the smoke run has twice as much.
+        steps: The training budget of a check, steps or updates; the smoke run has twice as much.
 
     Yields:
         A finding a check, in the order of `NAMES`. What makes no sense after an earlier failure
         is skipped.
 
     Raises:
-        RLBenchError: The suite's environments cannot be made.
+        RLBenchError: The suite's environments cannot be made, or its dataset cannot be loaded.
     """
-    suite = suite.make_unofficial(
+    protocol = replace(suite.protocol, checkpoints=(max(1, steps // 2),))
+    suite = replace(suite, protocol=protocol).make_unofficial(
         {
             "budget": steps,
             "episodes": _SLOTS + 2,
@@ -261,12 +375,9 @@ def check_contract(
             "max_episode_steps": min(_EPISODE_STEPS, suite.protocol_of(task).max_episode_steps),
         }
     )
-    num_envs = suite.protocol_of(task).train_envs
-    env = suite.make(task, split="train", num_envs=num_envs, seed=0)
-    info = task_info(suite, task, env)
-    action_check(info.action_space, num_envs)
-    env.close()
-    trial = _Trial(suite, task, factory, config, device, info)
+    info, dataset = _material(suite, task)
+    action_check(info.action_space, 1)
+    trial = _Trial(suite, task, factory, config, device, info, dataset)
     lost: set[str] = set()
     try:
         for check in _CHECKS:
@@ -283,15 +394,36 @@ def check_contract(
         trial.close()
 
 
+def _material(suite: Suite, task: Task) -> tuple[TaskInfo, Dataset | None]:
+    """Return what agents are told of a task, and what they fit, if it is an offline one."""
+    if suite.protocol_of(task).kind != "offline":
+        env, info = training_envs(suite, task, seed=0, teacher=load_teacher(_TEACHER))
+        env.close()
+        return info, None
+    dataset = suite.dataset(task)
+    env = suite.make(task, split="eval", num_envs=1, seed=0)
+    info = replace(
+        task_info(suite, task, env), num_envs=0,
+        observation_space=dataset.observation_space, action_space=dataset.action_space,
+    )  # fmt: skip
+    env.close()
+    return info, dataset
+
+
+def _way_of(agent: Agent) -> str:
+    """Return the method by which an agent learns, if it does."""
+    return next((way for way in ("train", "observe", "fit") if hasattr(agent, way)), "")
+
+
 def _makes(trial: _Trial) -> str:
-    agent = trial.make()
-    if isinstance(agent, Trainer):
-        return "it has act() and train()"
-    return "it has act() and observe()" if isinstance(agent, Observer) else "it has act()"
+    way = _way_of(trial.make())
+    return f"it has act() and {way}()" if way else "it has act()"
 
 
 def _acts_in_training(trial: _Trial) -> str:
     agent = trial.make()
+    if trial.dataset is not None:
+        raise _Skipped("there are no training environments")
     if isinstance(agent, Trainer):
         raise _Skipped("the agent owns its loop")
     seen = _first_of_training(trial)
@@ -302,25 +434,39 @@ def _acts_in_training(trial: _Trial) -> str:
 
 def _trains(trial: _Trial) -> str:
     trial.agent = trial.make()
-    trial.meter = trial.train(trial.agent)
-    how = "train" if isinstance(trial.agent, Trainer) else "act and observe"
-    if not isinstance(trial.agent, Trainer | Observer):
-        how = "act, without learning"
-    return f"{trial.meter.used} steps by {how}"
+    trial.training = trial.train(trial.agent)
+    trial.skip_unless_trained()
+    way = _way_of(trial.agent)
+    how = {"observe": "act and observe", "": "act, without learning"}.get(way, way)
+    return f"{trial.training.used} {trial.info.unit} by {how}"
 
 
 def _keeps_to_the_budget(trial: _Trial) -> str:
-    if not isinstance(trial.agent, Trainer):
+    if not isinstance(trial.agent, Trainer | Fitter):
         raise _Skipped("the runner owns the loop and counts")
-    meter = trial.meter
-    if meter.overrun:
+    training, unit = trial.training, trial.info.unit
+    way = f"{_way_of(trial.agent)}()"
+    if training.overrun:
         raise AgentError(
-            f"train() went on for {_REFUSALS} steps after its budget of {meter.budget} was spent: "
-            "let BudgetExhausted pass"
+            f"{way} went on for {_REFUSALS} {unit} after its budget of {training.budget} was "
+            "spent: let BudgetExhausted pass"
         )
-    if meter.used == 0:
+    if isinstance(trial.agent, Fitter):
+        _expect_all_updates(trial, training)
+    elif training.used == 0:
         raise AgentError("train() made no step in the environment that it was given")
-    return f"train() used {meter.used} of {meter.budget} steps"
+    return f"{way} used {training.used} of {training.budget} {unit}"
+
+
+def _expect_all_updates(trial: _Trial, training: _Training) -> None:
+    for point in trial.info.checkpoints:
+        if point > training.used:
+            raise AgentError(f"fit() returned after {training.used} of {training.budget} updates")
+        if point not in training.told:
+            raise AgentError(
+                f"fit() did not call checkpoint({point}): call it after every update, or at "
+                "least at those in TaskInfo.checkpoints"
+            )
 
 
 def _acts_in_evaluation(trial: _Trial) -> str:
@@ -338,7 +484,7 @@ def _takes_any_batch_size(trial: _Trial) -> str:
 def _leaves_arrays_alone(trial: _Trial) -> str:
     agent = trial.make()
     guard: _Guard
-    if isinstance(agent, Trainer):
+    if isinstance(agent, Trainer) or trial.dataset is not None:
         guard = _Guard(trial.agent)
     else:
         guard = _ObserverGuard(agent) if isinstance(agent, Observer) else _Guard(agent)
@@ -346,67 +492,97 @@ def _leaves_arrays_alone(trial: _Trial) -> str:
     trial.evaluate(guard)
     if guard.changed:
         raise AgentError(f"the agent changed {', '.join(sorted(guard.changed))}: copy it first")
+    if trial.dataset is not None:
+        return "observations are as they were, and the dataset cannot be written to"
     return "observations and batches are as they were"
 
 
 def _repeats_itself(trial: _Trial) -> str:
     agent = trial.make()
-    meter = trial.train(agent)
+    actions = trial.train(agent).actions
     answers = _answer(agent, trial.seen, "eval")
-    _compare("training", trial.meter.actions, meter.actions, "two agents of the same seed")
+    _compare("training", trial.training.actions, actions, "two agents of the same seed")
     _compare("evaluation", trial.answers, answers, "two agents of the same seed")
-    return f"{len(meter.actions)} actions in training, {len(answers)} in evaluation"
+    return f"{len(actions)} actions in training, {len(answers)} in evaluation"
 
 
 def _differs_by_seed(trial: _Trial) -> str:
     agent = trial.make(_OTHER_SEED)
-    meter = trial.train(agent)
+    actions = trial.train(agent).actions
     answers = _answer(agent, trial.seen, "eval")
-    if _equal(meter.actions, trial.meter.actions) and _equal(answers, trial.answers):
+    if _equal(actions, trial.training.actions) and _equal(answers, trial.answers):
         raise _Skipped("it acts alike: the agent draws nothing, or not from its seed")
     return "it acts otherwise"
 
 
 def _learns_nothing_in_evaluation(trial: _Trial) -> str:
-    meter = trial.train(trial.make(), evaluated=True)
-    _compare(
-        "training", trial.meter.actions, meter.actions,
-        "an agent that was evaluated half-way and one that was not",
-    )  # fmt: skip
+    trial.skip_unless_trained()
+    who = "an agent that was evaluated half-way and one that was not"
+    agent = trial.make()
+    actions = trial.train(agent, trial.evaluate).actions
+    _compare("training", trial.training.actions, actions, who)
+    if isinstance(agent, Fitter):
+        # The other is evaluated, too, but afterwards: what it draws there may go on.
+        other = trial.make()
+        trial.train(other)
+        trial.evaluate(other)
+        left, right = (_answer(one, trial.seen, "eval") for one in (other, agent))
+        _compare("evaluation", left, right, who)
     return "training goes on as if there had been none"
 
 
 def _saves_and_loads(trial: _Trial) -> str:
     agent = trial.agent
-    save, load = getattr(agent, "save", None), getattr(agent, "load", None)
-    if save is None and load is None:
+    has = [name for name in ("save", "load") if getattr(agent, name, None) is not None]
+    if not has:
         raise _Skipped("the agent has neither save() nor load()")
-    if save is None or load is None:
-        raise AgentError(f"the agent has {'load' if save is None else 'save'}() only")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        _call("save", save, folder)
-        copy = trial.make()
-        _call("load", cast(Any, copy).load, folder)
-        asked: list[tuple[AgentPhase, list[_Seen]]] = [("eval", trial.seen)]
-        if not isinstance(agent, Trainer):
-            asked.append(("train", [_first_of_training(trial)]))
-        for phase, seen in asked:
-            what = "training" if phase == "train" else "evaluation"
-            mine, its = _answer(agent, seen, phase), _answer(copy, seen, phase)
-            _compare(what, mine, its, "the saved agent and the loaded one")
+    if len(has) == 1:
+        raise AgentError(f"the agent has {has[0]}() only")
+    copy = trial.reload(agent)
+    asked: list[tuple[AgentPhase, list[_Seen]]] = [("eval", trial.seen)]
+    if trial.dataset is None and not isinstance(agent, Trainer):
+        asked.append(("train", [_first_of_training(trial)]))
+    for phase, seen in asked:
+        what = "training" if phase == "train" else "evaluation"
+        mine, its = _answer(agent, seen, phase), _answer(copy, seen, phase)
+        _compare(what, mine, its, "the saved agent and the loaded one")
     return "the loaded agent acts as the saved one"
+
+
+def _resumes(trial: _Trial) -> str:
+    if not isinstance(trial.agent, Saver):
+        raise _Skipped("the agent has neither save() nor load()")
+    if isinstance(trial.agent, Trainer):
+        raise _Skipped("the agent owns its loop: its runs begin anew")
+    trial.skip_unless_trained()
+    training = trial.train(trial.make(), trial.reload)
+    if isinstance(training.agent, Fitter):
+        _expect_all_updates(trial, training)
+    answers = _answer(training.agent, trial.seen, "eval")
+    for what, left, right in (
+        ("training", trial.training.actions, training.actions),
+        ("evaluation", trial.answers, answers),
+    ):
+        _compare(
+            what, left, right, "an agent that was interrupted half-way and one that was not",
+            ": after an interruption a run would not be what it would have been",
+        )  # fmt: skip
+    return "a loaded agent goes on as if there had been no interruption"
 
 
 def _runs(trial: _Trial) -> str:
     suite = trial.suite.make_unofficial({"budget": 2 * trial.info.budget})
+    execute: Callable[..., None] = partial(run_online, teacher=load_teacher(_TEACHER))
+    if trial.dataset is not None:
+        execute = run_offline
     progress = Progress()
-    run_online(
+    execute(
         suite, trial.task, trial.factory, config=trial.config, seed=1, device=trial.device,
         progress=progress,
     )  # fmt: skip
     episodes = sum(len(evaluation.returns) for evaluation in progress.evaluations)
-    return f"{progress.budget_used} steps of training, {episodes} episodes of evaluation"
+    spent = f"{progress.budget_used} {trial.info.unit} of training"
+    return f"{spent}, {episodes} episodes of evaluation"
 
 
 class _Check(NamedTuple):
@@ -429,6 +605,7 @@ _CHECKS = (
     _Check("another seed", _differs_by_seed, ("same seed",)),
     _Check("evaluation changes nothing", _learns_nothing_in_evaluation, ("same seed",)),
     _Check("save and load", _saves_and_loads, ("same seed",)),
+    _Check("resume", _resumes, ("save and load",)),
     _Check("smoke run", _runs, ("act in evaluation",)),
 )
 NAMES = tuple(check.name for check in _CHECKS)
@@ -466,19 +643,19 @@ def _answer(agent: Agent, seen: Sequence[_Seen], phase: AgentPhase) -> Actions:
 
 def _first_of_training(trial: _Trial) -> _Seen:
     """Return the first observations of training."""
-    env = trial.env("train", trial.info.num_envs)
+    env = trial.envs()
     obs, _ = env.reset()
     env.close()
     return _Seen(obs, np.ones(trial.info.num_envs, dtype=np.bool_))
 
 
-def _compare(what: str, left: Actions, right: Actions, who: str) -> None:
+def _compare(what: str, left: Actions, right: Actions, who: str, so: str = "") -> None:
     """Raise unless the actions are the same, saying where they begin to differ."""
     if _equal(left, right):
         return
     pairs = enumerate(zip(left, right, strict=False))
     step = next((k for k, (a, b) in pairs if not np.array_equal(a, b)), min(len(left), len(right)))
-    raise AgentError(f"{who} act differently in {what}, from step {step} on")
+    raise AgentError(f"{who} act differently in {what}, from step {step} on{so}")
 
 
 def _equal(left: Actions, right: Actions) -> bool:

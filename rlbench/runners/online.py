@@ -88,19 +88,11 @@ class OnlineRun:
             if self._resumed is not None and not suite.replays:
                 progress.parts = (*self._resumed.parts, self._resumed.budget_used)
                 part = len(progress.parts)
-            env = suite.make(
-                task, split="train", num_envs=protocol.train_envs, seed=seed, part=part
-            )
-            self.info = task_info(suite, task, env)
+            env, self.info = training_envs(suite, task, seed=seed, part=part, teacher=teacher)
             self.agent_seed = seed_of_agent(suite, task, seed)
-            self._curriculum: Curriculum | None = None
-            if protocol.kind == "curriculum":
-                self._curriculum = Curriculum(
-                    env, teacher, self.info,
-                    seed=int(suite.stream(task, "teacher", seed).generate_state(1)[0]) >> 1,
-                )  # fmt: skip
-                env = self._curriculum
+            self._curriculum = env if isinstance(env, Curriculum) else None
             self._meter = MeteredEnv(env, protocol.budget)
+        progress.refresh = self._note_training
         self._trace = TrainingTrace(env.single_action_space, env.num_envs)
 
     def steps(self, agent: Agent) -> Iterator[None]:
@@ -365,6 +357,32 @@ def save_checkpoint(
         print(f"rlbench: no checkpoint was written: {error}", file=sys.stderr, flush=True)
         return False
     return True
+
+
+def training_envs(
+    suite: Suite,
+    task: Task,
+    *,
+    seed: int,
+    part: int = 0,
+    teacher: TeacherFactory | None = None,
+) -> tuple[VectorEnv[Any, Any, Any], TaskInfo]:
+    """Make the environments that an agent trains on, and say what it is told of them.
+
+    Args:
+        suite: The suite.
+        task: One of its tasks.
+        seed: The run's seed.
+        part: Which part of the stream of randomness, see `Suite.stream`.
+        teacher: Makes the teacher, who is in between in a curriculum.
+    """
+    protocol = suite.protocol_of(task)
+    env = suite.make(task, split="train", num_envs=protocol.train_envs, seed=seed, part=part)
+    info = task_info(suite, task, env)
+    if protocol.kind == "curriculum":
+        teacher_seed = int(suite.stream(task, "teacher", seed).generate_state(1)[0]) >> 1
+        env = Curriculum(env, teacher, info, seed=teacher_seed)
+    return env, info
 
 
 def task_info(suite: Suite, task: Task, env: VectorEnv[Any, Any, Any]) -> TaskInfo:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.command import COMMAND, rlbench
+from support.registered import register
 
 from rlbench.runners.contract import NAMES
 
@@ -59,7 +60,29 @@ def test_init_writes_an_agent_that_passes(tmp_path: Path) -> None:
     out = rlbench("check", "my_agent.py", "-o", "stretch=20", cwd=tmp_path)
     lines = out.stdout.splitlines()
     assert [line[9:35].strip() for line in lines[:-1]] == list(NAMES)
-    assert lines[-1] == "11 passed, 0 failed (atari100k@1, Alien)"
+    assert lines[-1] == "12 passed, 0 failed (atari100k@1, Alien)"
+
+
+@pytest.mark.parametrize(
+    ("agent", "suite", "code", "last"),
+    [
+        ("support.pendulum:make_cloner", "pendulum-offline", 0, "12 passed, 0 failed"),
+        ("support.cartpole:make_agent", "cartpole-curriculum", 0, "12 passed, 0 failed"),
+        ("support.cartpole:make_agent", "pendulum-offline", 1, "0 passed, 1 failed"),
+    ],
+)
+def test_suites_of_other_packages(
+    agent: str, suite: str, code: int, last: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in register(tmp_path / "site").items():
+        monkeypatch.setenv(name, value)
+    out = rlbench("check", agent, "--suite", suite, "--steps", "40", cwd=tmp_path, code=code)
+    lines = out.stdout.splitlines()
+    assert [line[9:35].strip() for line in lines[:-1]] == list(NAMES)
+    assert lines[-1].startswith(f"{last} ({suite}@1, ")
+    if code:
+        assert lines[0].startswith("failed   make ")
+        assert "learns by observe(), which does not fit the suite pendulum-off" in lines[0]
 
 
 def test_init_does_not_overwrite(tmp_path: Path) -> None:
