@@ -1,6 +1,7 @@
 """`rlbench compare` and `rlbench plan`: which agent is better, and how many runs it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -12,20 +13,28 @@ from rlbench.cli.options import DEFAULT_STORE, JsonOption, UnofficialOption
 from rlbench.cli.output import print_json, print_table
 from rlbench.cli.sources import (
     Agents,
+    Gathered,
     NormaliseByOption,
     Scale,
     StoresOption,
     SuiteToNormalise,
+    deviations_of,
     gather,
+    print_deviations,
+    ranked_together,
+    why_not_ranked,
 )
 from rlbench.errors import InvalidScores, UnknownName, UsageError
+from rlbench.results.published import Published
 from rlbench.stats import adastop, compare, plan, rank_sets, runs_needed
 from rlbench.stats.comparisons import Comparison, TestStatistic
+from rlbench.stats.intervals import POINTS
 from rlbench.stats.permutation import STATISTICS
 from rlbench.stats.stopping import CLAIM, AdaStopResult
 
 EXIT_UNDECIDED = 3
 POWER = 0.8
+MOST_PAIRS = 6  # that are not ranked and are printed one by one
 LABELS = {"mean": "mean", "median": "median", "iqm": "IQM"}
 
 Scores = dict[str, list[NDArray[np.float64]]]
@@ -61,16 +70,26 @@ def compare_agents(
     """
     chosen = _statistic(statistic)
     scale = Scale(suite, unofficial, normalise_by)
-    scores, notes = _scores(sources or [], store, scale)
+    agents, notes, papers = _chosen(sources or [], store, scale)
     if stop not in ("", "adastop"):
         raise UnknownName("stopping rule", stop, ["adastop"])
+    if stop and papers:
+        raise UsageError(
+            f"--stop decides on runs that are still to be done; those of {min(papers)} are "
+            "published: leave --stop out"
+        )
+    if len(ranked_together(agents, papers)) > 1:
+        _show_apart(Gathered(agents, notes, papers), chosen, alpha, scale, json)
+        return 0
+    scores = _aligned(agents, scale, notes)
     if stop:
         result = adastop(
             scores, batch=batch, max_batches=max_batches, alpha=alpha, statistic=chosen
         )
         _show_adastop(result, batch, json)
     else:
-        _show_comparison(scores, chosen, alpha, scale, json)
+        _show_comparison(scores, papers, chosen, alpha, scale, json)
+    print_deviations(papers, err=json)
     for note in notes:
         typer.echo(note, err=json)
     return EXIT_UNDECIDED if stop and result.undecided_agents else 0
@@ -92,7 +111,11 @@ def plan_runs(
     """Print power and width of intervals for numbers of runs, from the runs there are."""
     chosen = _statistic(statistic)
     scale = Scale(suite, unofficial, normalise_by)
-    scores, notes = _scores(sources or [], store, scale)
+    agents, notes, papers = _chosen(sources or [], store, scale)
+    for a, b in combinations(agents, 2):
+        if why := why_not_ranked(a, b, papers):
+            raise UsageError(f"{a} and {b} are not planned for, since they are not ranked: {why}")
+    scores = _aligned(agents, scale, notes)
     rows = [row._asdict() for row in plan(scores, statistic=chosen, alpha=alpha)]
     needed = runs_needed(scores, power=power, statistic=chosen, alpha=alpha)
     if json:
@@ -102,6 +125,7 @@ def plan_runs(
         for (a, b), runs in needed.items():
             typer.echo(f"{a} and {b}: {_needed_text(runs, power)}")
         typer.echo("This takes the differences seen so far for the true ones; they are uncertain.")
+    print_deviations(papers, err=json)
     for note in notes:
         typer.echo(note, err=json)
 
@@ -112,30 +136,35 @@ def _statistic(name: str) -> TestStatistic:
     return cast(TestStatistic, name)
 
 
-def _scores(
-    sources: Sequence[str], stores: Sequence[Path] | None, scale: Scale
-) -> tuple[Scores, list[str]]:
-    """Return the scores of agents on the tasks that all have, and what must be said of them.
+def _chosen(sources: Sequence[str], stores: Sequence[Path] | None, scale: Scale) -> Gathered:
+    """Return the agents to compare, and what must be said of their scores.
 
     A source is a file or folder, whose agents are all taken, or the name of an agent in a store.
     Without names all agents of the stores are taken.
     """
     files = [Path(source) for source in sources if Path(source).exists() or "." in source]
     names = [source for source in sources if Path(source) not in files]
-    from_files, notes = gather(files, [], scale) if files else ({}, [])
-    in_stores: Agents = {}
+    none = Gathered({}, [], {})
+    from_files = gather(files, [], scale) if files else none
+    in_stores = none
     if stores or names or not files:
-        in_stores, more = gather([], stores or [DEFAULT_STORE], scale)
-        notes += more
+        in_stores = gather([], stores or [DEFAULT_STORE], scale)
     for name in names:
-        if name not in in_stores and name not in from_files:
-            raise UnknownName("agent", name, [*in_stores, *from_files])
-    if both := set(from_files) & set(in_stores) & set(names or in_stores):
+        if name not in in_stores.agents and name not in from_files.agents:
+            raise UnknownName("agent", name, [*in_stores.agents, *from_files.agents])
+    taken = {n: t for n, t in in_stores.agents.items() if not names or n in names}
+    if both := set(from_files.agents) & set(taken):
         raise InvalidScores(f"the agent {min(both)!r} is in two sources")
-    agents = {**from_files, **{n: t for n, t in in_stores.items() if not names or n in names}}
+    agents = {**from_files.agents, **taken}
     if len(agents) < 2:
         found = f" there is only {next(iter(agents))!r}" if agents else " there is none"
         raise UsageError(f"a comparison needs at least two agents:{found}")
+    papers = {agent: scores for agent, scores in in_stores.published.items() if agent in taken}
+    return Gathered(agents, from_files.notes + in_stores.notes, papers)
+
+
+def _aligned(agents: Agents, scale: Scale, notes: list[str]) -> Scores:
+    """Return scores on the tasks that all agents have; a note is added if these are not all."""
     first = next(iter(agents.values()))
     common = [task for task in first if all(task in tasks for tasks in agents.values())]
     if not common:
@@ -146,36 +175,146 @@ def _scores(
         notes.append(
             f"Compared on the {len(common)} of {total} tasks that all of them have runs of."
         )
-    return {agent: [tasks[t] for t in common] for agent, tasks in agents.items()}, notes
+    return {agent: [tasks[t] for t in common] for agent, tasks in agents.items()}
 
 
-def _show_comparison(
-    scores: Scores, statistic: TestStatistic, alpha: float, scale: Scale, json: bool
+def _show_apart(
+    gathered: Gathered, statistic: TestStatistic, alpha: float, scale: Scale, json: bool
 ) -> None:
+    """Show agents that may not all be ranked: each group by itself, and what lies between them."""
+    agents, notes, papers = gathered
+    groups = [g for g in ranked_together(agents, papers) if len(g) > 1]
+    between = [
+        _unranked_row(a, b, agents, papers, statistic)
+        for a, b in combinations(agents, 2)
+        if not any(a in group and b in group for group in groups)
+    ]
+    rows: list[dict[str, Any]] = []
+    for group in groups:
+        of_group: list[str] = []
+        scores = _aligned({agent: agents[agent] for agent in group}, scale, of_group)
+        if json:
+            rows += _comparison_rows(scores, statistic, alpha)[0]
+        else:
+            typer.echo(f"Of one protocol: {', '.join(group)}.")
+            _show_comparison(scores, papers, statistic, alpha, scale, json)
+        notes += [f"{', '.join(group)}: {note}" for note in of_group]
+    if json:
+        print_json(_with_deviations(rows + between, papers))
+    elif len(between) <= MOST_PAIRS:
+        shown = ["a", "b", "difference", "reason"]
+        print_table(between, shown, f"not ranked: {LABELS[statistic]} of {scale.title}")
+    else:
+        points = [
+            {"agent": agent, LABELS[statistic]: _point(agent, list(tasks.values()), papers,
+             statistic), "tasks": len(tasks)}
+            for agent, tasks in agents.items()
+        ]  # fmt: skip
+        print_table(points, list(points[0]), f"every agent by itself, not ranked: {scale.title}")
+        typer.echo(f"{len(between)} pairs are not ranked; --json says for each why.")
+    print_deviations(papers, err=json)
+    for note in notes:
+        typer.echo(note, err=json)
+
+
+def _with_deviations(
+    rows: Sequence[Mapping[str, Any]], papers: Mapping[str, Published]
+) -> list[dict[str, Any]]:
+    """Return rows of pairs with why they are not ranked, and how their protocols differ."""
+    return [
+        {
+            **row,
+            "reason": row.get("reason"),
+            "a_deviations": deviations_of(row["a"], papers),
+            "b_deviations": deviations_of(row["b"], papers),
+        }
+        for row in rows
+    ]
+
+
+def _point(
+    agent: str,
+    tasks: list[NDArray[np.float64]],
+    papers: Mapping[str, Published],
+    statistic: TestStatistic,
+) -> float | None:
+    """Return an agent's statistic; of means over runs there is no IQM."""
+    if statistic == "iqm" and agent in papers and papers[agent].source.means_only:
+        return None
+    return POINTS[statistic](tasks)
+
+
+def _unranked_row(
+    a: str,
+    b: str,
+    agents: Agents,
+    papers: Mapping[str, Published],
+    statistic: TestStatistic,
+) -> dict[str, Any]:
+    """Return the row of a pair that is shown and not ranked, on the tasks that both have."""
+    common = [task for task in agents[a] if task in agents[b]]
+    points = [
+        _point(agent, [agents[agent][task] for task in common], papers, statistic)
+        if common
+        else None
+        for agent in (a, b)
+    ]
+    first, second = points
+    return {
+        **dict.fromkeys(PAIR_COLUMNS),
+        "a": a,
+        "b": b,
+        "statistic": statistic,
+        "difference": None if first is None or second is None else first - second,
+        "method": "none: not ranked",
+        "test": "none: not ranked",
+        "decision": "not ranked",
+        "reason": why_not_ranked(a, b, papers),
+    }
+
+
+PAIR_COLUMNS = (
+    "a", "b", "statistic", "difference", "low", "high", "method", "improvement",
+    "improvement_low", "improvement_high", "cliffs_delta", "p_value", "test", "decision",
+    "runs_needed",
+)  # fmt: skip
+
+
+def _comparison_rows(
+    scores: Scores, statistic: TestStatistic, alpha: float
+) -> tuple[list[dict[str, Any]], list[Comparison], dict[tuple[str, str], int | None]]:
+    """Return a row a pair, the comparisons behind them, and how many runs pairs need."""
     found = compare(scores, statistic=statistic, alpha=alpha)
     needed = _runs_needed(scores, statistic, alpha)
     rows = [
-        {
-            "a": pair.a,
-            "b": pair.b,
-            "statistic": statistic,
-            "difference": pair.difference.point,
-            "low": pair.difference.low,
-            "high": pair.difference.high,
-            "method": pair.difference.method,
-            "improvement": pair.improvement.point,
-            "improvement_low": pair.improvement.low,
-            "improvement_high": pair.improvement.high,
-            "cliffs_delta": pair.cliffs_delta,
-            "p_value": pair.p_value,
-            "test": pair.test,
-            "decision": pair.decision,
-            "runs_needed": needed.get((pair.a, pair.b)),
-        }
+        dict(
+            zip(
+                PAIR_COLUMNS,
+                (
+                    pair.a, pair.b, statistic, pair.difference.point, pair.difference.low,
+                    pair.difference.high, pair.difference.method, pair.improvement.point,
+                    pair.improvement.low, pair.improvement.high, pair.cliffs_delta, pair.p_value,
+                    pair.test, pair.decision, needed.get((pair.a, pair.b)),
+                ),
+                strict=True,
+            )
+        )
         for pair in found
-    ]
+    ]  # fmt: skip
+    return rows, found, needed
+
+
+def _show_comparison(
+    scores: Scores,
+    papers: Mapping[str, Published],
+    statistic: TestStatistic,
+    alpha: float,
+    scale: Scale,
+    json: bool,
+) -> None:
+    rows, found, needed = _comparison_rows(scores, statistic, alpha)
     if json:
-        print_json(rows)
+        print_json(_with_deviations(rows, papers) if papers else rows)
         return
     for pair in found:
         typer.echo(_sentence(pair, statistic, needed.get((pair.a, pair.b)), bool(needed)))

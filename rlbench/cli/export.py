@@ -2,37 +2,71 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from rlbench.cli.options import (
     DEFAULT_STORE,
-    StoreOption,
+    PUBLISHED,
+    ReadableStoreOption,
     SuiteOption,
     UnofficialOption,
     parse_suite,
     records_of,
 )
 from rlbench.errors import StoreError
-from rlbench.results import rows, write_csv
+from rlbench.results import published, rows, write_csv
+from rlbench.results.scores import COLUMNS
+from rlbench.suites import Suite
+
+PUBLISHED_COLUMNS = (
+    "suite", "task", "agent", "run", "status", "score", "normalised", "source", "paper", "url",
+    "licence", "deviations",
+)  # fmt: skip
 
 
 def export(
     suite: SuiteOption,
     csv: Annotated[Path, typer.Option("--csv", help="The file to write; - prints it.")],
-    store: StoreOption = DEFAULT_STORE,
+    store: ReadableStoreOption = DEFAULT_STORE,
     unofficial: UnofficialOption = "",
 ) -> None:
     """Write one row a run, failed ones too, with raw and normalised scores."""
     chosen = parse_suite(suite, unofficial)
-    table = rows(records_of(store, chosen), chosen)
+    columns: tuple[str, ...] = COLUMNS
+    if store == PUBLISHED:
+        table, columns = _published_rows(chosen), PUBLISHED_COLUMNS
+    else:
+        table = rows(records_of(store, chosen), chosen)
     if str(csv) == "-":
-        write_csv(table, sys.stdout)
+        write_csv(table, sys.stdout, columns)
         return
     try:
         with csv.open("w", newline="", encoding="utf-8") as file:
-            write_csv(table, file)
+            write_csv(table, file, columns)
     except OSError as error:
         raise StoreError(f"cannot write {csv}: {error.strerror}") from error
     typer.echo(f"{len(table)} runs in {csv}")
+
+
+def _published_rows(suite: Suite) -> list[dict[str, Any]]:
+    """Return one row a published run or mean; its status keeps it apart from runs of one's own."""
+    out = []
+    for agent, scores in published.load(suite).items():
+        source = scores.source
+        about = {
+            "suite": suite.id,
+            "agent": agent,
+            "status": "published",
+            "source": source.slug,
+            "paper": source.paper,
+            "url": source.url,
+            "licence": source.licence,
+            "deviations": published.in_words(published.deviations(scores)),
+        }
+        for task, normalised in scores.normalised().items():
+            columns = (scores.runs[task], scores.values[task].tolist(), normalised.tolist())
+            for run, score, share in zip(*columns, strict=True):
+                out.append({**about, "task": task, "run": run, "score": score, "normalised": share})
+    return out

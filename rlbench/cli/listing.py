@@ -5,10 +5,19 @@ from typing import Any
 import typer
 
 from rlbench import suites
-from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption, SuiteOption, load_store
+from rlbench.cli.options import (
+    DEFAULT_STORE,
+    PUBLISHED,
+    JsonOption,
+    ReadableStoreOption,
+    SuiteOption,
+    load_store,
+)
 from rlbench.cli.output import print_json, print_table
-from rlbench.results import unofficial_text
+from rlbench.results import published, unofficial_text
 from rlbench.results.scores import display_name
+
+PUBLISHED_COLUMNS = ("source", "suite", "agent", "tasks", "runs", "paper", "licence")
 
 app = typer.Typer(help="List suites, tasks, agents, teachers or runs.", no_args_is_help=True)
 
@@ -37,10 +46,14 @@ def list_suites(json: JsonOption = False) -> None:
                 "unit": protocol.unit,
                 "episodes": protocol.episodes,
                 "extra": suite.extra,
+                "can_run": suite.can_run,
                 "summary": suite.summary,
             }
         )
-    _print(rows, ("id", "version", "kind", "tasks", "budget", "unit", "episodes", "summary"), json)
+    if not json:
+        rows = [{**row, "can_run": "yes" if row["can_run"] else "not yet"} for row in rows]
+    columns = ("id", "version", "kind", "tasks", "budget", "unit", "episodes", "can_run", "summary")
+    _print(rows, columns, json)
 
 
 @app.command("tasks")
@@ -93,8 +106,11 @@ def list_teachers(json: JsonOption = False) -> None:
 
 
 @app.command("runs")
-def list_runs(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None:
-    """List the runs in a store."""
+def list_runs(store: ReadableStoreOption = DEFAULT_STORE, json: JsonOption = False) -> None:
+    """List the runs in a store, or the sources of published ones."""
+    if store == PUBLISHED:
+        _print(_published_rows(), PUBLISHED_COLUMNS, json)
+        return
     rows = []
     for record in load_store(store).records:
         identity = record.identity
@@ -113,3 +129,18 @@ def list_runs(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> N
         )
     columns = ("key", "suite", "unofficial", "agent", "task", "seed", "status", "score", "seconds")
     _print(rows, columns, json)
+
+
+def _published_rows() -> list[dict[str, Any]]:
+    """Return one row a source, on the board that it is nearest to."""
+    out = []
+    for source in published.sources():
+        suite = suites.get(source.boards[0])
+        scores = published.load(suite)[source.agent]
+        runs = 0 if source.means_only else sum(map(len, scores.values.values()))
+        values = (
+            source.slug, suite.id, source.agent, len(scores.values), runs, source.paper,
+            source.licence,
+        )  # fmt: skip
+        out.append(dict(zip(PUBLISHED_COLUMNS, values, strict=True)))
+    return out

@@ -12,11 +12,30 @@ from rlbench.results import Loaded, Record, Store, belongs, unofficial_text
 from rlbench.suites import Scalar, Suite
 
 DEFAULT_STORE = Path("runs")
+PUBLISHED = Path("published")  # where a store is read: the published scores that rlbench brings
 MAX_SEEDS = 10_000
 MAX_SEED = 2**32 - 1
 
+
+def _own(store: Path) -> Path:
+    """Return a store of the user's own.
+
+    Raises:
+        UsageError: It names the published scores.
+    """
+    if store == PUBLISHED:
+        raise UsageError(
+            f"--store {PUBLISHED} names the published scores, which have no records: name a folder "
+            f"of that name by its full path"
+        )
+    return store
+
+
 SuiteOption = Annotated[str, typer.Option("--suite", help="A suite, e.g. atari100k.")]
-StoreOption = Annotated[Path, typer.Option("--store", help="The folder of records.")]
+StoreOption = Annotated[Path, typer.Option("--store", help="The folder of records.", callback=_own)]
+ReadableStoreOption = Annotated[
+    Path, typer.Option("--store", help="The folder of records, or: published.")
+]
 UnofficialOption = Annotated[
     str,
     typer.Option(

@@ -9,18 +9,27 @@ from rlbench import suites
 from rlbench.cli.options import DEFAULT_STORE, StoreOption, load_store
 from rlbench.cli.output import format_cell
 from rlbench.errors import UsageError
-from rlbench.results import Record, unofficial_text
+from rlbench.results import Record, published, unofficial_text
+from rlbench.results.published import PublishedSource
 from rlbench.suites import Suite
 
 
 def show(
-    what: Annotated[str, typer.Argument(help="A suite, or the (start of the) key of a run.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A suite, the (start of the) key of a run, or a source of published scores."
+        ),
+    ],
     store: StoreOption = DEFAULT_STORE,
     json: Annotated[bool, typer.Option("--json", help="Print the record as it is kept.")] = False,
 ) -> None:
-    """Show a suite's protocol, or what is known of a run."""
+    """Show a suite's protocol, or what is known of a run or of a source of published scores."""
     if what.partition("@")[0] in suites.names():
         _show_suite(suites.get(what))
+        return
+    if what in [source.slug for source in published.sources()]:
+        _show_source(published.get(what))
         return
     found = [r for r in load_store(store).records if r.identity.key.startswith(what.lower())]
     if not found:
@@ -39,6 +48,8 @@ def show(
 
 def _show_suite(suite: Suite) -> None:
     typer.echo(f"{suite.id}: {suite.title}. {suite.summary}\n")
+    if not suite.can_run:
+        typer.echo("It cannot be run yet: it holds published scores only.\n")
     for name, value in suite.protocol.constants().items():
         typer.echo(f"  {name:<18} {value}")
     typer.echo("")
@@ -46,6 +57,33 @@ def _show_suite(suite: Suite) -> None:
         typer.echo(f"- {note}")
     typer.echo(f"\nReference scores ({', '.join(suite.references)}): {suite.reference_source}")
     typer.echo(f"Tasks: {', '.join(task.name for task in suite.tasks)}")
+
+
+def _show_source(source: PublishedSource) -> None:
+    suite = suites.get(source.boards[0])
+    scores = published.load(suite)[source.agent]
+    runs = sorted({len(values) for values in scores.values.values()})
+    each = str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
+    fields = {name: value for name, value in scores.fields.items() if value is not None}
+    unknown = [name.replace("_", " ") for name in scores.fields if name not in fields]
+    lines: dict[str, object] = {
+        "source": source.slug,
+        "agent": source.agent,
+        "paper": source.paper,
+        "taken from": f"{source.url} {source.path}",
+        "licence": source.licence,
+        "boards": ", ".join(source.boards),
+        "tasks": f"{len(scores.values)} of {len(suite.tasks)}",
+        "runs a task": None if source.means_only else each,
+        "never ranked": source.never_ranked or None,
+        "note": source.note or None,
+        **{name.replace("_", " "): value for name, value in fields.items()},
+        "not known": ", ".join(unknown) or None,
+        "deviations": published.in_words(published.deviations(scores)),
+    }
+    for name, value in lines.items():
+        if value is not None:
+            typer.echo(f"{name:<20} {value}")
 
 
 def _show_run(record: Record) -> None:

@@ -1,16 +1,18 @@
-"""Where verbs that compare take scores from: files, folders and stores together."""
+"""Where verbs that compare take scores from: files, folders, stores and papers together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from rlbench.cli.options import DEFAULT_STORE, parse_suite, records_of
+from rlbench.cli.options import DEFAULT_STORE, PUBLISHED, parse_suite, records_of
+from rlbench.cli.output import print_table
 from rlbench.errors import InvalidScores, UsageError
-from rlbench.results import Runs, collect, read_scores, select, unofficial_text
+from rlbench.results import Runs, collect, published, read_scores, select, unofficial_text
+from rlbench.results.published import Published
 from rlbench.suites import Suite
 
 Agents = dict[str, dict[str, NDArray[np.float64]]]
@@ -28,8 +30,25 @@ NormaliseByOption = Annotated[
 ]
 StoresOption = Annotated[
     list[Path] | None,
-    typer.Option("--store", help="A folder of records; runs if no file is given."),
+    typer.Option(
+        "--store",
+        help="A folder of records; runs if no file is given. published: scores from papers.",
+    ),
 ]
+
+
+class Gathered(NamedTuple):
+    """Scores of all sources.
+
+    Attributes:
+        agents: Scores by agent and task.
+        notes: What must be said of them.
+        published: Those of the agents that come from papers.
+    """
+
+    agents: Agents
+    notes: list[str]
+    published: dict[str, Published]
 
 
 class Scale:
@@ -75,9 +94,7 @@ class Scale:
         return title
 
 
-def gather(
-    files: Sequence[Path], stores: Sequence[Path] | None, scale: Scale
-) -> tuple[Agents, list[str]]:
+def gather(files: Sequence[Path], stores: Sequence[Path] | None, scale: Scale) -> Gathered:
     """Return the scores of all sources by agent and task, and what must be said of them.
 
     Raises:
@@ -86,6 +103,7 @@ def gather(
     """
     agents: Agents = {}
     notes = []
+    papers: dict[str, Published] = {}
     for file in files:
         runs, note = read_scores(file, scale.columns)
         _add(agents, select(runs, scale.suite) if scale.suite else runs, str(file))
@@ -94,8 +112,72 @@ def gather(
     for place in stores or ([] if files else [DEFAULT_STORE]):
         if scale.suite is None:
             raise UsageError("records need a suite: add --suite, e.g. --suite atari100k")
-        _add(agents, _from_store(place, scale.suite), str(place))
-    return agents, notes
+        if place == PUBLISHED:
+            papers = published.load(scale.suite)
+            runs = {agent: scores.normalised() for agent, scores in papers.items()}
+        else:
+            runs = _from_store(place, scale.suite)
+        _add(agents, runs, str(place))
+    return Gathered(agents, notes, papers)
+
+
+def why_not_ranked(a: str, b: str, papers: Mapping[str, Published]) -> str:
+    """Say why two agents may not be ranked against each other; nothing if they may."""
+    if a in papers:
+        return published.obstacle(papers[a], papers.get(b))
+    return published.obstacle(papers[b]) if b in papers else ""
+
+
+def ranked_together(agents: Iterable[str], papers: Mapping[str, Published]) -> list[list[str]]:
+    """Return the agents in groups that may be ranked, each in the order given."""
+    groups: list[list[str]] = []
+    for agent in agents:
+        for group in groups:
+            if not why_not_ranked(group[0], agent, papers):
+                group.append(agent)
+                break
+        else:
+            groups.append([agent])
+    return groups
+
+
+def deviations_of(agent: str, papers: Mapping[str, Published]) -> str | None:
+    """Return in one line how the protocol of an agent from a paper differs from the suite's."""
+    return published.in_words(published.deviations(papers[agent])) if agent in papers else None
+
+
+def print_deviations(papers: Mapping[str, Published], *, err: bool) -> None:
+    """Print how the protocols of agents from papers differ from that of their suite.
+
+    Args:
+        papers: The agents that come from papers.
+        err: Print lines on standard error, since standard output is for a program.
+    """
+    rows = [
+        {
+            "agent": agent,
+            "source": scores.source.slug,
+            "deviations": deviations_of(agent, papers),
+        }
+        for agent, scores in papers.items()
+    ]
+    if not rows:
+        return
+    if err:
+        for row in rows:
+            typer.echo(f"{row['agent']} ({row['source']}): {row['deviations']}", err=True)
+    else:
+        suite = next(iter(papers.values())).suite
+        title = f"published scores: how their protocols differ from {suite.id}"
+        print_table(rows, list(rows[0]), title)
+        typer.echo("Where they come from: rlbench show SOURCE, or docs/published-scores.md")
+    for agent, scores in papers.items():
+        if count := sum(map(len, scores.stand_ins.values())):
+            typer.echo(
+                f"{agent}: {count} runs hold a score of before the end "
+                f"(rlbench show {scores.source.slug}).",
+                err=err,
+            )
 
 
 def _from_store(store: Path, suite: Suite) -> Runs:

@@ -14,15 +14,20 @@ from rlbench.cli.sources import (
     Scale,
     StoresOption,
     SuiteToNormalise,
+    deviations_of,
     gather,
+    print_deviations,
 )
 from rlbench.errors import UnknownName
+from rlbench.results.published import Published
 from rlbench.stats import methods_text, summarise, summarise_tasks
 from rlbench.stats.intervals import METHODS, Method
 from rlbench.suites import Suite
 
 # From so many runs on, the default interval was measured to cover .938 (.917 for means) or more.
 ENOUGH_RUNS = {"iqm": 5, "mean": 10, "optimality_gap": 5}
+OF_MEANS = {"mean", "median"}  # what can be said where a task has a mean and no runs
+NO_RUNS = "none: means, not runs"
 
 
 def stats(
@@ -54,12 +59,14 @@ def stats(
         raise UnknownName("method", method, METHODS)
     how = cast(Method, method)
     scale = Scale(suite, unofficial, normalise_by)
-    agents, notes = gather(files or [], store, scale)
+    agents, notes, papers = gather(files or [], store, scale)
     if per_task:
         rows: list[dict[str, Any]] = [row._asdict() for row in summarise_tasks(agents)]
     else:
         lists = {agent: list(tasks.values()) for agent, tasks in agents.items()}
         rows = [row._asdict() for row in summarise(lists, method=how)]
+    if papers:
+        rows = _with_papers(rows, papers)
     if json:
         print_json(rows)
     elif show_text:
@@ -68,10 +75,33 @@ def stats(
         known = {task for tasks in agents.values() for task in tasks}
         total = len(scale.suite.tasks) if scale.suite else len(known)
         shown = rows if per_task else [{**row, "tasks": f"{row['tasks']}/{total}"} for row in rows]
-        print_table(shown, list(shown[0]), scale.title)
+        hidden = {"source", "deviations"}
+        print_table(shown, [name for name in shown[0] if name not in hidden], scale.title)
         notes = [*_warnings(agents, [] if per_task else rows, scale.suite, total), *notes]
+    print_deviations(papers, err=json or show_text)
     for note in notes:
         typer.echo(note, err=json or show_text)
+
+
+def _with_papers(
+    rows: Sequence[Mapping[str, Any]], papers: Mapping[str, Published]
+) -> list[dict[str, Any]]:
+    """Return the rows with source and deviations, and of means only what they can say."""
+    out = []
+    for row in rows:
+        agent = row["agent"]
+        source = papers[agent].source if agent in papers else None
+        said = {
+            **row,
+            "source": source and source.slug,
+            "deviations": deviations_of(agent, papers),
+        }
+        if source and source.means_only:
+            if row.get("metric", "mean") not in OF_MEANS:
+                continue
+            said |= {"method": NO_RUNS, "runs": 0}
+        out.append(said)
+    return out
 
 
 def _warnings(
@@ -80,7 +110,7 @@ def _warnings(
     """Return what a reader must know of the runs and tasks behind the rows."""
     warnings = []
     for metric, enough in ENOUGH_RUNS.items():
-        if any(row["metric"] == metric and row["runs"] < enough for row in rows):
+        if any(row["metric"] == metric and 0 < row["runs"] < enough for row in rows):
             warnings.append(
                 f"Fewer than {enough} runs a task: the interval of the {metric.replace('_', ' ')} "
                 "covers less often than 95% (docs/statistics.md has the measured figures)."

@@ -2,7 +2,7 @@
 
 import csv
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -224,9 +224,11 @@ def unofficial_text(unofficial: Mapping[str, Any]) -> str:
     return ",".join(f"{name}={value}" for name, value in sorted(unofficial.items()))
 
 
-def write_csv(table: Iterable[Mapping[str, Any]], file: TextIO) -> None:
+def write_csv(
+    table: Iterable[Mapping[str, Any]], file: TextIO, columns: Sequence[str] = COLUMNS
+) -> None:
     """Write rows as CSV; text that a spreadsheet would take for a formula gets a leading quote."""
-    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
     for row in table:
         writer.writerow({name: _harmless(value) for name, value in row.items()})

@@ -10,6 +10,15 @@ _OWN = {
     "atari100k": "rlbench.suites.atari.protocols:ATARI100K",
     "atari100k-sticky": "rlbench.suites.atari.protocols:ATARI100K_STICKY",
     "atari100k-rgb64": "rlbench.suites.atari.protocols:ATARI100K_RGB64",
+    "stori": "rlbench.suites.stori:STORI",
+    "dmc-state": "rlbench.suites.dmc:DMC_STATE",
+    "dmc-vision": "rlbench.suites.dmc:DMC_VISION",
+    "dmc-hard": "rlbench.suites.dmc:DMC_HARD",
+    "procgen-easy": "rlbench.suites.procgen:PROCGEN_EASY",
+    "procgen-hard": "rlbench.suites.procgen:PROCGEN_HARD",
+    "parkour": "rlbench.suites.parkour:PARKOUR",
+    "stump-tracks": "rlbench.suites.parkour:STUMP_TRACKS",
+    "neorl2": "rlbench.suites.neorl2:NEORL2",
 }
 
 

@@ -148,7 +148,8 @@ class Suite:
         tasks: The tasks, in the order of tables.
         references: What a task's `low` and `high` are, e.g. ``("random", "human")``.
         reference_source: Where the reference scores come from.
-        factory: ``module:function`` that makes the environments; imported when first needed.
+        factory: ``module:function`` that makes the environments; imported when first needed. Empty
+            while there are none: the suite then is a board that only published scores stand on.
         dataset_factory: ``module:function`` that makes an offline task's dataset, from the task
             and its constants.
         replays: A run that is taken up plays its training actions again, to be where it was. Where
@@ -176,6 +177,11 @@ class Suite:
     def id(self) -> str:
         """Name and version, e.g. ``atari100k@1``."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def can_run(self) -> bool:
+        """Whether there are environments, so that agents can be run."""
+        return bool(self.factory)
 
     def task(self, name: str) -> Task:
         """Return a task by its name, upper and lower case alike.
@@ -254,7 +260,8 @@ class Suite:
             (n,), where there is one, says whether an episode that ends has solved its task.
 
         Raises:
-            MissingExtra: The environments are not installed.
+            UsageError: The suite has no environments yet.
+            MissingExtra: They are not installed.
         """
         make = self.load_factory()
         env: VectorEnv[Any, Any, Any] = make(
@@ -279,8 +286,13 @@ class Suite:
         """Import what makes the environments.
 
         Raises:
-            MissingExtra: The environments are not installed.
+            UsageError: The suite has no environments yet.
+            MissingExtra: They are not installed.
         """
+        if not self.can_run:
+            raise UsageError(
+                f"the suite {self.id} cannot be run yet: it holds published scores only"
+            )
         return self._import(self.factory)
 
     def _import(self, target: str) -> Callable[..., Any]:

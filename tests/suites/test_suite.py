@@ -106,10 +106,12 @@ def test_the_digest_covers_nothing_else() -> None:
 
 
 def test_digests_are_the_same_in_every_process_and_never_change() -> None:
-    """A change here orphans every record: it needs a new version of the suite."""
+    """A change here orphans every record: it needs a new version of the suite.
+
+    A board that cannot be run has no records yet, and its digests are still free.
+    """
     pinned = json.loads((Path(__file__).parent / "digests.json").read_text())
-    for name in suites.names():
-        suite = suites.get(name)
+    for suite in filter(lambda suite: suite.can_run, map(suites.get, suites.names())):
         assert pinned[suite.id] == {task.name: suite.digest(task) for task in suite.tasks}
 
 

@@ -1,0 +1,111 @@
+"""TeachMyAgent: curricula on parkour and stump tracks, as boards.
+
+Protocols are those of Romac et al. 2021 and of flowersteam/TeachMyAgent (commit ce15344); the
+environments are to come.
+"""
+
+from rlbench.suites.suite import Protocol, Scalar, Suite, Task
+
+_MASTERED = 230.0
+
+_NOTES = (
+    "A teacher proposes the parameters of each training episode. It may know the range of rewards "
+    "and the return from which a task counts as mastered, but not which tasks are easy (what the "
+    "original calls low expert knowledge).",
+    "The score of a run is the percentage of 100 fixed test tasks whose return is above 230, one "
+    "episode each, after the last training step. The original's code says above; its paper and "
+    "model cards say 230 or more.",
+    "Many test tasks cannot be solved by every body, so 100 is out of reach.",
+)
+_REFERENCE_SOURCE = "by definition: a percentage of test tasks"
+
+
+def _protocol(environment: dict[str, Scalar]) -> Protocol:
+    return Protocol(
+        kind="curriculum",
+        budget=20_000_000,
+        checkpoints=tuple(range(500_000, 20_000_000, 500_000)),
+        episodes=100,
+        eval_envs=100,
+        max_episode_steps=2000,
+        environment={"score": "percent mastered", "mastered_above": _MASTERED, **environment},
+    )
+
+
+def _task(name: str, **overrides: Scalar) -> Task:
+    return Task(name=name, low=0.0, high=100.0, overrides=overrides)
+
+
+PARKOUR = Suite(
+    name="parkour",
+    version=1,
+    title="TeachMyAgent, parkour",
+    summary="3 bodies on generated terrain with water and creepers, 20,000,000 steps each.",
+    notes=(
+        *_NOTES,
+        "The terrain is drawn by a fixed network from three numbers of the box called medium, "
+        "[-0.35, 0.05] x [0.6, 1.0] x [-0.1, 0.3]; the other parameters are the water level in "
+        "[0, 1], and the height [0, 4] and spacing [0, 5] of the creepers.",
+    ),
+    protocol=_protocol(
+        {
+            "body": "old_classic_bipedal",
+            "lidar": "down",
+            "test_set": "walking",
+            "terrain": "medium",
+            "expert_knowledge": "low",
+        }
+    ),
+    tasks=(
+        _task("bipedal_walker"),
+        _task("fish", body="fish", lidar="full", test_set="swimming"),
+        _task(
+            "climber",
+            body="climbing_profile_chimpanzee",
+            lidar="up",
+            test_set="climbing",
+        ),
+    ),
+    references=("none", "all"),
+    reference_source=_REFERENCE_SOURCE,
+    factory="",
+    extra="",
+)
+
+STUMP_TRACKS = Suite(
+    name="stump-tracks",
+    version=1,
+    title="TeachMyAgent, stump tracks",
+    summary="Challenges of a teacher on tracks with stumps, 20,000,000 steps each.",
+    notes=(
+        *_NOTES,
+        "The parameters are the mean height of the stumps and the space between them, in [0, 6]. "
+        "All challenges are tested on the same 10 x 10 grid, of heights in [0, 3] and spaces in "
+        "[0, 6]. In `rugged` each dimension is cut in four intervals whose order is shuffled.",
+        "The challenge of the forgetful student concerns the agent and is not here. The original "
+        "publishes charts but no figures, so there are no published scores.",
+    ),
+    protocol=_protocol(
+        {
+            "body": "old_classic_bipedal",
+            "lidar": "down",
+            "test_set": "stumps",
+            "height_low": 0.0,
+            "height_high": 3.0,
+            "shuffled": False,
+            "expert_knowledge": "low",
+        }
+    ),
+    tasks=(
+        _task("plain"),
+        _task("mostly_unfeasible", height_high=9.0),
+        _task("mostly_feasible", height_low=-3.0),
+        _task("rugged", shuffled=True),
+        _task("spider", body="spider"),
+        _task("small_bipedal", body="small_bipedal"),
+    ),
+    references=("none", "all"),
+    reference_source=_REFERENCE_SOURCE,
+    factory="",
+    extra="",
+)
