@@ -13,9 +13,18 @@ import jinja2
 
 from rlbench import __version__, suites
 from rlbench.errors import StoreError, UsageError
-from rlbench.results import Loaded, Record, Scores, belongs, collect, unofficial_text
+from rlbench.results import (
+    Loaded,
+    Record,
+    Scores,
+    belongs,
+    collect,
+    published,
+    unofficial_text,
+)
+from rlbench.results.published import Published, PublishedSource
 from rlbench.stats import SummaryRow, summarise
-from rlbench.suites import Suite
+from rlbench.suites import Scalar, Suite
 
 _MARK = ".rlbench-site"
 _PLOT_WIDTH = 180.0
@@ -41,6 +50,18 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaperLine:
+    """A published agent's line in a board's literature panel."""
+
+    agent: str
+    metrics: Mapping[str, Interval]
+    source: PublishedSource
+    runs: str
+    tasks: int
+    deviations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """All that one page shows: one suite version, under one set of constants."""
 
@@ -49,6 +70,13 @@ class Board:
     unofficial: str
     lines: tuple[Line, ...]
     scores: Scores
+    papers: tuple[PaperLine, ...]
+
+    @property
+    def papers_method(self) -> str:
+        """How the intervals of the literature panel were made."""
+        rows = [interval.row for line in self.papers for interval in line.metrics.values()]
+        return next((row.method for row in rows if row.low is not None), "none: no runs")
 
 
 def build_site(loaded: Loaded, out: Path) -> Path:
@@ -107,17 +135,24 @@ def _pages(loaded: Loaded) -> dict[str, str]:
 
 
 def _boards(loaded: Loaded) -> list[Board]:
-    """Return one board for each suite and set of unofficial constants; official ones first."""
-    groups: dict[tuple[str, str], Record] = {}
+    """Return one board for each suite and set of unofficial constants; official ones first.
+
+    A suite of which there are published scores has one in any case.
+    """
+    groups: dict[tuple[str, str], Mapping[str, Scalar]] = {}
     for record in loaded.records:
         identity = record.identity
-        groups.setdefault((identity.suite, unofficial_text(identity.unofficial)), record)
+        key = (identity.suite, unofficial_text(identity.unofficial))
+        groups.setdefault(key, identity.unofficial)
+    for name in suites.names():
+        if published.sources(name):
+            groups.setdefault((suites.get(name).id, ""), {})
     boards = []
-    for (suite_id, unofficial), example in sorted(
+    for (suite_id, unofficial), changed in sorted(
         groups.items(), key=lambda item: (item[0][1] != "", item[0])
     ):
         try:
-            suite = suites.get(suite_id).make_unofficial(example.identity.unofficial)
+            suite = suites.get(suite_id).make_unofficial(changed)
         except UsageError:
             # Nobody here knows the suite, so nothing can be said of its scores.
             continue
@@ -163,7 +198,67 @@ def _board(suite: Suite, folder: str, unofficial: str, records: list[Record]) ->
         unofficial=unofficial,
         lines=tuple(lines),
         scores=scores,
+        papers=() if unofficial else tuple(_papers(suite)),
     )
+
+
+def _papers(suite: Suite) -> list[PaperLine]:
+    """Return the literature panel of a suite, complete agents first."""
+    if not published.sources(suite.name):
+        return []
+    found = published.load(suite)
+    rows = [
+        row
+        for agent, scores in found.items()
+        for row in summarise({agent: list(scores.normalised().values())})
+        # Of means over runs there is no other aggregate that runs would have.
+        if row.metric == "mean" or not scores.source.means_only
+    ]
+    placed = {
+        (interval.row.agent, metric): interval
+        for metric in dict.fromkeys(row.metric for row in rows)
+        for interval in _place([row for row in rows if row.metric == metric])
+    }
+    lines = [
+        PaperLine(
+            agent=agent,
+            metrics={metric: i for (name, metric), i in placed.items() if name == agent},
+            source=scores.source,
+            runs=_runs_text(scores),
+            tasks=len(scores.values),
+            deviations=_deviations(scores),
+        )
+        for agent, scores in found.items()
+    ]
+    return sorted(
+        lines,
+        key=lambda line: (-line.tasks, line.source.means_only, -_point(line), line.agent),
+    )
+
+
+def _deviations(scores: Published) -> tuple[str, ...]:
+    """Return the ways in which a protocol differs, one by one; those not known together."""
+    found = published.deviations(scores)
+    unknown = tuple(deviation for deviation in found if deviation.theirs is None)
+    parts = [(deviation,) for deviation in found if deviation.theirs is not None]
+    return tuple(map(published.in_words, [*parts, unknown] if unknown else parts or [()]))
+
+
+def _point(line: PaperLine) -> float:
+    """Return what a panel is sorted by: the IQM, or the mean where there is none."""
+    return line.metrics["iqm" if "iqm" in line.metrics else "mean"].row.point
+
+
+def _runs_text(scores: Published) -> str:
+    """Return how many runs a task has, as ``5`` or ``3 to 5``."""
+    if scores.source.means_only:
+        numbers = {runs for _, runs in scores.spread.values()}
+    else:
+        numbers = {len(runs) for runs in scores.values.values()}
+    if not numbers:
+        return "not known"
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _failed(records: list[Record], example: Record, done: set[str]) -> int:

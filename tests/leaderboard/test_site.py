@@ -1,5 +1,6 @@
 """The site shows what the records say, escapes what they hold, and needs nothing from outside."""
 
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +13,7 @@ from rlbench import stats
 from rlbench.errors import UsageError
 from rlbench.leaderboard import build_site
 from rlbench.leaderboard.site import number
-from rlbench.results import Loaded, Problem
+from rlbench.results import Loaded, Problem, published
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -104,9 +105,15 @@ def test_nothing_is_fetched_from_outside(tmp_path: Path) -> None:
         for tag, attributes in Page(path).tags:
             for name in ("src", "href"):
                 target = attributes.get(name)
-                if target:
+                if tag == "a" and target and target.startswith("https://github.com/"):
+                    # The source of a published score: followed, not fetched.
+                    assert attributes["rel"] == "noopener"
+                elif target:
                     assert not re.match(r"[a-z]+:|//", target), (tag, target)
-                    assert (path.parent / target).exists(), (path, target)
+                    if target.startswith("#"):
+                        assert f'id="{target[1:]}"' in path.read_text(encoding="utf-8")
+                    else:
+                        assert (path.parent / target).exists(), (path, target)
 
 
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
@@ -135,7 +142,7 @@ def test_one_run_has_no_interval(tmp_path: Path) -> None:
 
 
 def test_an_empty_store_and_a_store_of_failures_have_a_site(tmp_path: Path) -> None:
-    assert "holds no records" in Page(build(tmp_path, [])).text
+    assert "0 agents, 17 published" in Page(build(tmp_path, [])).text
     build(tmp_path, [make_record(status="failed")])
     assert "No run has a score yet" in Page(tmp_path / "site/atari100k-1/index.html").text
 
@@ -146,3 +153,46 @@ def test_another_folder_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no site of ours"):
         build(tmp_path, [make_record()])
     assert (tmp_path / "site/thesis.tex").exists()
+
+
+def test_published_scores_stand_apart_with_their_deviations(tmp_path: Path) -> None:
+    """Every number of the panel is computed again, without our statistics."""
+    build(tmp_path, [])
+    page = tmp_path / "site/atari100k-1/index.html"
+    rows, text = panel_of(page), page.read_text(encoding="utf-8")
+    found = published.load(ATARI)
+    assert set(rows) == set(found)
+    for agent, scores in found.items():
+        values = [
+            (raw - ATARI.task(task).low) / (ATARI.task(task).high - ATARI.task(task).low)
+            for task, raw in scores.values.items()
+        ]
+        flat = np.sort(np.concatenate(values))
+        cells = rows[agent]
+        if scores.source.means_only:
+            assert cells[0] == "no runs"
+        elif len({len(v) for v in values}) == 1:
+            cut = len(flat) // 4
+            assert cells[0].startswith(number(float(flat[cut : len(flat) - cut].mean()))), agent
+        assert cells[1].startswith(number(float(np.mean([v.mean() for v in values])))), agent
+        assert cells[5] == f"{len(values)}/26"
+        said = text[text.index(f'<dt id="{scores.source.slug}">') :]
+        said = said[: said.index("</dd>")]
+        assert html.escape(scores.source.licence) in said
+        shown = re.findall("<li>(.*?)</li>", said)
+        in_words = published.in_words(published.deviations(scores))
+        assert html.unescape("; ".join(shown)) == in_words
+
+
+def panel_of(path: Path) -> dict[str, list[str]]:
+    """Return the cells of a board's literature panel by agent."""
+    text = path.read_text(encoding="utf-8")
+    table = text[text.index('aria-label="Literature"') :]
+    body = table[table.index("<tbody>") : table.index("</tbody>")]
+    rows = {}
+    for row in body.split("<tr>")[1:]:
+        agent, *cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)
+        rows[html.unescape(agent)] = [
+            html.unescape(re.sub("<[^>]*>", "", cell)).strip() for cell in cells
+        ]
+    return rows
