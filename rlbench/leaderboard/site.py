@@ -240,8 +240,9 @@ def _deviations(scores: Published) -> tuple[str, ...]:
     """Return the ways in which a protocol differs, one by one; those not known together."""
     found = published.deviations(scores)
     unknown = tuple(deviation for deviation in found if deviation.theirs is None)
-    parts = [(deviation,) for deviation in found if deviation.theirs is not None]
-    return tuple(map(published.in_words, [*parts, unknown] if unknown else parts or [()]))
+    known = [published.in_words((d,)) for d in found if d.theirs is not None]
+    # Of no deviations at all, one word says so.
+    return (*known, *([] if known and not unknown else [published.in_words(unknown)]))
 
 
 def _point(line: PaperLine) -> float:
