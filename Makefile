@@ -1,5 +1,6 @@
 # make demo    run the main job for real on a small, unofficial budget and build the site
 # make test    run the tests
+# make faults  inject many faults, for half an hour
 # make check   what CI runs besides: lint, types, the wheel
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ DEV := .venv/.dev
 TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/runs \
          --unofficial budget=2000,episodes=5
 
-.PHONY: install demo test test-slow lint types wheel-test check bench bench-stats bench-adastop \
+.PHONY: install demo test test-slow faults lint types wheel-test check bench bench-stats bench-adastop \
         clean
 
 install: $(CORE)
@@ -32,10 +33,13 @@ demo: install
 	$(BIN)/rlbench leaderboard build --store demo/runs --out demo/site
 
 test: $(DEV)
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow and not faults"
 
 test-slow: $(DEV)
 	$(BIN)/pytest -m slow
+
+faults: $(DEV)
+	$(BIN)/pytest -m faults tests/faults
 
 lint: $(DEV)
 	$(BIN)/ruff check .
