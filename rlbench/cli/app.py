@@ -12,6 +12,7 @@ from rlbench.cli import (
     compare,
     doctor,
     export,
+    figures,
     init,
     leaderboard,
     listing,
@@ -19,6 +20,7 @@ from rlbench.cli import (
     show,
     stats,
     status,
+    table,
     verify,
 )
 from rlbench.errors import RLBenchError
@@ -45,6 +47,8 @@ app.command("export")(export.export)
 app.command("stats")(stats.stats)
 app.command("compare")(compare.compare_agents)
 app.command("plan")(compare.plan_runs)
+app.command("figures")(figures.figures)
+app.command("table")(table.table)
 app.add_typer(listing.app, name="list")
 app.add_typer(leaderboard.app, name="leaderboard")
 

@@ -1,5 +1,26 @@
-"""How it is shown: a static site, made from records and stats alone."""
+"""How it is shown: a static site, figures and tables, made from records and stats alone."""
 
+from rlbench.leaderboard.figures import (
+    WIDTHS,
+    Plot,
+    plot_curves,
+    plot_improvement,
+    plot_intervals,
+    plot_profiles,
+    plot_ranks,
+)
 from rlbench.leaderboard.site import build_site
+from rlbench.leaderboard.tables import table, task_table
 
-__all__ = ["build_site"]
+__all__ = [
+    "WIDTHS",
+    "Plot",
+    "build_site",
+    "plot_curves",
+    "plot_improvement",
+    "plot_intervals",
+    "plot_profiles",
+    "plot_ranks",
+    "table",
+    "task_table",
+]

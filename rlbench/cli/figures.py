@@ -1,0 +1,300 @@
+"""`rlbench figures`: figures for a paper, with their data and captions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from rlbench.cli.options import DEFAULT_STORE, PUBLISHED, UnofficialOption
+from rlbench.cli.sources import (
+    Agents,
+    NormaliseByOption,
+    Scale,
+    StoresOption,
+    SuiteToNormalise,
+    deviations_of,
+    gather,
+    print_deviations,
+    why_not_ranked,
+)
+from rlbench.errors import InvalidScores, UnknownName, UsageError
+from rlbench.results import Store, collect
+from rlbench.results.published import Published
+from rlbench.results.tables import ALIASES, number_of, read_csv
+from rlbench.stats import align
+from rlbench.suites import Suite
+
+if TYPE_CHECKING:
+    from rlbench.leaderboard import Plot
+
+KINDS = ("intervals", "profiles", "curves", "improvement", "ranks")
+
+Floats = NDArray[np.float64]
+Curve = tuple[Floats, Floats]  # steps and scores of one run, each (checkpoints,)
+Curves = dict[str, dict[str, list[Curve]]]  # agent, then task, to runs
+RANKING = ("improvement", "ranks")  # figures that say which agent is better
+
+
+class Shown(NamedTuple):
+    """What figures and tables show.
+
+    Attributes:
+        agents: Scores by agent and task.
+        notes: What must be said of them.
+        papers: Those of the agents that come from papers.
+        not_ranked: Why the agents may not all be ranked; nothing if they may.
+    """
+
+    agents: Agents
+    notes: list[str]
+    papers: dict[str, Published]
+    not_ranked: str
+
+    @property
+    def remark(self) -> str:
+        """How the protocols of agents from papers differ, for a caption; or nothing."""
+        return " ".join(
+            f"{agent} is published ({scores.source.slug}): {deviations_of(agent, self.papers)}."
+            for agent, scores in self.papers.items()
+        )
+
+
+def figures(
+    out: Annotated[Path, typer.Option("--out", help="The folder to write to.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Scores: CSV, JSON, Parquet, .npz, or a folder of training logs."),
+    ] = None,
+    suite: SuiteToNormalise = "",
+    normalise_by: NormaliseByOption = "",
+    store: StoresOption = None,
+    kind: Annotated[
+        str, typer.Option("--kind", help=f"Some of {','.join(KINDS)}; all by default.")
+    ] = ",".join(KINDS),
+    width: Annotated[
+        str, typer.Option("--width", help="neurips, icml, icml-wide, iclr, a4, or inches.")
+    ] = "neurips",
+    format: Annotated[str, typer.Option("--format", help="Some of pdf,svg,png.")] = "pdf",
+    baseline: Annotated[
+        str, typer.Option("--baseline", help="The agent to draw the improvement over.")
+    ] = "",
+    unofficial: UnofficialOption = "",
+) -> None:
+    """Draw figures for a paper; beside each stand its data as CSV and its caption as text.
+
+    Drawn are the tasks that all agents have runs of.
+    """
+    from rlbench.leaderboard.figures import FORMATS
+
+    kinds = _parts(kind, "kind of figure", KINDS)
+    formats = _parts(format, "format", FORMATS)
+    size = _width(width)
+    scale = Scale(suite, unofficial, normalise_by)
+    shown = sources_to_show(files, store, scale)
+    agents, notes = on_common_tasks(shown.agents, scale)
+    notes = shown.notes + notes
+    if baseline and baseline not in agents:
+        raise UnknownName("agent", baseline, agents)
+    curves: Curves = {}
+    if "curves" in kinds:
+        curves, more = _curves(agents, files or [], store, scale)
+        notes += more
+    drawn = 0
+    for name in kinds:
+        try:
+            if name in RANKING and shown.not_ranked:
+                raise InvalidScores(shown.not_ranked)
+            plot = _draw(name, agents, curves, baseline or None, scale, size)
+        except InvalidScores as error:
+            typer.echo(f"{name}: not drawn: {error}")
+            continue
+        if shown.remark:
+            plot = replace(plot, caption=f"{plot.caption} {shown.remark}")
+        paths = plot.save(out, formats)
+        typer.echo(f"{name}: {', '.join(map(str, paths))}")
+        notes += plot.notes
+        drawn += 1
+    print_deviations(shown.papers, err=False)
+    for note in dict.fromkeys(notes):
+        typer.echo(note)
+    if not drawn:
+        raise UsageError("no figure can be drawn of these scores")
+
+
+def sources_to_show(
+    files: Sequence[Path] | None, stores: Sequence[Path] | None, scale: Scale
+) -> Shown:
+    """Return the scores of all sources; agents of which there are only means are left out.
+
+    Raises:
+        InvalidScores: A file is bad, or an agent is in two sources.
+        UsageError: There is nothing to show.
+    """
+    agents, notes, papers = gather(files or [], stores, scale)
+    means = [agent for agent, scores in papers.items() if scores.source.means_only]
+    if means:
+        notes = [*notes, f"Left out, since there are means and no runs: {', '.join(means)}."]
+    agents = {agent: tasks for agent, tasks in agents.items() if agent not in means}
+    papers = {agent: scores for agent, scores in papers.items() if agent not in means}
+    if not agents:
+        raise UsageError("there are no runs to show, only means")
+    not_ranked = ""
+    for a, b in combinations(agents, 2):
+        if why := why_not_ranked(a, b, papers):
+            not_ranked = f"{a} and {b} are not ranked: {why}"
+            break
+    return Shown(agents, notes, papers, not_ranked)
+
+
+def on_common_tasks(agents: Agents, scale: Scale) -> tuple[Agents, list[str]]:
+    """Return the scores on the tasks that all agents have runs of, and what must be said of it.
+
+    Raises:
+        UsageError: The agents have no task in common.
+    """
+    first = next(iter(agents.values()))
+    common = [task for task in first if all(task in tasks for tasks in agents.values())]
+    if not common:
+        raise UsageError("the agents have no task in common")
+    every = {task for tasks in agents.values() for task in tasks}
+    total = len(scale.suite.tasks) if scale.suite else len(every)
+    notes = []
+    if len(common) < total:
+        whom = "all agents have" if len(agents) > 1 else "the agent has"
+        notes.append(f"Taken are the {len(common)} of {total} tasks that {whom} runs of.")
+    return {agent: {task: tasks[task] for task in common} for agent, tasks in agents.items()}, notes
+
+
+def scale_text(scale: Scale) -> str:
+    """Return what scores are normalised by, with unofficial constants, or nothing."""
+    return scale.title.removeprefix("scores normalised by ") if scale.by else ""
+
+
+def _parts(text: str, what: str, known: Sequence[str]) -> list[Any]:
+    parts = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    for part in parts:
+        if part not in known:
+            raise UnknownName(what, part, known)
+    if not parts:
+        raise UsageError(f"no {what} is given. Known: {', '.join(known)}")
+    return parts
+
+
+def _width(text: str) -> str | float:
+    from rlbench.leaderboard import WIDTHS
+
+    if text in WIDTHS:
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise UnknownName("width", text, WIDTHS) from None
+
+
+def _draw(
+    kind: str, agents: Agents, curves: Curves, baseline: str | None, scale: Scale,
+    width: str | float,
+) -> "Plot":  # fmt: skip
+    from rlbench import leaderboard
+
+    by = scale_text(scale)
+    scores: dict[str, Any] = {agent: list(tasks.values()) for agent, tasks in agents.items()}
+    if kind == "curves":
+        steps, values = _aligned(curves)
+        unit = scale.suite.protocol.unit if scale.suite else "steps"
+        return leaderboard.plot_curves(values, steps, unit=unit, normalised_by=by, width=width)
+    if kind == "improvement":
+        return leaderboard.plot_improvement(
+            scores, baseline=baseline, normalised_by=by, width=width
+        )
+    if kind == "intervals":
+        # The gap to 1 says nothing of raw scores.
+        metrics = ["iqm", "mean", "median", *(["optimality_gap"] if by else [])]
+        return leaderboard.plot_intervals(scores, metrics=metrics, normalised_by=by, width=width)
+    draw = {"profiles": leaderboard.plot_profiles, "ranks": leaderboard.plot_ranks}[kind]
+    return cast("Callable[..., Plot]", draw)(scores, normalised_by=by, width=width)
+
+
+def _aligned(curves: Curves) -> tuple[dict[str, Floats], dict[str, Any]]:
+    """Return the checkpoints of each agent, and its curves at them."""
+    if not curves:
+        raise InvalidScores("no run has several checkpoints")
+    steps, values = {}, {}
+    for agent, tasks in curves.items():
+        steps[agent], values[agent] = align(list(tasks.values()))
+    return steps, values
+
+
+def _curves(
+    agents: Agents, files: Sequence[Path], stores: Sequence[Path] | None, scale: Scale
+) -> tuple[Curves, list[str]]:
+    """Return the curves of the agents that have some on all tasks, and who has none."""
+    found: Curves = {}
+    for file in files:
+        if file.suffix == ".csv":
+            found.update(_curves_of_csv(file, scale))
+    for place in stores or ([] if files else [DEFAULT_STORE]):
+        if scale.suite and place != PUBLISHED:
+            found.update(_curves_of_store(place, scale.suite))
+    kept: Curves = {}
+    for agent, tasks in agents.items():
+        of_agent = found.get(agent, {})
+        if all(task in of_agent and min(len(at) for at, _ in of_agent[task]) > 1 for task in tasks):
+            kept[agent] = {task: of_agent[task] for task in tasks}
+    lacking = [agent for agent in agents if agent not in kept]
+    if not kept or not lacking:
+        return kept, []
+    return kept, [f"Not among the curves, for want of checkpoints: {', '.join(lacking)}."]
+
+
+def _curves_of_store(place: Path, suite: Suite) -> Curves:
+    # Bad files were named when the scores were read.
+    scores = collect(Store(place).load().records, suite)
+    found: Curves = {}
+    for agent, records in scores.records.items():
+        tasks = found.setdefault(agent, {})
+        for record in records:
+            task = suite.task(record.identity.task)
+            raw = np.array([evaluation.score for evaluation in record.evaluations])
+            at = np.array([evaluation.budget_used for evaluation in record.evaluations], np.float64)
+            tasks.setdefault(task.name, []).append((at, suite.normalise(task, raw)))
+    return found
+
+
+def _curves_of_csv(path: Path, scale: Scale) -> Curves:
+    """Return the curves of a table in long form with steps and seeds, else nothing."""
+    _, header, body = read_csv(path)
+    folded = [name.casefold() for name in header]
+    at = {
+        meaning: folded.index(name)
+        for meaning, names in ALIASES.items()
+        for name in names[::-1]
+        if name in folded
+    }
+    if not {"task", "seed", "step", "score"} <= set(at):
+        return {}
+    runs: dict[tuple[str, str, str], dict[float, float]] = {}
+    for place, row in body:
+        if "status" in at and row[at["status"]] != "ok":
+            continue
+        agent = row[at["agent"]] if "agent" in at else path.stem
+        score = number_of(path, place, row[at["score"]])
+        if scale.columns:
+            low, high = (number_of(path, place, row[header.index(name)]) for name in scale.columns)
+            score = (score - low) / (high - low)
+        task = scale.suite.task(row[at["task"]]).name if scale.suite else row[at["task"]]
+        step = number_of(path, place, row[at["step"]])
+        runs.setdefault((agent, task, row[at["seed"]]), {})[step] = score
+    found: Curves = {}
+    for (agent, task, _), points in runs.items():
+        steps = np.array(sorted(points))
+        scores = np.array([points[step] for step in steps.tolist()])
+        if scale.suite:
+            scores = scale.suite.normalise(scale.suite.task(task), scores)
+        found.setdefault(agent, {}).setdefault(task, []).append((steps, scores))
+    return found

@@ -1,0 +1,66 @@
+"""`rlbench table`: tables for a paper or a README."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rlbench.cli.figures import on_common_tasks, scale_text, sources_to_show
+from rlbench.cli.options import UnofficialOption
+from rlbench.cli.sources import (
+    NormaliseByOption,
+    Scale,
+    StoresOption,
+    SuiteToNormalise,
+    print_deviations,
+)
+from rlbench.errors import UnknownName
+
+
+def table(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Scores: CSV, JSON, Parquet, .npz, or a folder of training logs."),
+    ] = None,
+    suite: SuiteToNormalise = "",
+    normalise_by: NormaliseByOption = "",
+    store: StoresOption = None,
+    format: Annotated[str, typer.Option("--format", help="latex (booktabs) or markdown.")] = (
+        "latex"
+    ),
+    per_task: Annotated[
+        bool, typer.Option("--per-task", help="Print the mean of every task instead.")
+    ] = False,
+    unofficial: UnofficialOption = "",
+) -> None:
+    """Print aggregates with 95% intervals as LaTeX or Markdown.
+
+    Bold are the agents that the test leaves in the best place, where it puts others below.
+    """
+    from rlbench import leaderboard
+    from rlbench.leaderboard.tables import FORMATS
+
+    if format not in FORMATS:
+        raise UnknownName("format", format, FORMATS)
+    scale = Scale(suite, unofficial, normalise_by)
+    shown = sources_to_show(files, store, scale)
+    agents, notes = shown.agents, shown.notes
+    options: dict[str, Any] = {
+        "format": format,
+        "normalised_by": scale_text(scale),
+        "not_ranked": shown.not_ranked,
+        "remark": shown.remark,
+    }
+    if per_task:
+        text = leaderboard.task_table(agents, **options)
+    else:
+        agents, more = on_common_tasks(agents, scale)
+        notes = notes + more
+        # The gap to 1 says nothing of raw scores.
+        metrics = ["iqm", "mean", "median", *(["optimality_gap"] if scale.by else [])]
+        lists = {agent: list(tasks.values()) for agent, tasks in agents.items()}
+        text = leaderboard.table(lists, metrics=metrics, **options)
+    typer.echo(text)
+    print_deviations(shown.papers, err=True)
+    for note in notes:
+        typer.echo(note, err=True)
