@@ -14,6 +14,7 @@ from rlbench.errors import InvalidRecord, RecordExists, StoreError
 from rlbench.results.record import Identity, Record
 
 _STALE_SECONDS = 3600
+_TEMPORARY = "." + "[0-9a-f]" * 32
 _OTHER_FOLDERS = {"checkpoints", "claims", "logs", "quarantine", "tracking"}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -54,9 +55,7 @@ class Store:
         try:
             for folder in (self._temporary, self.path / "logs", self.path / "claims"):
                 folder.mkdir(parents=True, exist_ok=True)
-            for left_over in self._temporary.iterdir():
-                if time.time() - left_over.stat().st_mtime > _STALE_SECONDS:
-                    left_over.unlink(missing_ok=True)
+            self._sweep()
             self._write_temporary(b"{}").unlink()
         except OSError as error:
             raise StoreError(f"cannot write to the store {self.path}: {error.strerror}") from error
@@ -79,8 +78,17 @@ class Store:
 
     def failures(self, identity: Identity) -> int:
         """Return how many failed attempts at a run were recorded."""
-        stem = self._file_of(identity).stem
-        return sum(1 for _ in self.path.joinpath(*identity.folder).glob(f"{stem}.failed*.json"))
+        number = 0
+        while self._failed_file_of(identity, number + 1).exists():
+            number += 1
+        return number
+
+    def last_failure(self, identity: Identity) -> Record | None:
+        """Return the record of the last failed attempt at a run, if it can be read."""
+        path = self._failed_file_of(identity, self.failures(identity))
+        with suppress(OSError, InvalidRecord):
+            return Record.from_bytes(path.read_bytes())
+        return None
 
     def read_actions(self, record: Record) -> bytes:
         """Return the actions of a record's final evaluation, as they were written.
@@ -126,7 +134,7 @@ class Store:
             attempt = 1
             while True:
                 try:
-                    return self._add(final.with_name(f"{final.stem}.failed{attempt}.json"), content)
+                    return self._add(self._failed_file_of(identity, attempt), content)
                 except RecordExists:
                     attempt += 1
         except OSError as error:
@@ -181,9 +189,29 @@ class Store:
     def _file_of(self, identity: Identity) -> Path:
         return self.path.joinpath(*identity.folder, f"{identity.seed}-{identity.key}.json")
 
+    def _failed_file_of(self, identity: Identity, number: int) -> Path:
+        final = self._file_of(identity)
+        return final.with_name(f"{final.stem}.failed{number}.json")
+
     def _actions_file(self, identity: Identity, digest: str) -> Path:
         record = self._file_of(identity)
         return record.with_name(f"{record.stem}-{digest[:16]}.actions")
+
+    def _sweep(self) -> None:
+        """Remove what processes that were killed have left: what no run will need any more."""
+        claims, checkpoints = self.path / "claims", self.path / "checkpoints"
+        for left_over in (*self._temporary.iterdir(), *claims.glob(_TEMPORARY)):
+            with suppress(FileNotFoundError):  # another process removes the same
+                if time.time() - left_over.stat().st_mtime > _STALE_SECONDS:
+                    left_over.unlink()
+        left = [*claims.glob("*.json"), *checkpoints.glob("*")]
+        done = {path.stem.rpartition("-")[2] for path in self.path.glob("*/*/*/*.json") if left}
+        for path in left:
+            if path.stem in done:
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
 
     @property
     def _temporary(self) -> Path:

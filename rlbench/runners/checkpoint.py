@@ -101,7 +101,8 @@ class Checkpoints:
         written = self._written + len(actions)
         temporary = self._folder / f".{uuid4().hex}"
         used = state["budget_used"]
-        final = self._folder / f"{used}-{sum(1 for _ in self._folder.glob(f'{used}-*'))}"
+        others = [_age(path)[1] for path in self._whole() if _age(path)[0] == used]
+        final = self._folder / f"{used}-{max(others, default=-1) + 1}"
         try:
             temporary.mkdir()
             write(temporary)
@@ -125,14 +126,13 @@ class Checkpoints:
         self._written = written
         for old in self._folder.iterdir():
             if old.is_dir() and old != final:
-                shutil.rmtree(old, ignore_errors=True)
+                _remove(old)
 
     def latest(self) -> Checkpoint | None:
         """Return the newest checkpoint that is whole, if there is one."""
         if not self._folder.is_dir():
             return None
-        whole = [path for path in self._folder.iterdir() if _NAME.fullmatch(path.name)]
-        for path in sorted(whole, key=_age, reverse=True):
+        for path in sorted(self._whole(), key=_age, reverse=True):
             with suppress(OSError, InvalidRecord):
                 found = _read(path)
                 if (self._folder / "actions").stat().st_size >= found.actions:
@@ -148,7 +148,14 @@ class Checkpoints:
     def clear(self) -> None:
         """Remove all checkpoints of the run."""
         self._written = 0
+        if self._folder.is_dir():
+            for path in self._whole():
+                _remove(path)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _whole(self) -> list[Path]:
+        """Return the folders of checkpoints that were renamed: those that were whole once."""
+        return [path for path in self._folder.iterdir() if _NAME.fullmatch(path.name)]
 
 
 def _age(path: Path) -> list[int]:
@@ -182,6 +189,13 @@ def _read(path: Path) -> Checkpoint:
         "parts": tuple(content["parts"]),
         "folder": path,
     })  # fmt: skip
+
+
+def _remove(folder: Path) -> None:
+    """Remove a checkpoint as far as possible; its state goes first: what is left of it is none."""
+    with suppress(OSError):
+        (folder / _STATE).unlink(missing_ok=True)
+        shutil.rmtree(folder)
 
 
 def _flush(folder: Path) -> None:

@@ -12,16 +12,17 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from rlbench.errors import StoreError
-from rlbench.results import Claim, Failure, Record, Status, Store, Training, read_claim
+from rlbench.results import Claim, Failure, Phase, Record, Status, Store, Training, read_claim
 from rlbench.runners.provenance import provenance
 from rlbench.runners.run import LEAVE, STACK_DUMP, Run
 
 GRACE = 60.0  # seconds for a worker to keep a checkpoint and leave
 _PATIENCE = 1.0  # seconds between two looks at the clock
 _RENEWAL = 5.0  # seconds between two signs of life
+_UNASKED = 3  # times that a run may be left, without getting further, when nobody here asked for it
 _LAST_WORDS = 2.0  # seconds for a stack dump, and for events of a worker that has ended
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -78,6 +79,7 @@ class _Worker:
         self.slot = slot
         self.open = {run.key: run for run, _ in claimed}
         self.claims = {run.key: claim for run, claim in claimed}
+        self._failures = {run.key: Store(run.store).failures(run.identity) for run, _ in claimed}
         self.last: dict[str, dict[str, Any]] = {key: {} for key in self.open}
         self.timed_out = ""
         self._asked: float | None = None
@@ -92,15 +94,18 @@ class _Worker:
             **os.environ,
             **({"CUDA_VISIBLE_DEVICES": slot.gpu} if slot.gpu else {}),
         }
-        with Store(first.store).log_of(first.identity).open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "rlbench.runners.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=environment,
-                start_new_session=True,
-            )
+        try:
+            with Store(first.store).log_of(first.identity).open("ab") as log:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "rlbench.runners.worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=environment,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise StoreError(f"cannot start run {first.key} with a log: {error}") from error
         assert self.process.stdin is not None
         runs = [run.to_dict() for run in self.open.values()]
         with suppress(BrokenPipeError):
@@ -112,17 +117,19 @@ class _Worker:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            with suppress(ValueError):
-                self._inbox.put((self, json.loads(line)))
+            with suppress(ValueError, RecursionError):
+                message = json.loads(line)
+                if _is_event(message):
+                    self._inbox.put((self, message))
         self._inbox.put((self, self.process.wait()))
 
     def hear(self, message: dict[str, Any]) -> Run | None:
         """Take note of an event; return the run that it is about."""
         self._heard = time.monotonic()
-        key = message.get("key", "")
-        if message.get("event") == "progress":
-            self.last[key] = message
-        return self.open.get(key)
+        run = self.open.get(message["key"])
+        if run is not None and message["event"] == "progress":
+            self.last[run.key] = message
+        return run
 
     def close(self, run: Run, *, done: bool) -> None:
         """Take note that a run is over, and give it free."""
@@ -185,11 +192,25 @@ class _Worker:
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def bury(self, run: Run, exit_code: int) -> dict[str, Any]:
-        """Record a run that the worker left without a word; return the data of its end."""
-        if self._asked is not None:
+        """Record a run that the worker left without a word; return the data of its end.
+
+        It may have written the record all the same. A worker that was asked to leave did not fail,
+        even if it was asked before it could listen.
+        """
+        store = Store(run.store)
+        if store.is_done(run.identity):
+            return {"status": "ok", "reason": ""}
+        if store.failures(run.identity) > self._failures[run.key]:
+            recorded = store.last_failure(run.identity)
+            if recorded is not None and recorded.error is not None:
+                return {"status": recorded.status, "reason": recorded.error.reason}
+        if self._asked is not None or -exit_code in (*LEAVE, signal.SIGINT):
             return {"status": "stopped", "reason": ""}
+        return self.fail(run, *self._cause_of_death(exit_code))
+
+    def fail(self, run: Run, status: Status, reason: str) -> dict[str, Any]:
+        """Record a failed run; return the data of its end."""
         last = self.last[run.key]
-        status, reason = self._cause_of_death(exit_code)
         record = Record(
             identity=run.identity,
             status=status,
@@ -215,10 +236,23 @@ class _Worker:
             return "timeout", self.timed_out
         if exit_code >= 0:
             return "failed", f"the worker ended with exit code {exit_code} before the run was over"
-        name = signal.Signals(-exit_code).name
+        names = {number.value: number.name for number in signal.Signals}
+        name = names.get(-exit_code, f"signal {-exit_code}")
         if name == "SIGKILL" and _system_kills() > self._kills_before:
             return "oom", "the system ended the worker when memory ran out"
         return "failed", f"the worker was ended by {name}"
+
+
+def _is_event(message: Any) -> bool:
+    """Say whether a line from a worker is an event: an agent may write to that pipe, too."""
+    if not isinstance(message, dict) or not isinstance(message.get("key"), str):
+        return False
+    if message.get("event") == "progress":
+        counts = (message.get("budget_used"), message.get("episodes"))
+        return message.get("phase") in get_args(Phase) and all(type(n) is int for n in counts)
+    return message.get("event") == "end" and all(
+        isinstance(message.get(name), str) for name in ("status", "reason")
+    )
 
 
 def _system_kills() -> int:
@@ -235,7 +269,8 @@ class _Waiting:
 
     def __init__(self, runs: Iterable[Run], listen: Callable[[Event], None]) -> None:
         self._free = list(reversed(list(runs)))
-        self._elsewhere: list[tuple[Run, int]] = []  # with the failures that were recorded before
+        self._failures = {run.key: Store(run.store).failures(run.identity) for run in self._free}
+        self._elsewhere: list[Run] = []
         self._listen = listen
         self._next_look = 0.0
 
@@ -253,17 +288,31 @@ class _Waiting:
         claimed: list[tuple[Run, Claim]] = []
         while self._free and len(claimed) < n:
             run = self._free.pop()
-            store = Store(run.store)
-            claim = Claim.take(store.claim_of(run.identity), {"identity": run.identity.to_dict()})
-            if claim is None:
-                self._elsewhere.append((run, store.failures(run.identity)))
-                self._listen(Event(run, "elsewhere", {}))
-            elif store.is_done(run.identity):
-                claim.release({}, done=True)
-                self._listen(Event(run, "end", _RECORDED_ELSEWHERE))
-            else:
+            claim, outcome = None, self._outcome_elsewhere(run)
+            if outcome is None:
+                path = Store(run.store).claim_of(run.identity)
+                claim = Claim.take(path, {"identity": run.identity.to_dict()})
+                if claim is None:
+                    self._elsewhere.append(run)
+                    self._listen(Event(run, "elsewhere", {}))
+                    continue
+                outcome = self._outcome_elsewhere(run)  # in the meantime
+            if outcome is not None:
+                if claim is not None:
+                    claim.release({}, done=outcome["status"] == "ok")
+                self._listen(Event(run, "end", outcome))
+            elif claim is not None:
                 claimed.append((replace(run, attempt=claim.attempt), claim))
         return claimed
+
+    def _outcome_elsewhere(self, run: Run) -> dict[str, Any] | None:
+        """Return the data of a run's end if another process recorded it since this one began."""
+        store = Store(run.store)
+        if store.is_done(run.identity):
+            return {"status": "ok", "reason": "another process recorded it"}
+        if store.failures(run.identity) > self._failures[run.key]:
+            return {"status": "failed", "reason": "it failed in another process"}
+        return None
 
     def put_back(self, run: Run) -> None:
         """Take in a run that has to be begun again."""
@@ -274,23 +323,11 @@ class _Waiting:
         if time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + _PATIENCE / 2
-        for item in list(self._elsewhere):
-            run, failures = item
-            store = Store(run.store)
-            claim = read_claim(store.claim_of(run.identity))
-            if claim is not None and not claim.stale:
-                continue
-            self._elsewhere.remove(item)
-            if store.is_done(run.identity):
-                self._listen(Event(run, "end", _RECORDED_ELSEWHERE))
-            elif store.failures(run.identity) > failures:
-                failed = {"status": "failed", "reason": "it failed in another process"}
-                self._listen(Event(run, "end", failed))
-            else:
+        for run in list(self._elsewhere):
+            claim = read_claim(Store(run.store).claim_of(run.identity))
+            if claim is None or claim.stale:
+                self._elsewhere.remove(run)
                 self._free.append(run)
-
-
-_RECORDED_ELSEWHERE = {"status": "ok", "reason": "another process recorded it"}
 
 
 def run_all(
@@ -325,7 +362,7 @@ def run_all(
             if stopping():
                 pool.stop()
             pool.fill()
-            pool.hear(limits)
+            pool.hear(limits, stopping)
     finally:
         pool.end()
 
@@ -345,6 +382,7 @@ class _Pool:
         self._group = group
         self._listen = listen
         self._workers: set[_Worker] = set()
+        self._unasked: dict[str, tuple[int, int]] = {}  # how often left, and how far, by run
         self._inbox: queue.Queue[tuple[_Worker, Any]] = queue.Queue()
 
     def is_busy(self) -> bool:
@@ -367,14 +405,18 @@ class _Pool:
             for run, _ in placed:
                 self._listen(Event(run, "start", {}))
 
-    def hear(self, limits: Limits) -> None:
+    def hear(self, limits: Limits, stopping: Callable[[], bool]) -> None:
         """Take in what comes, or after a while see to the workers that are silent.
+
+        What ends all processes at once ends the workers too: that is no failure.
 
         Raises:
             StoreError: A record could not be written.
         """
         with suppress(queue.Empty):
             worker, message = self._inbox.get(timeout=_PATIENCE)
+            if stopping():
+                self.stop()
             if worker in self._workers:
                 self._take_in(worker, message)
         for worker in list(self._workers):
@@ -414,8 +456,22 @@ class _Pool:
             self._note_end(worker, run, worker.bury(run, exit_code))
 
     def _note_end(self, worker: _Worker, run: Run, data: dict[str, Any]) -> None:
-        worker.close(run, done=data["status"] == "ok")
         if data["status"] == "stopped" and not worker.is_leaving:
-            self._waiting.put_back(run)  # it begins anew: its checkpoint did not fit
-        else:
-            self._listen(Event(run, "end", data))
+            if self._may_begin_again(run, worker.last[run.key].get("budget_used", 0)):
+                worker.close(run, done=False)
+                self._waiting.put_back(run)
+                return
+            reason = "the worker was asked to leave again and again, but not by the command"
+            data = worker.fail(run, "failed", reason)
+        worker.close(run, done=data["status"] == "ok")
+        self._listen(Event(run, "end", data))
+
+    def _may_begin_again(self, run: Run, budget_used: int) -> bool:
+        """Say whether a run that was left may go on: its checkpoint did not fit, say.
+
+        Not if it happens every time: the agent may be what asks.
+        """
+        times, furthest = self._unasked.get(run.key, (0, -1))
+        times = 1 if budget_used > furthest else times + 1
+        self._unasked[run.key] = times, max(furthest, budget_used)
+        return times <= _UNASKED

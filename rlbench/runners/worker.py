@@ -2,12 +2,13 @@
 
 It reads the runs as one line of JSON from standard input, and holds on to that pipe: when the
 parent dies, the pipe closes and the worker ends. It reports on standard output, an event a line;
-whatever the agent prints goes to standard error, which is the run's log. Signals: at SIGTERM or
-SIGUSR1 it keeps a checkpoint and leaves; at `STACK_DUMP` it writes to the log what each of its
-threads is doing, whatever that is.
+whatever the agent prints goes to standard error, which is the run's log. Signals: at SIGTERM,
+SIGUSR1 or SIGINT it keeps a checkpoint and leaves; at `STACK_DUMP` it writes to the log what each
+of its threads is doing, whatever that is.
 """
 
 import faulthandler
+import io
 import json
 import os
 import signal
@@ -16,9 +17,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, TextIO
 
 from rlbench.errors import (
@@ -43,6 +45,7 @@ from rlbench.runners.tracking import Tracker, open_trackers
 _REPORT_SECONDS = 0.5
 _TRACK_SECONDS = 5.0
 _KEEP_CHECKPOINT = "oom"  # another attempt may end otherwise
+_RESERVE = 8  # open files that are given up for the record, if the agent has left none
 
 
 class Attempt:
@@ -52,6 +55,7 @@ class Attempt:
         run: The run.
         out: Where events go.
         leaving: Is set when this process is asked to leave.
+        reserve: Open files that are closed when the run is over, so that its record can be opened.
 
     Attributes:
         run: The run.
@@ -59,12 +63,13 @@ class Attempt:
         is_over: It has ended, one way or another.
     """
 
-    def __init__(self, run: Run, out: TextIO, leaving: threading.Event) -> None:
+    def __init__(self, run: Run, out: TextIO, leaving: threading.Event, reserve: list[int]) -> None:
         self.run = run
         self.progress = Progress()
         self.is_over = False
-        self._out, self._leaving = out, leaving
-        self._store = Store(run.store)
+        self._out, self._leaving, self._reserve = out, leaving, reserve
+        # The agent may go to another folder.
+        self._store = Store(Path(run.store).absolute())
         self._checkpoints = Checkpoints(
             self._store.checkpoints_of(run.identity), run.checkpoint_every
         )
@@ -90,10 +95,11 @@ class Attempt:
         execute: Callable[..., None] = partial(run_online, teacher=self._teacher())
         if suite.protocol.kind == "offline":
             execute = run_offline
+        factory = load_factory(identity.agent.spec)
         while True:
             try:
                 execute(
-                    suite, suite.task(identity.task), load_factory(identity.agent.spec),
+                    suite, suite.task(identity.task), factory,
                     config=dict(identity.agent.config), seed=identity.seed, device=run.device,
                     progress=self.progress, tick=self.tick, checkpoints=self._checkpoints,
                 )  # fmt: skip
@@ -112,7 +118,7 @@ class Attempt:
 
     def begin_anew(self, error: StaleCheckpoint) -> None:
         """Forget what an earlier attempt left."""
-        print(f"rlbench: the run begins anew: {error}", file=sys.stderr, flush=True)
+        _log(f"rlbench: the run begins anew: {error}")
         self._checkpoints.clear()
         self.progress = Progress()
 
@@ -134,14 +140,28 @@ class Attempt:
                 self._track(self._tracker)
 
     def end(self, error: BaseException | None) -> None:
-        """Write the record and say how the run ended; what was asked to leave gets none."""
+        """Write the record and say how the run ended.
+
+        What was asked to leave gets none, whatever it died of: what an agent uses may have been
+        asked to leave too.
+        """
         self.is_over = True
-        how = {"status": "stopped", "reason": ""} if isinstance(error, Leave) else self._keep(error)
+        while self._reserve:
+            with suppress(OSError):
+                os.close(self._reserve.pop())
+        if isinstance(error, Leave) or (error is not None and self._leaving.is_set()):
+            how = {"status": "stopped", "reason": ""}
+            if not isinstance(error, Leave):
+                _log("".join(traceback.format_exception(error)))
+        else:
+            how = self._keep(error)
         if self._tracker is not None:
             self._track(self._tracker)
             self._tracker.close()
-        # The parent ends what is left of this process soon after.
-        self._send(event="end", **how)
+        # The parent ends what is left of this process soon after. If the agent has closed the pipe,
+        # it sees from the store how this ended.
+        with suppress(OSError):
+            self._send(event="end", **how)
 
     def _keep(self, error: BaseException | None) -> dict[str, str]:
         """Write the record; return how the run ended."""
@@ -192,7 +212,7 @@ class Attempt:
         status: Status = "ok"
         failure = None
         if error is not None:
-            traceback.print_exception(error)
+            _log("".join(traceback.format_exception(error)))
             status, reason = _classify(error)
             step = None if progress.phase == "start" else progress.budget_used
             failure = Failure(phase=progress.phase, step=step, reason=_one_line(reason))
@@ -222,26 +242,52 @@ def main() -> None:
     """Execute the runs on standard input."""
     events = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    sys.stdout, sys.stderr = _open_log(1), _open_log(2)
+    reserve = [os.open(os.devnull, os.O_RDONLY) for _ in range(_RESERVE)]
     leaving = threading.Event()
-    for number in LEAVE:
+    for number in (*LEAVE, signal.SIGINT):
         signal.signal(number, lambda *_: leaving.set())
     runs = [Run.from_dict(data) for data in json.loads(sys.stdin.readline())]
     threading.Thread(target=end_with_parent, daemon=True).start()
     if STACK_DUMP is not None:
         faulthandler.register(STACK_DUMP, all_threads=True)
-    attempts = [Attempt(run, events, leaving) for run in runs]
+    attempts = [Attempt(run, events, leaving, reserve) for run in runs]
     if len(attempts) == 1:
         error: BaseException | None = None
         try:
             attempts[0].play()
-        except (Exception, SystemExit, Leave) as raised:
+        except BaseException as raised:
             error = raised
         attempts[0].end(error)
     else:
         execute_group(attempts)
     # Not sys.exit: threads that an agent left running must not keep the worker alive.
-    sys.stderr.flush()
     os._exit(0)
+
+
+class _Log(io.FileIO):
+    """A file that drops what cannot be written: a full disk is no reason for a run to fail."""
+
+    def write(self, data: Any) -> int:
+        """Write some of the data; return how much was seen to."""
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+def _open_log(descriptor: int) -> TextIO:
+    """Return a stream to the log that loses no line when the process is killed."""
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Log(descriptor, "w", closefd=False)), encoding="utf-8",
+        errors="backslashreplace", line_buffering=True,
+    )  # fmt: skip
+
+
+def _log(text: str) -> None:
+    """Write to the log, if the agent has left it open."""
+    with suppress(Exception):
+        print(text, file=sys.stderr, flush=True)
 
 
 def end_with_parent() -> None:
@@ -262,7 +308,7 @@ def execute_group(attempts: Sequence[Attempt]) -> None:
     with ExitStack() as stack:
         try:
             playing = _begin_group(attempts, stack)
-        except (Exception, SystemExit, Leave) as error:
+        except BaseException as error:
             for attempt in attempts:
                 if not attempt.is_over:
                     attempt.end(error)
@@ -278,7 +324,7 @@ def execute_group(attempts: Sequence[Attempt]) -> None:
                 except StaleCheckpoint as stale:
                     attempt.begin_anew(stale)
                     outcome = Leave()  # the parent sees that it is begun again
-                except (Exception, SystemExit, Leave) as raised:
+                except BaseException as raised:
                     outcome = raised
                 del playing[attempt]
                 attempt.end(outcome)
@@ -322,7 +368,11 @@ def _classify(error: BaseException) -> tuple[Status, str]:
         return ("invalid" if error.status == "invalid" else "failed"), str(error)
     if isinstance(error, RLBenchError):
         return "failed", str(error)
-    return "failed", f"{type(error).__name__}: {error}"
+    try:
+        text = str(error)
+    except Exception:
+        text = "it has no words for it"
+    return "failed", f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _one_line(text: str) -> str:
