@@ -5,6 +5,7 @@ agent and the teacher saved, and ``state.json``. A checkpoint appears whole, by 
 folder; then those before it are removed.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -21,7 +22,7 @@ from rlbench.results import Evaluation, Proposals, Replay, Training, strict_json
 from rlbench.results.record import from_plain, plain
 from rlbench.suites import sha256_of
 
-_VERSION = 1
+_VERSION = 2
 _STATE = "state.json"
 _NAME = re.compile(r"\d+-\d+")
 _MAX_STATE = 200_000_000  # bytes
@@ -35,6 +36,7 @@ class Checkpoint:
         budget_used: Budget spent.
         digest: Of the training so far, see `TrainingTrace.digest`; empty without one.
         actions: How many bytes of training actions led here.
+        actions_sha256: Of these.
         evaluations: Finished evaluations.
         training: The training episodes so far.
         proposals: What the teacher proposed so far, in a curriculum.
@@ -48,6 +50,7 @@ class Checkpoint:
     budget_used: int
     digest: str
     actions: int
+    actions_sha256: str
     evaluations: tuple[Evaluation, ...]
     training: Training
     proposals: Proposals | None
@@ -71,6 +74,7 @@ class Checkpoints:
         self._every = every
         self._last = time.monotonic()
         self._written = 0
+        self._hash = hashlib.sha256()
 
     def is_due(self, *, evaluation: bool = False) -> bool:
         """Say whether it is time for a checkpoint; before an evaluation it is ten times sooner."""
@@ -98,7 +102,8 @@ class Checkpoints:
             file.write(actions)
             file.flush()
             os.fsync(file.fileno())
-        written = self._written + len(actions)
+        written, digest = self._written + len(actions), self._hash.copy()
+        digest.update(actions)
         temporary = self._folder / f".{uuid4().hex}"
         used = state["budget_used"]
         others = [_age(path)[1] for path in self._whole() if _age(path)[0] == used]
@@ -115,6 +120,7 @@ class Checkpoints:
                 "proposals": state["proposals"] and plain(state["proposals"]),
                 "replay": state["replay"] and plain(state["replay"]),
                 "actions": written,
+                "actions_sha256": digest.hexdigest(),
             }
             text = strict_json.dump({**content, "sha256": sha256_of(content)})
             (temporary / _STATE).write_text(text, encoding="utf-8")
@@ -123,7 +129,7 @@ class Checkpoints:
             _flush_file(self._folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        self._written = written
+        self._written, self._hash = written, digest
         for old in self._folder.iterdir():
             if old.is_dir() and old != final:
                 _remove(old)
@@ -135,8 +141,9 @@ class Checkpoints:
         for path in sorted(self._whole(), key=_age, reverse=True):
             with suppress(OSError, InvalidRecord):
                 found = _read(path)
-                if (self._folder / "actions").stat().st_size >= found.actions:
-                    self._written = found.actions
+                digest = hashlib.sha256(self.actions_until(found))
+                if digest.hexdigest() == found.actions_sha256:
+                    self._written, self._hash = found.actions, digest
                     return found
         return None
 
@@ -147,7 +154,7 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Remove all checkpoints of the run."""
-        self._written = 0
+        self._written, self._hash = 0, hashlib.sha256()
         if self._folder.is_dir():
             for path in self._whole():
                 _remove(path)
@@ -173,14 +180,15 @@ def _read(path: Path) -> Checkpoint:
 
     Raises:
         OSError: A file is missing.
-        InvalidRecord: The state is not as it was written, or of another version.
+        InvalidRecord: The state or the actions of the last evaluation are not as they were
+            written, or of another version.
     """
     content = strict_json.load((path / _STATE).read_bytes(), _MAX_STATE)
     if not isinstance(content, dict) or content.pop("sha256", "") != sha256_of(content):
         raise InvalidRecord("it was changed after it was written")
     if content.pop("version") != _VERSION:
         raise InvalidRecord("it is of another version")
-    return Checkpoint(**{
+    checkpoint = Checkpoint(**{
         **content,
         "evaluations": tuple(from_plain(Evaluation, e) for e in content["evaluations"]),
         "training": from_plain(Training, content["training"]),
@@ -189,6 +197,10 @@ def _read(path: Path) -> Checkpoint:
         "parts": tuple(content["parts"]),
         "folder": path,
     })  # fmt: skip
+    replayed = hashlib.sha256(replayed_actions(checkpoint)).hexdigest()
+    if checkpoint.replay is not None and checkpoint.replay.actions != replayed:
+        raise InvalidRecord("the actions of its last evaluation were changed")
+    return checkpoint
 
 
 def _remove(folder: Path) -> None:

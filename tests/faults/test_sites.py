@@ -238,6 +238,33 @@ def test_killed_while_a_sign_of_life_is_given(
     check_complete(bench, undisturbed)
 
 
+FIRST_EVALUATION = 90
+DAMAGE = {
+    "a bit": lambda content: bytes(byte ^ 64 * (at == 5) for at, byte in enumerate(content)),
+    "the end": lambda content: content[:-1],
+    "everything": lambda content: b"",
+}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("file", ["actions", "*/state.json", "*/replayed", "*/agent/learner.json"])
+def test_a_damaged_checkpoint_is_not_taken_for_a_failure_of_the_agent(
+    file: str, damage: str, stores, undisturbed, tmp_path: Path, tally
+) -> None:
+    bench = Bench(tmp_path, *OPTIONS)
+    shutil.copytree(stores["goes on"], bench.store)
+    while max(bench.kept().values()) <= FIRST_EVALUATION:
+        strike(bench, BEGUN_AT)
+    had = bench.kept()
+    for path in bench.store.glob(f"checkpoints/*/{file}"):
+        path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    tally["damaged checkpoints"] += 1
+    assert (bench.kept() == had) == file.endswith("learner.json")
+    bench.run()
+    check_complete(bench, undisturbed)
+
+
 def test_many_checkpoints_at_the_same_budget(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, 1.0)
     state = dict.fromkeys(("evaluations", "parts"), ()) | dict.fromkeys(
