@@ -1,9 +1,9 @@
 """A record: the immutable result of one run, and its canonical file."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
-from importlib.resources import files
+from importlib import resources
 from math import fsum
 from typing import Any, Literal, Self, TypeVar
 
@@ -255,9 +255,19 @@ class Record:
             raise InvalidRecord(f"run {self.identity.key} is {self.status} and has no score")
         return self.evaluations[-1].score
 
+    @property
+    def sha256(self) -> str:
+        """The hash of all that the file holds, as the file has it."""
+        return sha256_of(self._content())
+
     def to_bytes(self) -> bytes:
         """Return the canonical file: JSON, keys sorted, with its own sha256."""
-        data = {
+        data = self._content()
+        return (strict_json.dump({**data, "sha256": sha256_of(data)}) + "\n").encode()
+
+    def _content(self) -> dict[str, Any]:
+        """Return what the file holds, its hash aside."""
+        return {
             "schema": SCHEMA_VERSION,
             **self.identity.to_dict(),
             "status": self.status,
@@ -270,7 +280,6 @@ class Record:
             "provenance": dict(self.provenance),
             "timing": dict(self.timing),
         }
-        return (strict_json.dump({**data, "sha256": sha256_of(data)}) + "\n").encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -307,8 +316,8 @@ class Record:
 
 
 def plain(part: Evaluation | Training | Proposals | Replay) -> dict[str, Any]:
-    """Return a part of a record as JSON data: its tuples become lists."""
-    return {name: _listed(value) for name, value in asdict(part).items()}
+    """Return a part of a record as JSON data; its tuples are written as lists."""
+    return {field.name: getattr(part, field.name) for field in fields(part)}
 
 
 def from_plain(kind: type[Part], data: Mapping[str, Any]) -> Part:
@@ -316,12 +325,11 @@ def from_plain(kind: type[Part], data: Mapping[str, Any]) -> Part:
     return kind(**{name: _tupled(value) for name, value in data.items()})
 
 
-def _listed(value: Any) -> Any:
-    return [_listed(item) for item in value] if isinstance(value, tuple) else value
-
-
 def _tupled(value: Any) -> Any:
-    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    # All items are alike, and there are thousands of them.
+    return tuple(map(_tupled, value)) if value and isinstance(value[0], list) else tuple(value)
 
 
 def _check_schema(content: object) -> None:
@@ -339,7 +347,7 @@ def _validator() -> Callable[[object], object]:
     """Return the compiled schema."""
     import fastjsonschema
 
-    text = files("rlbench.results").joinpath("record.schema.json").read_bytes()
+    text = resources.files("rlbench.results").joinpath("record.schema.json").read_bytes()
     validate: Callable[[object], object] = fastjsonschema.compile(strict_json.load(text))
     return validate
 

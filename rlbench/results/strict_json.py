@@ -12,7 +12,7 @@ _WIDTH = 100
 def dump(value: Any, indent: int = 0) -> str:
     """Return JSON with sorted keys, an entry a line, and lists that fit on a line kept on it."""
     line = json.dumps(value, sort_keys=True, allow_nan=False)
-    if not isinstance(value, dict | list) or not value or len(line) + indent <= _WIDTH:
+    if not isinstance(value, dict | list | tuple) or not value or len(line) + indent <= _WIDTH:
         return line
     pad = " " * (indent + 1)
     if isinstance(value, dict):
@@ -23,7 +23,7 @@ def dump(value: Any, indent: int = 0) -> str:
     else:
         items = [dump(item, indent + 1) for item in value]
         opening, closing = "[]"
-        if not any(isinstance(item, dict | list) for item in value):
+        if not any(isinstance(item, dict | list | tuple) for item in value):
             items = _wrap(items)
     return f"{opening}\n{pad}" + f",\n{pad}".join(items) + f"\n{' ' * indent}{closing}"
 
