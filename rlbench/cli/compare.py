@@ -21,10 +21,9 @@ from rlbench.cli.sources import (
     deviations_of,
     gather,
     print_deviations,
-    ranked_together,
-    why_not_ranked,
 )
 from rlbench.errors import InvalidScores, UnknownName, UsageError
+from rlbench.results import published
 from rlbench.results.published import Published
 from rlbench.stats import adastop, compare, plan, rank_sets, runs_needed
 from rlbench.stats.comparisons import Comparison, TestStatistic
@@ -78,7 +77,7 @@ def compare_agents(
             f"--stop decides on runs that are still to be done; those of {min(papers)} are "
             "published: leave --stop out"
         )
-    if len(ranked_together(agents, papers)) > 1:
+    if len(published.ranked_together(agents, papers)) > 1:
         _show_apart(Gathered(agents, notes, papers), chosen, alpha, scale, json)
         return 0
     scores = _aligned(agents, scale, notes)
@@ -113,7 +112,7 @@ def plan_runs(
     scale = Scale(suite, unofficial, normalise_by)
     agents, notes, papers = _chosen(sources or [], store, scale)
     for a, b in combinations(agents, 2):
-        if why := why_not_ranked(a, b, papers):
+        if why := published.why_not_ranked(a, b, papers):
             raise UsageError(f"{a} and {b} are not planned for, since they are not ranked: {why}")
     scores = _aligned(agents, scale, notes)
     rows = [row._asdict() for row in plan(scores, statistic=chosen, alpha=alpha)]
@@ -183,7 +182,7 @@ def _show_apart(
 ) -> None:
     """Show agents that may not all be ranked: each group by itself, and what lies between them."""
     agents, notes, papers = gathered
-    groups = [g for g in ranked_together(agents, papers) if len(g) > 1]
+    groups = [g for g in published.ranked_together(agents, papers) if len(g) > 1]
     between = [
         _unranked_row(a, b, agents, papers, statistic)
         for a, b in combinations(agents, 2)
@@ -269,7 +268,7 @@ def _unranked_row(
         "method": "none: not ranked",
         "test": "none: not ranked",
         "decision": "not ranked",
-        "reason": why_not_ranked(a, b, papers),
+        "reason": published.why_not_ranked(a, b, papers),
     }
 
 

@@ -20,10 +20,9 @@ from rlbench.cli.sources import (
     deviations_of,
     gather,
     print_deviations,
-    why_not_ranked,
 )
 from rlbench.errors import InvalidScores, UnknownName, UsageError
-from rlbench.results import Store, collect
+from rlbench.results import Store, collect, published
 from rlbench.results.published import Published
 from rlbench.results.tables import ALIASES, number_of, read_csv
 from rlbench.stats import align
@@ -145,7 +144,7 @@ def sources_to_show(
         raise UsageError("there are no runs to show, only means")
     not_ranked = ""
     for a, b in combinations(agents, 2):
-        if why := why_not_ranked(a, b, papers):
+        if why := published.why_not_ranked(a, b, papers):
             not_ranked = f"{a} and {b} are not ranked: {why}"
             break
     return Shown(agents, notes, papers, not_ranked)

@@ -1,6 +1,6 @@
 """Where verbs that compare take scores from: files, folders, stores and papers together."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -119,26 +119,6 @@ def gather(files: Sequence[Path], stores: Sequence[Path] | None, scale: Scale) -
             runs = _from_store(place, scale.suite)
         _add(agents, runs, str(place))
     return Gathered(agents, notes, papers)
-
-
-def why_not_ranked(a: str, b: str, papers: Mapping[str, Published]) -> str:
-    """Say why two agents may not be ranked against each other; nothing if they may."""
-    if a in papers:
-        return published.obstacle(papers[a], papers.get(b))
-    return published.obstacle(papers[b]) if b in papers else ""
-
-
-def ranked_together(agents: Iterable[str], papers: Mapping[str, Published]) -> list[list[str]]:
-    """Return the agents in groups that may be ranked, each in the order given."""
-    groups: list[list[str]] = []
-    for agent in agents:
-        for group in groups:
-            if not why_not_ranked(group[0], agent, papers):
-                group.append(agent)
-                break
-        else:
-            groups.append([agent])
-    return groups
 
 
 def deviations_of(agent: str, papers: Mapping[str, Published]) -> str | None:

@@ -11,7 +11,7 @@ not be ranked against others.
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -30,7 +30,7 @@ from rlbench.results.published.fields import (
     fields_of,
     in_words,
 )
-from rlbench.suites import Suite
+from rlbench.suites import Suite, sha256_of
 
 __all__ = [
     "COLUMNS",
@@ -44,8 +44,12 @@ __all__ = [
     "in_words",
     "load",
     "obstacle",
+    "ranked_together",
+    "sha256_of_scores",
     "slug_of",
     "sources",
+    "unrankable",
+    "why_not_ranked",
 ]
 
 COLUMNS = ("source", "task", "steps", "runs", "scores", "stand_ins", "std", "of")
@@ -167,6 +171,13 @@ def load(suite: Suite) -> dict[str, Published]:
     return {source.agent: _on(suite, source) for source in found}
 
 
+def sha256_of_scores(source: PublishedSource) -> str:
+    """Return the hash of a source's scores on all boards, and of the protocol they were made by."""
+    rows = sorted(row for row in _rows(source.file) if row.source == source.slug)
+    fields = dict(source.fields)
+    return sha256_of({"fields": fields, "means_only": source.means_only, "rows": rows})
+
+
 def deviations(published: Published) -> tuple[Deviation, ...]:
     """Return in what the protocol of published scores differs from that of their suite."""
     return differences(fields_of(published.suite), published.fields)
@@ -179,11 +190,8 @@ def obstacle(published: Published, other: Published | None = None) -> str:
         published: On a board.
         other: On the same board; None for runs of the suite itself.
     """
-    if published.source.never_ranked:
-        return f"{published.source.agent}: {published.source.never_ranked}"
-    unknown = [name for name, value in published.fields.items() if value is None]
-    if unknown:
-        return f"{published.source.agent}: not known: {_listed(unknown)}"
+    if reason := unrankable(published):
+        return f"{published.source.agent}: {reason}"
     if other is None:
         differ = [deviation.field for deviation in deviations(published)]
         whom = "the suite"
@@ -193,6 +201,38 @@ def obstacle(published: Published, other: Published | None = None) -> str:
         differ = [name for name, value in published.fields.items() if other.fields[name] != value]
         whom = other.source.agent
     return f"{published.source.agent} and {whom} differ in {_listed(differ)}" if differ else ""
+
+
+def unrankable(published: Published) -> str:
+    """Say why published scores may be ranked against none at all; nothing if they may."""
+    unknown = [name for name, value in published.fields.items() if value is None]
+    return published.source.never_ranked or (f"not known: {_listed(unknown)}" if unknown else "")
+
+
+def why_not_ranked(a: str, b: str, papers: Mapping[str, Published]) -> str:
+    """Say why two agents may not be ranked against each other; nothing if they may.
+
+    Args:
+        a: An agent.
+        b: Another.
+        papers: What was published, of the agents that come from papers.
+    """
+    if a in papers:
+        return obstacle(papers[a], papers.get(b))
+    return obstacle(papers[b]) if b in papers else ""
+
+
+def ranked_together(agents: Iterable[str], papers: Mapping[str, Published]) -> list[list[str]]:
+    """Return the agents in groups that may be ranked, each in the order given."""
+    groups: list[list[str]] = []
+    for agent in agents:
+        for group in groups:
+            if not why_not_ranked(group[0], agent, papers):
+                group.append(agent)
+                break
+        else:
+            groups.append([agent])
+    return groups
 
 
 def _listed(fields: list[str]) -> str:

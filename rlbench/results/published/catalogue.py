@@ -5,6 +5,7 @@ was not, the field is None. Three kinds of score are told apart: evaluation epis
 evaluation episodes while training, and returns of training episodes.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -71,6 +72,11 @@ class PublishedSource:
     def url(self) -> str:
         """The repository as it was read."""
         return f"https://github.com/{self.repository.name}/tree/{self.repository.commit}"
+
+    @property
+    def year(self) -> str:
+        """The year in which the scores were published: the last that `paper` names."""
+        return str(re.findall(r"\b\d{4}", self.paper)[-1])
 
     @property
     def licence(self) -> str:
