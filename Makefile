@@ -19,7 +19,7 @@ $(CORE): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "rlbench needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[atari]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[atari,site]'
 	@touch $@
 
 $(DEV): $(CORE)
@@ -67,6 +67,8 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/runner_overhead.py
 	$(BIN)/python benchmarks/command_agent.py
+	$(BIN)/python benchmarks/stori.py
+	$(BIN)/python benchmarks/leaderboard_build.py
 
 clean:
 	rm -rf .venv .venv-peers build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache

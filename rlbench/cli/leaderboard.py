@@ -1,27 +1,102 @@
-"""`rlbench leaderboard`: the static site."""
+"""`rlbench leaderboard`: the static site, its releases, and a local look at it."""
 
+from datetime import UTC, datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rlbench.cli.options import DEFAULT_STORE, StoreOption, load_store
+from rlbench.cli.options import DEFAULT_STORE, ReadableStoreOption, load_store
+from rlbench.errors import UsageError
 
-app = typer.Typer(help="Build the leaderboard's static site.", no_args_is_help=True)
+app = typer.Typer(help="Build, freeze and look at the leaderboard.", no_args_is_help=True)
 
+HOST = "127.0.0.1"
 
-@app.callback()
-def _group() -> None:
-    """Keep `build` a command of its own, beside those to come."""
+OutOption = Annotated[Path, typer.Option("--out", help="The folder of the site.")]
 
 
 @app.command("build")
 def build(
-    store: StoreOption = DEFAULT_STORE,
-    out: Annotated[Path, typer.Option("--out", help="The folder to write.")] = Path("site"),
+    store: ReadableStoreOption = DEFAULT_STORE,
+    out: OutOption = Path("site"),
+    releases: Annotated[
+        Path | None, typer.Option("--releases", help="A folder of releases: each gets its boards.")
+    ] = None,
+    replays: Annotated[
+        Path | None,
+        typer.Option("--replays", help="What `rlbench verify --json` printed: gives badges."),
+    ] = None,
 ) -> None:
-    """Build the site from the records in a store."""
+    """Build the site from the records in a store and from published scores."""
     from rlbench.leaderboard import build_site
+    from rlbench.leaderboard.releases import read_release, read_replays
 
-    index = build_site(load_store(store), out)
+    if releases and not releases.is_dir():
+        raise UsageError(f"there is no folder of releases at {releases}")
+    index = build_site(
+        load_store(store),
+        out,
+        replays=read_replays(replays) if replays else {},
+        releases=[read_release(path) for path in sorted(releases.glob("*.json"))]
+        if releases
+        else [],
+    )
     typer.echo(f"site: {index}")
+
+
+@app.command("release")
+def release(
+    store: ReadableStoreOption = DEFAULT_STORE,
+    releases: Annotated[Path, typer.Option("--releases", help="The folder of releases.")] = Path(
+        "releases"
+    ),
+    date: Annotated[str, typer.Option("--date", help="YYYY-MM-DD; today by default.")] = "",
+) -> None:
+    """Freeze the records and published scores of today: the pool that rank sets speak of."""
+    from rlbench.leaderboard.releases import freeze, write_release
+
+    day = date or datetime.now(UTC).date().isoformat()
+    frozen = freeze(load_store(store).records, day)
+    path = releases / f"{day}.json"
+    write_release(frozen, path)
+    typer.echo(
+        f"release: {path} ({len(frozen.records):,} records, {len(frozen.published)} published "
+        f"sources). To show it: rlbench leaderboard build --releases {releases}"
+    )
+
+
+@app.command("serve")
+def serve(
+    out: OutOption = Path("site"),
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8000,
+) -> None:
+    """Serve a built site to this machine alone, until Ctrl-C."""
+    if not (out / "index.html").is_file():
+        raise UsageError(f"there is no site at {out}: rlbench leaderboard build --out {out}")
+    handler = partial(_Handler, directory=str(out))
+    try:
+        server = ThreadingHTTPServer((HOST, port), handler)
+    except OSError as error:
+        raise UsageError(f"port {port} cannot be had ({error.strerror}): --port 0") from error
+    with server:
+        typer.echo(f"site: http://{HOST}:{server.server_port}/ (Ctrl-C ends)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo("ended", err=True)
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Serves files; says nothing of each request."""
+
+    def end_headers(self) -> None:
+        """Keep browsers from guessing types and from holding on to a page that is built anew."""
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""

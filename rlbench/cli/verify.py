@@ -14,24 +14,32 @@ EXIT_DIFFERENT = 1
 
 
 def verify(
-    runs: Annotated[list[str], typer.Argument(help="The (starts of) keys of runs.")],
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="The (starts of) keys of runs; by default all that kept their actions."
+        ),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
     json: JsonOption = False,
 ) -> int:
     """Play the final evaluation of runs again by the actions that were kept.
 
     Exit code 1 means that an environment is not the same here, or that a return is not what the
-    actions lead to. That the agent chose those actions is not shown.
+    actions lead to. That the agent chose those actions is not shown. What --json prints is for
+    rlbench leaderboard build --replays.
     """
     from rlbench.runners.replay import verify as verify_record
 
     loaded = load_store(store)
     rows = []
-    for record in [_record_of(key, loaded, store) for key in runs]:
+    chosen = [_record_of(key, loaded, store) for key in runs or ()] or _all_of(loaded, store)
+    for record in chosen:
         verdict = verify_record(record, Store(store))
         identity = record.identity
         rows.append(
             {
+                "record": record.sha256,
                 "key": identity.key,
                 "suite": identity.suite,
                 "agent": display_name(identity),
@@ -41,13 +49,29 @@ def verify(
                 "detail": verdict.detail,
             }
         )
-        if not json:
-            said = "equal" if verdict.equal else "DIFFERENT"
-            typer.echo(f"{said}: {identity.key} {identity.task} seed {identity.seed}: "
-                       f"{verdict.detail}")  # fmt: skip
+        said = "equal" if verdict.equal else "DIFFERENT"
+        typer.echo(
+            f"{said}: {identity.key} {identity.task} seed {identity.seed}: {verdict.detail}",
+            err=json,
+        )
     if json:
         print_json(rows)
     return 0 if all(row["equal"] for row in rows) else EXIT_DIFFERENT
+
+
+def _all_of(loaded: Loaded, store: object) -> list[Record]:
+    """Return the ``ok`` records that have something to replay.
+
+    Raises:
+        UsageError: There is none.
+    """
+    ended_well = [record for record in loaded.records if record.status == "ok"]
+    found = [record for record in ended_well if record.replay is not None]
+    if not found:
+        raise UsageError(f"no run in the store {store} ended well and kept its actions")
+    if without := len(ended_well) - len(found):
+        typer.echo(f"records without actions, which are not played: {without}", err=True)
+    return found
 
 
 def _record_of(key: str, loaded: Loaded, store: object) -> Record:

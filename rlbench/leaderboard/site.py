@@ -1,109 +1,104 @@
-"""The static site: a page a board, made from records and stats alone, with no server."""
+"""The static site: pages of boards, agents and tasks, made from boards alone, with no server."""
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
+import numpy as np
 
-from rlbench import __version__, suites
+from rlbench import __version__
 from rlbench.errors import StoreError, UsageError
-from rlbench.results import (
-    Loaded,
-    Record,
-    Scores,
-    belongs,
-    collect,
-    published,
-    unofficial_text,
-)
-from rlbench.results.published import Published, PublishedSource
-from rlbench.stats import SummaryRow, summarise
-from rlbench.suites import Scalar, Suite
+from rlbench.leaderboard import charts
+from rlbench.leaderboard.boards import Board, Entry, make_boards
+from rlbench.leaderboard.downloads import downloads
+from rlbench.leaderboard.figures import MAX_BANDS, METRICS
+from rlbench.leaderboard.releases import Release, select
+from rlbench.leaderboard.tables import number
+from rlbench.results import Loaded, Record, published
+from rlbench.suites import slug
 
 _MARK = ".rlbench-site"
-_PLOT_WIDTH = 180.0
+_PLOT_WIDTH = 160  # px
+_MARGIN = 8  # px at either end of a plot
+_FEW = 5  # agents of a matrix that is drawn narrow
+_LEVELS = 10  # shades of the heat map
+_ASSETS = ("site.css", "site.js", "charts.js")
+
+
+class Axis(NamedTuple):
+    """The common axis of a column's small plots."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    def x(self, value: float) -> float:
+        """Return where a value stands, in px."""
+        share = (value - self.low) / ((self.high - self.low) or 1.0)
+        return round(_MARGIN + share * (_PLOT_WIDTH - 2 * _MARGIN), 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A number with its interval, and where they stand on the plot of their column (x in px)."""
+class Chart:
+    """A chart of a board's page: drawn by a script, and as a picture where none runs.
 
-    row: SummaryRow
-    x: float
-    x_low: float
-    x_high: float
+    Attributes:
+        name: Of the picture, and of the block that holds the specification.
+        title: Its heading.
+        alt: What it shows, for those who cannot see it.
+        caption: How its numbers were made, and what they do not say.
+        narrow: It has little to show, and would look lost on the width of a page.
+        spec: The Vega-Lite specification.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """An agent's line in a board's table."""
-
-    agent: str
-    metrics: Mapping[str, Interval]
-    failed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaperLine:
-    """A published agent's line in a board's literature panel."""
-
-    agent: str
-    metrics: Mapping[str, Interval]
-    source: PublishedSource
-    runs: str
-    tasks: int
-    deviations: tuple[str, ...]
+    name: str
+    title: str
+    alt: str
+    caption: str
+    narrow: bool = False
+    spec: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
-    """All that one page shows: one suite version, under one set of constants."""
-
-    suite: Suite
-    folder: str
-    unofficial: str
-    lines: tuple[Line, ...]
-    scores: Scores
-    papers: tuple[PaperLine, ...]
-
-    @property
-    def papers_method(self) -> str:
-        """How the intervals of the literature panel were made."""
-        rows = [interval.row for line in self.papers for interval in line.metrics.values()]
-        return next((row.method for row in rows if row.low is not None), "none: no runs")
-
-
-def build_site(loaded: Loaded, out: Path) -> Path:
+def build_site(
+    loaded: Loaded,
+    out: Path,
+    *,
+    replays: Mapping[str, bool] | None = None,
+    releases: Sequence[Release] = (),
+) -> Path:
     """Write the site.
 
     Args:
         loaded: What a store holds.
         out: The folder to write. If it is there, it must be empty or a site; it is replaced.
+        replays: sha256 of a record to whether its final evaluation came out equal when it was
+            played again.
+        releases: Each gets boards of its own, of its own records, under ``releases/DATE/``.
 
     Returns:
         The index page.
 
     Raises:
-        UsageError: The folder holds something else.
+        UsageError: The folder holds something else, or a release names what is not there.
         StoreError: The folder cannot be written.
+        MissingExtra: Altair or vl-convert-python is not installed.
     """
     if out.exists() and not (out / _MARK).exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not empty and is no site of ours: give another --out")
-    pages = _pages(loaded)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
             fresh = Path(folder) / "site"
-            for name, text in pages.items():
+            for name, content in _files(loaded, replays or {}, releases):
                 path = fresh / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
+                path.write_bytes(content)
             if out.exists():
                 os.replace(out, Path(folder) / "old")
             os.replace(fresh, out)
@@ -112,8 +107,81 @@ def build_site(loaded: Loaded, out: Path) -> Path:
     return out / "index.html"
 
 
-def _pages(loaded: Loaded) -> dict[str, str]:
-    """Return the text of every file of the site by its name."""
+def _files(
+    loaded: Loaded, replays: Mapping[str, bool], releases: Sequence[Release]
+) -> Iterator[tuple[str, bytes]]:
+    """Give the name and the content of every file of the site."""
+    newest_first = sorted(releases, key=lambda release: release.date, reverse=True)
+    dates = [release.date for release in newest_first]
+    if twice := {date for date in dates if dates.count(date) > 1}:
+        raise UsageError(f"two releases have the date {min(twice)}")
+    yield _MARK, f"rlbench {__version__}\n".encode()
+    templates = files("rlbench.leaderboard") / "templates"
+    for name in _ASSETS:
+        yield f"assets/{name}", (templates / name).read_bytes()
+    yield "assets/vega.js", charts.bundle()
+    common = {"version": __version__, "dates": dates, "plot_width": _PLOT_WIDTH}
+    boards = make_boards(loaded.records, replays)
+    yield from _pages(boards, {**common, "top": "", "release": "", "problems": loaded.problems})
+    for release in newest_first:
+        records, slugs = select(loaded.records, release)
+        frozen = make_boards(records, replays, slugs)
+        folder = f"releases/{release.date}/"
+        context = {**common, "top": "../../", "release": release.date, "problems": []}
+        for name, content in _pages(frozen, context):
+            yield folder + name, content
+
+
+def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """Give the files of some boards and their index.
+
+    Args:
+        boards: The boards.
+        context: What all templates take; ``top`` leads from the index to the site's root.
+    """
+    templates = _templates()
+
+    def page(template: str, depth: int, **more: Any) -> bytes:
+        up = "../" * depth
+        text = templates.get_template(template).render(
+            **{**context, "top": up + context["top"], "root": up, **more}
+        )
+        return _encoded(text)
+
+    yield "index.html", page("index.html", 0, boards=boards)
+    for board in boards:
+        drawn = _charts(board)
+        for chart in drawn:
+            yield f"{board.folder}/charts/{chart.name}.svg", _encoded(charts.svg_of(chart.spec))
+        given = downloads(board)
+        for name, content in given.items():
+            yield f"{board.folder}/downloads/{name}", content
+        yield f"{board.folder}/index.html", page(
+            "board.html", 1, board=board, charts=drawn, downloads=sorted(given),
+            axes={"own": _axis(board.own), "papers": _axis(board.papers)},
+        )  # fmt: skip
+        for entry in board.entries:
+            yield f"{board.folder}/agents/{entry.slug}.html", page(
+                "agent.html", 2, board=board, entry=entry,
+                axis=_axis_of(np.concatenate(list(entry.normalised.values())).tolist()),
+                fields=_fields(entry),
+            )  # fmt: skip
+        for task in board.suite.tasks:
+            scores = [e.values[task.name] for e in board.entries if task.name in e.values]
+            ends = [task.low, task.high]
+            yield f"{board.folder}/tasks/{slug(task.name)}.html", page(
+                "task.html", 2, board=board, task=task,
+                axis=_axis_of([*ends, *(np.concatenate(scores).tolist() if scores else [])]),
+            )  # fmt: skip
+
+
+def _encoded(text: str) -> bytes:
+    """Return UTF-8; half a character, which a record can hold, is written as its number."""
+    return text.encode(errors="backslashreplace")
+
+
+@cache
+def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rlbench.leaderboard"),
         autoescape=True,
@@ -121,181 +189,167 @@ def _pages(loaded: Loaded) -> dict[str, str]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, score=score)
-    boards = _boards(loaded)
-    common: dict[str, Any] = {"version": __version__, "problems": loaded.problems}
-    index = environment.get_template("index.html").render(boards=boards, root="", **common)
-    style = files("rlbench.leaderboard").joinpath("templates/style.css").read_text(encoding="utf-8")
-    pages = {"index.html": index, "style.css": style, _MARK: f"rlbench {__version__}\n"}
-    for board in boards:
-        pages[f"{board.folder}/index.html"] = environment.get_template("board.html").render(
-            board=board, root="../", plot_width=_PLOT_WIDTH, **common
-        )
-    return pages
-
-
-def _boards(loaded: Loaded) -> list[Board]:
-    """Return one board for each suite and set of unofficial constants; official ones first.
-
-    A suite of which there are published scores has one in any case.
-    """
-    groups: dict[tuple[str, str], Mapping[str, Scalar]] = {}
-    for record in loaded.records:
-        identity = record.identity
-        key = (identity.suite, unofficial_text(identity.unofficial))
-        groups.setdefault(key, identity.unofficial)
-    for name in suites.names():
-        if published.sources(name):
-            groups.setdefault((suites.get(name).id, ""), {})
-    boards = []
-    for (suite_id, unofficial), changed in sorted(
-        groups.items(), key=lambda item: (item[0][1] != "", item[0])
-    ):
-        try:
-            suite = suites.get(suite_id).make_unofficial(changed)
-        except UsageError:
-            # Nobody here knows the suite, so nothing can be said of its scores.
-            continue
-        folder = suite_id.replace("@", "-")
-        if unofficial:
-            folder += f"-unofficial-{sha256(unofficial.encode()).hexdigest()[:8]}"
-        records = [record for record in loaded.records if belongs(record, suite)]
-        boards.append(_board(suite, folder, unofficial, records))
-    return boards
-
-
-def _board(suite: Suite, folder: str, unofficial: str, records: list[Record]) -> Board:
-    scores = collect(records, suite)
-    summary = summarise({agent: list(scores.normalised(agent).values()) for agent in scores.values})
-    by_metric: dict[str, list[SummaryRow]] = {}
-    for row in summary:
-        by_metric.setdefault(row.metric, []).append(row)
-    placed = {
-        (interval.row.agent, metric): interval
-        for metric, rows in by_metric.items()
-        for interval in _place(rows)
-    }
-    done = {record.identity.key for record in records if record.status == "ok"}
-    lines = [
-        Line(
-            agent=agent,
-            metrics={metric: placed[agent, metric] for metric in by_metric},
-            failed=_failed(records, scores.records[agent][0], done),
-        )
-        for agent in scores.values
-    ]
-    # Complete agents first: numbers over fewer tasks are numbers of something else.
-    lines.sort(
-        key=lambda line: (
-            -line.metrics["iqm"].row.tasks,
-            -line.metrics["iqm"].row.point,
-            line.agent,
-        )
+    environment.filters.update(
+        cell=_cell, number=number, score=score, slug=slug, escape_json=charts.escape_json
     )
-    return Board(
-        suite=suite,
-        folder=folder,
-        unofficial=unofficial,
-        lines=tuple(lines),
-        scores=scores,
-        papers=() if unofficial else tuple(_papers(suite)),
-    )
+    environment.globals.update(
+        deviations=_deviations, heat=_heat, interval_method=_interval_method,
+        record_facts=_record_facts, titles=METRICS,
+    )  # fmt: skip
+    return environment
 
 
-def _papers(suite: Suite) -> list[PaperLine]:
-    """Return the literature panel of a suite, complete agents first."""
-    if not published.sources(suite.name):
-        return []
-    found = published.load(suite)
-    rows = [
-        row
-        for agent, scores in found.items()
-        for row in summarise({agent: list(scores.normalised().values())})
-        # Of means over runs there is no other aggregate that runs would have.
-        if row.metric == "mean" or not scores.source.means_only
-    ]
-    placed = {
-        (interval.row.agent, metric): interval
-        for metric in dict.fromkeys(row.metric for row in rows)
-        for interval in _place([row for row in rows if row.metric == metric])
-    }
-    lines = [
-        PaperLine(
-            agent=agent,
-            metrics={metric: i for (name, metric), i in placed.items() if name == agent},
-            source=scores.source,
-            runs=_runs_text(scores),
-            tasks=len(scores.values),
-            deviations=_deviations(scores),
+def _charts(board: Board) -> list[Chart]:
+    """Return the charts that a board has data for."""
+    found = []
+    by = f"the {' and '.join(board.suite.references)} scores"
+    panels = {"records": "agents with records", "papers": "agents from papers"}
+    for panel, rows in board.profiles.items():
+        agents = dict.fromkeys(row["agent"] for row in rows)
+        bands = f"95% pointwise bands by {rows[0]['method']}"
+        if len(agents) > MAX_BANDS:
+            bands = f"of so many agents the {bands} are in the downloads alone"
+        protocols = " Their protocols differ; they are shown together, not compared."
+        found.append(
+            Chart(
+                name=f"profiles-{panel}",
+                title=f"Performance profiles of {panels[panel]}",
+                alt=f"Share of runs above each normalised score, for {_listed(agents)}.",
+                caption="The share of runs with a score above each threshold, of agents that have "
+                f"runs on all tasks; {bands}.{protocols if panel == 'papers' else ''}",
+                spec=charts.profile_chart(rows),
+            )
         )
-        for agent, scores in found.items()
-    ]
-    return sorted(
-        lines,
-        key=lambda line: (-line.tasks, line.source.means_only, -_point(line), line.agent),
-    )
+    for number_, rows in board.improvements.items():
+        agents = dict.fromkeys(row["x"] for row in rows)
+        found.append(
+            Chart(
+                name=f"improvement-{number_}",
+                title=f"Probability of improvement in pool {number_}",
+                alt=f"How likely each of {_listed(agents)} beats each other.",
+                caption="How likely a run of the agent in the row scores above one of the agent in "
+                "the column, over tasks. 95% intervals, at each cell and in the downloads: "
+                f"{rows[0]['method']}.",
+                narrow=len(agents) <= _FEW,
+                spec=charts.improvement_chart(rows),
+            )
+        )
+    if board.curves:
+        agents = dict.fromkeys(row["agent"] for row in board.curves)
+        found.append(
+            Chart(
+                name="curves",
+                title="Learning curves",
+                alt=f"IQM against budget, for {_listed(agents)}.",
+                caption=f"IQM at every checkpoint, normalised by {by}; 95% pointwise bands by "
+                f"{board.curves[0]['method']}.",
+                spec=charts.curve_chart(board.curves, unit=board.suite.protocol.unit),
+            )
+        )
+    costs = _costs(board.own)
+    if len(costs) > 1:
+        found.append(
+            Chart(
+                name="cost",
+                title="Score and cost",
+                alt="IQM against hours a run, for "
+                f"{_listed(dict.fromkeys(row['agent'] for row in costs))}.",
+                caption="IQM with its interval against mean wall-clock hours of a run, on whatever "
+                "machine each ran.",
+                spec=charts.cost_chart(costs),
+            )
+        )
+    return found
 
 
-def _deviations(scores: Published) -> tuple[str, ...]:
-    """Return the ways in which a protocol differs, one by one; those not known together."""
-    found = published.deviations(scores)
-    unknown = tuple(deviation for deviation in found if deviation.theirs is None)
-    known = [published.in_words((d,)) for d in found if d.theirs is not None]
-    # Of no deviations at all, one word says so.
-    return (*known, *([] if known and not unknown else [published.in_words(unknown)]))
-
-
-def _point(line: PaperLine) -> float:
-    """Return what a panel is sorted by: the IQM, or the mean where there is none."""
-    return line.metrics["iqm" if "iqm" in line.metrics else "mean"].row.point
-
-
-def _runs_text(scores: Published) -> str:
-    """Return how many runs a task has, as ``5`` or ``3 to 5``."""
-    if scores.source.means_only:
-        numbers = {runs for _, runs in scores.spread.values()}
-    else:
-        numbers = {len(runs) for runs in scores.values.values()}
-    if not numbers:
-        return "not known"
-    low, high = min(numbers), max(numbers)
-    return f"{low}" if low == high else f"{low} to {high}"
-
-
-def _failed(records: list[Record], example: Record, done: set[str]) -> int:
-    """Return how many runs of an agent have failed and have not been made good since."""
-    keys = {
-        record.identity.key
-        for record in records
-        if record.status != "ok" and record.identity.agent == example.identity.agent
-    }
-    return len(keys - done)
-
-
-def _place(rows: list[SummaryRow]) -> list[Interval]:
-    """Return the rows of one metric with their places on a common axis."""
-    ends = [value for row in rows for value in (row.point, row.low, row.high) if value is not None]
-    low, high = min([*ends, 0.0]), max([*ends, 0.0])
-    scale = (_PLOT_WIDTH - 16) / ((high - low) or 1.0)
-
-    def x(value: float | None, instead: float) -> float:
-        return round(8 + ((instead if value is None else value) - low) * scale, 1)
-
+def _costs(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     return [
-        Interval(
-            row=row, x=x(row.point, row.point), x_low=x(row.low, row.point),
-            x_high=x(row.high, row.point),
-        )
-        for row in rows
+        {
+            "agent": entry.agent, "hours": entry.hours, "point": row.point, "low": row.low,
+            "high": row.high,
+        }
+        for entry in entries
+        if entry.hours and (row := entry.metrics["iqm"]).tasks
     ]  # fmt: skip
 
 
-def number(value: float | None) -> str:
-    """Return an aggregate for a page: three decimals, fewer where it is large."""
-    if value is None:
-        return "–"
-    decimals = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
-    return f"{value:,.{decimals}f}"
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _axis(entries: Sequence[Entry]) -> Axis:
+    """Return the common axis of the IQM's plots."""
+    rows = [entry.metrics["iqm"] for entry in entries if "iqm" in entry.metrics]
+    ends = [end for row in rows for end in (row.point, row.low, row.high) if end is not None]
+    return _axis_of([0.0, *ends])
+
+
+def _axis_of(values: Sequence[float]) -> Axis:
+    """Return an axis that all values stand on, with two to five round ticks."""
+    low, high = min(values), max(values)
+    power = 10.0 ** np.floor(np.log10((high - low) or 1.0))
+    ticks: tuple[float, ...] = ()
+    for share in (1.0, 0.5, 0.2):
+        step = float(power) * share
+        first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
+        ticks = tuple(float(k * step) for k in range(first, last + 1))
+        if len(ticks) > 1:
+            break
+    if len(ticks) > 5:
+        ticks = tuple(tick for tick in ticks if round(tick / step) % 2 == 0)
+    return Axis(low, high, ticks)
+
+
+def _heat(value: float) -> int:
+    """Return the shade of a normalised score: 0 at the lower reference, 10 at the upper."""
+    return round(min(max(value, 0.0), 1.0) * _LEVELS)
+
+
+def _cell(value: float) -> str:
+    """Return a normalised score for the heat map: about three digits, and no minus before zero."""
+    decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"
+
+
+def _deviations(entry: Entry) -> list[str]:
+    """Return the ways in which a published protocol differs, one by one; those not known last."""
+    if not entry.paper:
+        return []
+    found = published.deviations(entry.paper)
+    unknown = tuple(deviation for deviation in found if deviation.theirs is None)
+    known = [published.in_words((d,)) for d in found if d.theirs is not None]
+    return [*known, *([published.in_words(unknown)] if unknown else [])]
+
+
+def _interval_method(entries: Iterable[Entry]) -> str:
+    """Return how the intervals of the IQM were made; nothing if there are none."""
+    rows = [entry.metrics["iqm"] for entry in entries if "iqm" in entry.metrics]
+    return next((row.method for row in rows if row.low is not None), "")
+
+
+def _fields(entry: Entry) -> list[tuple[str, object, object, bool]]:
+    """Return name, the suite's value, the source's value and whether they differ, field by field.
+
+    A value that is not known is None.
+    """
+    if not entry.paper:
+        return []
+    theirs = entry.paper.fields
+    differ = {deviation.field for deviation in published.deviations(entry.paper)}
+    return [
+        (name.replace("_", " "), ours, theirs[name], name in differ)
+        for name, ours in published.fields_of(entry.paper.suite).items()
+    ]
+
+
+def _record_facts(records: Sequence[Record]) -> dict[str, str]:
+    """Return what the provenance of some runs says, each fact with all its values."""
+    facts: dict[str, dict[str, None]] = {}
+    for record in records:
+        for name, value in sorted(record.provenance.items()):
+            if value is not None:
+                facts.setdefault(name.replace("_", " "), {})[str(value)] = None
+    return {name: _listed(sorted(values)) for name, values in facts.items()}
 
 
 def score(value: float) -> str:

@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from rlbench import __version__
 from rlbench.errors import InvalidScores, UnknownName
 from rlbench.leaderboard.figures import IN_TEXT, METRICS, interval_text, setting_text
-from rlbench.leaderboard.site import number
 from rlbench.stats import compare_tasks, rank_sets, summarise, summarise_tasks
 from rlbench.stats.aggregates import ScoresLike, columns
 from rlbench.stats.comparisons import MAX_T, TestStatistic
@@ -204,6 +203,14 @@ def task_table(
         f"Mean scores by task, {setting_text(arrays, normalised_by)}.",
         notes,
     )
+
+
+def number(value: float | None) -> str:
+    """Return an aggregate for people: three decimals, fewer where it is large."""
+    if value is None:
+        return "–"
+    decimals = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{round(value, decimals) + 0.0:,.{decimals}f}"
 
 
 def escape_latex(text: str) -> str:

@@ -16,6 +16,7 @@ from support.toy import TOY
 
 from rlbench.cli.slots import parse_places
 from rlbench.errors import UsageError
+from rlbench.leaderboard.releases import read_replays
 from rlbench.results import Record, Store
 from rlbench.runners import Slot
 
@@ -43,8 +44,39 @@ def test_an_evaluation_is_played_again_and_found_equal(played: Path) -> None:
     assert record.replay.shape == (30, 2)
     out = rlbench("verify", record.identity.key[:6], cwd=played)
     assert out.stdout.startswith(f"equal: {record.identity.key} Pong seed 0: 2 episodes alike")
-    (row,) = json.loads(rlbench("verify", record.identity.key, "--json", cwd=played).stdout)
+    out = rlbench("verify", record.identity.key, "--json", cwd=played)
+    (row,) = json.loads(out.stdout)
     assert row["equal"] is True
+    assert row["record"] == record.sha256
+    assert out.stderr.startswith(f"equal: {record.identity.key} Pong seed 0: 2 episodes alike")
+
+
+def test_all_runs_that_kept_their_actions_are_played(played: Path, tmp_path: Path) -> None:
+    store, record = copied(played, tmp_path)
+    of_seed_1 = dataclasses.replace(record.identity, seed=1)
+    store.write(dataclasses.replace(record, identity=of_seed_1, replay=None))
+    out = rlbench("verify", "--json", cwd=tmp_path)
+    assert out.stderr.splitlines()[0] == "records without actions, which are not played: 1"
+    (tmp_path / "replays.json").write_text(out.stdout)
+    assert read_replays(tmp_path / "replays.json") == {record.sha256: True}
+    (path,) = store.path.glob("*/*/*/0-*.json")
+    path.unlink()
+    err = rlbench("verify", cwd=tmp_path, code=2).stderr
+    assert "no run in the store runs ended well and kept its actions" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_one_run_that_differs_is_found_among_all(played: Path, tmp_path: Path) -> None:
+    store, record = copied(played, tmp_path)
+    last = record.evaluations[-1]
+    longer = dataclasses.replace(last, lengths=(last.lengths[0] + 1, *last.lengths[1:]))
+    forged = dataclasses.replace(record, evaluations=(*record.evaluations[:-1], longer))
+    (path,) = store.path.glob("*/*/*/*.json")
+    path.write_bytes(forged.to_bytes())
+    out = rlbench("verify", "--json", cwd=tmp_path, code=1)
+    (tmp_path / "replays.json").write_text(out.stdout)
+    assert read_replays(tmp_path / "replays.json") == {forged.sha256: False}
+    assert "episode 0 has length" in out.stderr
 
 
 def test_another_return_is_found_out(played: Path, tmp_path: Path) -> None:

@@ -1,20 +1,45 @@
-"""The site shows what the records say, escapes what they hold, and needs nothing from outside."""
+"""The site shows what the records say, escapes what they hold, and needs nothing from outside.
 
-import html
+Two full sites are built of the same store: one by the command in another process, one here from
+the reversed list of records. All other tests read them.
+"""
+
+import gzip
+import json
 import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from scipy import stats as scipy_stats
+from support.command import COMMAND
 from support.records import ATARI, make_record
 
-from rlbench import stats
+from rlbench import suites
 from rlbench.errors import UsageError
 from rlbench.leaderboard import build_site
-from rlbench.leaderboard.site import number
-from rlbench.results import Loaded, Problem, published
+from rlbench.leaderboard.releases import freeze, write_release
+from rlbench.leaderboard.site import score
+from rlbench.leaderboard.tables import number
+from rlbench.results import Loaded, Record, Store, published
+from rlbench.stats.ranks import MIN_RUNS
+from rlbench.suites import slug
 
+FIRST = "2026-03-04"  # when most runs ended
+DAY = "2026-11-01"  # of the release
+BOARD = "atari100k-1"
+MAX_WEIGHT = 300_000  # bytes of a board's page and of all that it loads, vega.js aside
+UNSAFE = (
+    "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function",
+    "DOMParser", "srcdoc",
+)  # fmt: skip
 PAYLOADS = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -23,176 +48,655 @@ PAYLOADS = [
     "</title><svg onload=alert(1)>",
     "javascript:alert(1)",
     "&lt;b&gt;",
+    "</script><!--",
 ]
+VOID = {"meta", "link", "img", "input", "br", "hr"}
+UNOFFICIAL = ATARI.make_unofficial({"budget": 2000, "episodes": 5})
+FAILING = ATARI.make_unofficial({"budget": 3000, "episodes": 5})
 
 
-class Page(HTMLParser):
-    """Collects tags, attributes and text."""
+@dataclass
+class Element:
+    """An element of a page; `children` are elements and texts."""
 
-    def __init__(self, path: Path) -> None:
+    tag: str
+    attributes: dict[str, str | None]
+    children: "list[Element | str]" = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All text in it, white space as one blank."""
+        return " ".join("".join(self.texts()).split())
+
+    def texts(self) -> Iterator[str]:
+        for child in self.children:
+            if isinstance(child, str):
+                yield child
+            else:
+                yield from child.texts()
+
+    def all(self, *tags: str) -> "list[Element]":
+        """Return the elements in it with one of some tags; with all if none is given."""
+        found = []
+        for child in self.children:
+            if isinstance(child, Element):
+                if not tags or child.tag in tags:
+                    found.append(child)
+                found += child.all(*tags)
+        return found
+
+    def has_class(self, name: str) -> bool:
+        return name in (self.attributes.get("class") or "").split()
+
+
+class _Parser(HTMLParser):
+    """Builds the tree of a page, and refuses one whose tags do not nest."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(path.read_text(encoding="utf-8"))
+        self.root = Element("", {})
+        self.open = [self.root]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
+        names = [name for name, _ in attrs]
+        assert len(names) == len(set(names)), f"<{tag}> has an attribute twice: {names}"
+        element = Element(tag, dict(attrs))
+        self.open[-1].children.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert any(e.tag == "svg" for e in self.open), f"<{tag}/> outside of a drawing"
+        self.open[-1].children.append(Element(tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open[-1].tag == tag, f"</{tag}> at {self.getpos()} in <{self.open[-1].tag}>"
+        self.open.pop()
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.open[-1].children.append(data)
 
 
-def records() -> list:
+def parse(content: bytes) -> Element:
+    parser = _Parser()
+    parser.feed(content.decode())
+    parser.close()
+    assert parser.open == [parser.root], f"not closed: {[e.tag for e in parser.open[1:]]}"
+    return parser.root
+
+
+def table_of(page: Element, name: str) -> dict[str, list[Element]]:
+    """Return the cells of a table's lines by the text of their first."""
+    (table,) = (t for t in page.all("table") if t.attributes.get("aria-label") == name)
+    (body,) = table.all("tbody")
+    lines = [line.all("th", "td") for line in body.all("tr")]
+    found = {cells[0].text: cells for cells in lines}
+    assert len(found) == len(lines)
+    return found
+
+
+def columns_of(page: Element, name: str) -> list[str]:
+    """Return the sort keys of a table's columns; of those without one nothing."""
+    (table,) = (t for t in page.all("table") if t.attributes.get("aria-label") == name)
+    (head,) = table.all("thead")
+    return [cell.attributes.get("data-sort") or "" for cell in head.all("th")]
+
+
+def facts_of(page: Element) -> dict[str, str]:
+    terms = page.all("dt", "dd")
+    return {term.text: fact.text for term, fact in zip(terms[::2], terms[1::2], strict=True)}
+
+
+def run(agent: str, task: str, seed: int, value: float, day: str = FIRST) -> Record:
+    record = make_record(task, agent, seed, value)
+    return replace(record, timing={"seconds": 5400.0, "finished": f"{day}T05:06:07+00:00"})
+
+
+def frozen_records() -> list[Record]:
+    """alpha and gamma have all runs, beta lacks a task, lone a second run, hapless all scores."""
     generator = np.random.default_rng(0)
+    found = []
+    for agent, runs, level in (("alpha", 3, 1.0), ("beta", 2, 0.8), ("gamma", 4, 0.2)):
+        for task in ATARI.tasks:
+            if agent == "beta" and task.name == "Pong":
+                continue
+            for seed in range(runs):
+                share = generator.normal(level, 0.3)
+                value = task.low + share * (task.high - task.low)
+                day = "2026-05-06" if (agent, task.name, seed) == ("alpha", "Pong", 1) else FIRST
+                found.append(run(agent, task.name, seed, float(value), day))
+    found += [run("lone", task.name, 0, 0.98 * task.low + 0.02 * task.high) for task in ATARI.tasks]
+    found.append(make_record("Pong", "beta", 0, status="failed"))
+    found += [make_record("Pong", "hapless", seed, status="failed") for seed in range(2)]
+    found += [
+        make_record("Pong", payload, 0, float(place), suite=UNOFFICIAL, version=payload,
+                    config={payload: payload})
+        for place, payload in enumerate(PAYLOADS)
+    ]  # fmt: skip
+    found.append(make_record("Pong", "hapless", 0, status="failed", suite=FAILING))
+    return found
+
+
+def newcomers() -> list[Record]:
     return [
-        make_record(task.name, agent, seed, float(generator.normal(task.high, 1.0)))
-        for agent in ("alpha", "beta")
+        run("delta", task.name, seed, float(task.high) + seed)
         for task in ATARI.tasks
-        for seed in range(3)
-        if agent == "alpha" or task.name != "Pong"
-    ] + [make_record("Pong", "beta", 0, status="failed")]
+        for seed in range(2)
+    ]
 
 
-def build(tmp_path: Path, some: list, problems: list | None = None) -> Path:
-    return build_site(Loaded(some, problems or []), tmp_path / "site")
+def replays_of(records: Sequence[Record]) -> dict[str, bool]:
+    """All of alpha's came out equal, all but one of gamma's, and some of beta's."""
+    found = {}
+    for record in records:
+        agent, seed = record.identity.agent.name, record.identity.seed
+        if record.status == "ok" and (agent in ("alpha", "gamma") or (agent, seed) == ("beta", 0)):
+            found[record.sha256] = (agent, record.identity.task, seed) != ("gamma", "Pong", 3)
+    return found
 
 
-def test_every_number_is_that_of_the_scores(tmp_path: Path) -> None:
-    some = records()
-    build(tmp_path, some)
-    text = (tmp_path / "site/atari100k-1/index.html").read_text(encoding="utf-8")
-    for agent in ("alpha", "beta"):
+def tree(out: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in sorted(out.rglob("*"))
+        if path.is_file()
+    }
+
+
+def fill(folder: Path, records: Sequence[Record]) -> Store:
+    store = Store(folder)
+    store.prepare()
+    for record in records:
+        store.write(record)
+    return store
+
+
+class Sites(NamedTuple):
+    """The files of sites by name.
+
+    Attributes:
+        here: Of all records in reversed order, with a release of all but the newcomers.
+        there: The same by the command, in the store's order.
+        frozen: Of the records of the release alone.
+        records: All records but the newcomers'.
+    """
+
+    here: dict[str, bytes]
+    there: dict[str, bytes]
+    frozen: dict[str, bytes]
+    records: list[Record]
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Sites:
+    folder = tmp_path_factory.mktemp("sites")
+    records = frozen_records()
+    replays = replays_of(records)
+    # The sources of this board alone, so that the others need not be drawn twice.
+    of_board = {source.slug for source in published.sources("atari100k")}
+    whole = freeze(records, DAY)
+    release = replace(
+        whole, published={name: h for name, h in whole.published.items() if name in of_board}
+    )
+    write_release(release, folder / f"releases/{DAY}.json")
+    rows = [{"record": sha256, "equal": equal} for sha256, equal in replays.items()]
+    (folder / "replays.json").write_text(json.dumps(rows))
+    fill(folder / "frozen", records)
+    store = fill(folder / "all", [*records, *newcomers()])
+    (folder / "all/atari100k-1/alpha/pong/evil<b>.json").write_text("<script>alert(2)</script>")
+
+    def start(name: str, *more: str) -> subprocess.Popen[str]:
+        command = [*COMMAND, "leaderboard", "build", "--store", name, "--out", f"site-{name}"]
+        return subprocess.Popen([*command, *more], cwd=folder, stdout=-1, stderr=-1, text=True)
+
+    with ExitStack() as stack:
+        shown = ("--replays", "replays.json")
+        at_work = [
+            stack.enter_context(start("all", "--releases", "releases", *shown)),
+            stack.enter_context(start("frozen", *shown)),
+        ]
+        loaded = store.load()
+        reversed_ = Loaded(loaded.records[::-1], loaded.problems)
+        build_site(reversed_, folder / "site", replays=replays, releases=[release])
+        for process in at_work:
+            _, said = process.communicate(timeout=300)
+            assert process.returncode == 0, said
+    here, there, frozen = (tree(folder / name) for name in ("site", "site-all", "site-frozen"))
+    return Sites(here, there, frozen, records)
+
+
+@pytest.fixture(scope="module")
+def pages(sites: Sites) -> dict[str, Element]:
+    return {name: parse(data) for name, data in sites.here.items() if name.endswith(".html")}
+
+
+@pytest.fixture(scope="module")
+def board(pages: Mapping[str, Element]) -> Element:
+    return pages[f"{BOARD}/index.html"]
+
+
+def normalised(records: Sequence[Record], agent: str) -> dict[str, np.ndarray]:
+    """Return an agent's normalised scores (runs,) by task, computed from the records alone."""
+    return {
+        task.name: np.array(values)
+        for task in ATARI.tasks
+        if (
+            values := [
+                (sum(r.evaluations[-1].returns) / 100 - task.low) / (task.high - task.low)
+                for r in sorted(records, key=lambda r: r.identity.seed)
+                if r.status == "ok"
+                and (r.identity.agent.name, r.identity.task) == (agent, task.name)
+                and not r.identity.unofficial
+            ]
+        )
+    }
+
+
+def assert_aggregates(cells: Mapping[str, Element], tasks: Sequence[np.ndarray]) -> None:
+    flat = np.concatenate(tasks)
+    cut = len(flat) // 4
+    expected = {
+        "iqm": np.sort(flat)[cut : len(flat) - cut].mean(),
+        "mean": np.mean([task.mean() for task in tasks]),
+        "optimality_gap": np.maximum(1 - flat, 0).mean(),
+    }
+    for column, value in expected.items():
+        point, *interval = re.findall(r"-?\d[\d,]*\.?\d*", cells[column].text)
+        assert point == number(float(value)), column
+        if interval:
+            low, high = (float(end.replace(",", "")) for end in interval)
+            assert low <= round(float(value), 3) <= high
+    assert cells["tasks"].text == f"{len(tasks)}/{len(ATARI.tasks)}"
+
+
+def test_every_aggregate_of_agents_is_that_of_the_records(sites: Sites, board: Element) -> None:
+    everything = [*sites.records, *newcomers()]
+    rows = table_of(board, "Agents")
+    assert set(rows) == {"alpha", "beta", "gamma", "delta", "lone"}
+    columns = columns_of(board, "Agents")
+    for agent, cells in rows.items():
+        named = dict(zip(columns, cells, strict=True))
+        tasks = normalised(everything, agent)
+        assert_aggregates(named, list(tasks.values()))
+        assert named["runs"].text.split(" ")[0] == str(len(tasks["Boxing"]))
+        assert ("[" in named["iqm"].text) == (agent != "lone")
+
+
+def test_published_scores_stand_apart_with_their_deviations(
+    pages: Mapping[str, Element], board: Element
+) -> None:
+    rows, columns = table_of(board, "Literature"), columns_of(board, "Literature")
+    found = published.load(ATARI)
+    assert set(rows) == set(found)
+    for agent, paper in found.items():
+        named = dict(zip(columns, rows[agent], strict=True))
         tasks = [
-            [(r.score - t.low) / (t.high - t.low) for r in some
-             if r.status == "ok" and (r.identity.agent.name, r.identity.task) == (agent, t.name)]
-            for t in ATARI.tasks
-        ]  # fmt: skip
-        scores = [np.array(task) for task in tasks if task]
-        for name in ("iqm", "mean", "optimality_gap"):
-            estimate = stats.bootstrap(scores, name)
-            shown = f'{number(estimate.point)} <span class="interval">[{number(estimate.low)}, '
-            assert f"{shown}{number(estimate.high)}]</span>" in text
-        assert f'<td class="n">{number(stats.median(scores))}</td>' in text
+            (raw - ATARI.task(task).low) / (ATARI.task(task).high - ATARI.task(task).low)
+            for task, raw in paper.values.items()
+        ]
+        if paper.source.means_only:
+            assert named["iqm"].text == named["optimality_gap"].text == "no runs"
+            assert named["mean"].text == number(float(np.mean(np.concatenate(tasks))))
+        else:
+            assert_aggregates(named, tasks)
+        lines = [item.text for item in named["deviations"].all("li")]
+        shown = "; ".join(line for line in lines if not line.startswith("not ranked: "))
+        assert shown == published.in_words(published.deviations(paper))
+        facts = facts_of(pages[f"{BOARD}/agents/{paper.source.slug}.html"])
+        assert facts["Licence"] == paper.source.licence
+        assert facts["Paper"] == paper.source.paper
 
 
-def test_holes_are_shown_and_incomplete_agents_come_last(tmp_path: Path) -> None:
-    build(tmp_path, records())
-    page = Page(tmp_path / "site/atari100k-1/index.html")
-    assert page.text.index("alpha") < page.text.index("beta")
-    assert "26/26" in page.text
-    assert "25/26" in page.text
-    assert "no run" in page.text
-    assert ATARI.notes[4] in page.text
+def test_ranks_are_shown_within_pools_alone(board: Element) -> None:
+    notes = [e.text for e in board.all("p") if e.text.startswith("Pool ")]
+    members = {
+        match[1]: match[2].split(", ")
+        for note in notes
+        if (match := re.match(r"Pool (\d+): (.*?)\. Method: ", note))
+    }
+    assert set(members["1"]) == {"alpha", "gamma", "delta"}
+    papers = published.load(ATARI)
+    for pool, names in members.items():
+        protocols = [papers[name].fields for name in names if name in papers]
+        assert protocols == [protocols[0]] * len(names) if pool != "1" else not protocols
+    seen = []
+    for table in ("Agents", "Literature"):
+        columns = columns_of(board, table)
+        for agent, cells in table_of(board, table).items():
+            named = dict(zip(columns, cells, strict=True))
+            pool = next((p for p, names in members.items() if agent in names), None)
+            if pool is None:
+                assert named["rank"].text.startswith("not ranked")
+                assert named["tier"].text == "–"
+            else:
+                match = re.fullmatch(r"(\d+)(?:–(\d+))? of (\d+) pool (\d+)", named["rank"].text)
+                assert match
+                assert match[4] == pool
+                assert int(match[3]) == len(members[pool])
+                assert 1 <= int(match[1]) <= int(match[2] or match[1]) <= len(members[pool])
+                assert re.fullmatch("[a-zA-Z]+", named["tier"].text)
+                seen.append(agent)
+    assert sorted(seen) == sorted(name for names in members.values() for name in names)
 
 
-def test_payloads_are_shown_as_they_are(tmp_path: Path) -> None:
-    some = [make_record("Pong", payload, 0, 1.0) for payload in PAYLOADS]
-    build(tmp_path, some, [Problem(Path("evil<b>.json"), "<script>alert(2)</script>")])
-    for path in (tmp_path / "site").rglob("*.html"):
-        page = Page(path)
-        assert not [tag for tag, _ in page.tags if tag in ("script", "img", "iframe", "object")]
-        assert not [a for _, attrs in page.tags for a in attrs if a.startswith("on")]
-    board = Page(tmp_path / "site/atari100k-1/index.html")
-    for payload in PAYLOADS:
-        assert payload in board.text
-    assert "<script>alert(2)</script>" in board.text
-    assert "evil<b>.json" in board.text
+def test_those_that_are_not_ranked_say_why(board: Element) -> None:
+    rows, columns = table_of(board, "Agents"), columns_of(board, "Agents")
+    at = columns.index("rank")
+    assert rows["beta"][at].text == "not ranked: 25 of 26 tasks"
+    assert rows["lone"][at].text == f"not ranked: fewer than {MIN_RUNS} runs on a task"
+    rows, columns = table_of(board, "Literature"), columns_of(board, "Literature")
+    for cells in rows.values():
+        named = dict(zip(columns, cells, strict=True))
+        if named["rank"].text == "not ranked":
+            (reason,) = (
+                item.text
+                for item in named["deviations"].all("li")
+                if item.text.startswith("not ranked: ")
+            )
+            assert len(reason) > len("not ranked: ")
 
 
-def test_nothing_is_fetched_from_outside(tmp_path: Path) -> None:
-    build(tmp_path, records())
-    for path in (tmp_path / "site").rglob("*.html"):
-        for tag, attributes in Page(path).tags:
-            for name in ("src", "href"):
-                target = attributes.get(name)
-                if tag == "a" and target and target.startswith("https://github.com/"):
+def test_badges_say_what_came_of_the_replays(sites: Sites, board: Element) -> None:
+    at = columns_of(board, "Agents").index("badge")
+    badges = {agent: cells[at].text for agent, cells in table_of(board, "Agents").items()}
+    assert badges == {
+        "alpha": "replayed", "gamma": "replay differs", "beta": "self-reported",
+        "lone": "self-reported", "delta": "self-reported",
+    }  # fmt: skip
+    at = columns_of(board, "Literature").index("badge")
+    assert {cells[at].text for cells in table_of(board, "Literature").values()} == {"published"}
+
+
+def test_dates_are_those_of_the_last_run_and_hours_the_mean(board: Element) -> None:
+    columns = columns_of(board, "Agents")
+    for agent, cells in table_of(board, "Agents").items():
+        named = dict(zip(columns, cells, strict=True))
+        assert named["date"].text == ("2026-05-06" if agent == "alpha" else FIRST)
+        assert named["hours"].text == "1.5"
+    papers = published.load(ATARI)
+    at = columns_of(board, "Literature").index("date")
+    for agent, cells in table_of(board, "Literature").items():
+        assert cells[at].text == papers[agent].source.year
+
+
+def test_holes_are_shown_and_incomplete_agents_come_last(
+    pages: Mapping[str, Element], board: Element
+) -> None:
+    assert list(table_of(board, "Agents"))[-1] == "beta"
+    holes = {
+        (agent, ATARI.tasks[place].name)
+        for agent, cells in table_of(board, "Mean normalised scores by task").items()
+        for place, cell in enumerate(cells[1:])
+        if cell.text == "no run"
+    }
+    assert ("beta", "Pong") in holes
+    assert {agent for agent, _ in holes} <= {"beta", *published.load(ATARI)}
+    beta = next(name for name in pages if re.match(f"{BOARD}/agents/beta-", name))
+    rows = table_of(pages[beta], "Tasks")
+    assert [cell.text for cell in rows["Pong"]] == ["Pong", "no run"]
+    assert "Failed runs" in [heading.text for heading in pages[beta].all("h2")]
+    assert "act raised ValueError: no" in pages[beta].text
+    assert table_of(pages[f"{BOARD}/tasks/pong.html"], "Agents")["beta"][1].text == "no run"
+    assert "Without a score, since every run failed: hapless (2 runs)." in board.text
+    assert ATARI.notes[4] in board.text
+
+
+def test_the_heat_map_holds_the_means_of_tasks(sites: Sites, board: Element) -> None:
+    rows = table_of(board, "Mean normalised scores by task")
+    for agent in ("alpha", "beta", "gamma", "lone"):
+        tasks = normalised(sites.records, agent)
+        for task, cell in zip(ATARI.tasks, rows[agent][1:], strict=True):
+            if task.name not in tasks:
+                continue
+            mean = tasks[task.name].mean()
+            assert float(cell.text) == pytest.approx(mean, rel=0.005, abs=0.00501)
+            assert cell.has_class(f"h{round(10 * min(max(mean, 0), 1))}")
+
+
+def test_pages_of_agents_and_tasks_hold_raw_means_with_intervals_of_student(
+    sites: Sites, pages: Mapping[str, Element]
+) -> None:
+    page = next(p for name, p in pages.items() if name.startswith(f"{BOARD}/agents/alpha-"))
+    rows = table_of(page, "Tasks")
+    assert list(rows) == [task.name for task in ATARI.tasks]
+    for task in ATARI.tasks:
+        raw = task.low + normalised(sites.records, "alpha")[task.name] * (task.high - task.low)
+        half = scipy_stats.t.ppf(0.975, len(raw) - 1) * scipy_stats.sem(raw)
+        ends = f"[{score(raw.mean() - half)}, {score(raw.mean() + half)}]"
+        expected = f"{score(raw.mean())} {ends}"
+        assert rows[task.name][1].text == expected
+        of_task = pages[f"{BOARD}/tasks/{slug(task.name)}.html"]
+        cells = table_of(of_task, "Agents")["alpha"]
+        assert cells[1].text == expected
+        assert cells[-1].text == ", ".join(map(score, raw))
+        assert cells[-2].text == "3"
+
+
+def test_an_agents_page_names_every_run(sites: Sites, pages: Mapping[str, Element]) -> None:
+    page = next(p for name, p in pages.items() if name.startswith(f"{BOARD}/agents/gamma-"))
+    (table,) = (t for t in page.all("table") if t.attributes.get("aria-label") == "Runs")
+    (body,) = table.all("tbody")
+    shown = [[cell.text for cell in line.all("th", "td")] for line in body.all("tr")]
+    expected = [
+        [
+            r.identity.task, str(r.identity.seed), score(r.score), "100", "7", "100,000", "5400.0",
+            r.identity.key,
+        ]
+        for r in sites.records
+        if r.identity.agent.name == "gamma"
+    ]  # fmt: skip
+    assert shown == expected
+
+
+def test_every_link_leads_somewhere_and_nothing_is_fetched_from_outside(
+    sites: Sites, pages: Mapping[str, Element]
+) -> None:
+    ids = {
+        name: {e.attributes["id"] for e in page.all() if "id" in e.attributes}
+        for name, page in pages.items()
+    }
+    for name, page in pages.items():
+        for element in page.all():
+            for attribute in ("src", "href"):
+                target = element.attributes.get(attribute) or "data:,"  # nothing
+                if target == "data:,":
+                    continue
+                if re.match("[a-z]+:", target):
                     # The source of a published score: followed, not fetched.
-                    assert attributes["rel"] == "noopener"
-                elif target:
-                    assert not re.match(r"[a-z]+:|//", target), (tag, target)
-                    if target.startswith("#"):
-                        assert f'id="{target[1:]}"' in path.read_text(encoding="utf-8")
-                    else:
-                        assert (path.parent / target).exists(), (path, target)
+                    assert element.tag == "a", (name, target)
+                    assert target.startswith("https://")
+                    assert element.attributes["rel"] == "noopener"
+                    continue
+                path, _, fragment = target.partition("#")
+                assert not path.startswith("/")
+                here = (Path("/", name).parent / unquote(path)).resolve() if path else Path(name)
+                there = here.relative_to("/").as_posix() if path else name
+                assert there in sites.here, (name, target)
+                assert not fragment or fragment in ids[there], (name, target)
 
 
-def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
-    build(tmp_path, records())
-    before = {p: p.read_bytes() for p in (tmp_path / "site").rglob("*") if p.is_file()}
-    build(tmp_path, list(reversed(records())))
-    after = {p: p.read_bytes() for p in (tmp_path / "site").rglob("*") if p.is_file()}
-    assert before == after
+def test_every_agent_and_task_has_a_page_that_is_linked(
+    sites: Sites, pages: Mapping[str, Element]
+) -> None:
+    for name in pages:
+        folder, _, file = name.rpartition("/")
+        if folder.endswith(("/agents", "/tasks")):
+            index = pages[f"{folder.rpartition('/')[0]}/index.html"]
+            links = {a.attributes.get("href") for a in index.all("a")}
+            assert f"{folder.rpartition('/')[2]}/{file}" in links, name
+    assert {f"{BOARD}/tasks/{slug(task.name)}.html" for task in ATARI.tasks} <= set(pages)
+    agents = [name for name in pages if name.startswith(f"{BOARD}/agents/")]
+    assert len(agents) == 5 + len(published.load(ATARI))
 
 
-def test_unofficial_records_have_a_board_of_their_own(tmp_path: Path) -> None:
-    unofficial = ATARI.make_unofficial({"budget": 2000, "episodes": 5})
-    build(tmp_path, [make_record(), make_record(suite=unofficial, score=9.0)])
-    boards = sorted(p.parent.name for p in (tmp_path / "site").glob("*/index.html"))
-    assert boards[0] == "atari100k-1"
-    assert re.fullmatch(r"atari100k-1-unofficial-[0-9a-f]{8}", boards[1])
-    page = Page(tmp_path / "site" / boards[1] / "index.html")
-    assert "Unofficial." in page.text
-    assert "budget=2000,episodes=5" in page.text
-    assert "Unofficial." not in Page(tmp_path / "site/atari100k-1/index.html").text
+def test_every_page_is_whole_and_accessible(pages: Mapping[str, Element]) -> None:
+    for name, page in pages.items():
+        (document,) = page.all("html")
+        assert document.attributes["lang"] == "en"
+        (title,) = page.all("title")
+        assert title.text, name
+        assert len(page.all("h1")) == len(page.all("main")) == 1, name
+        ids = [e.attributes["id"] for e in page.all() if "id" in e.attributes]
+        assert len(ids) == len(set(ids)), name
+        assert None not in ids
+        assert "" not in ids
+        for cell in page.all("th"):
+            assert cell.attributes.get("scope") in ("col", "row"), name
+        for table in page.all("table"):
+            assert table.all("thead"), name
+            assert table.all("tbody"), name
+        for image in page.all("img"):
+            assert image.attributes["alt"], name
+        for drawing in page.all("svg"):
+            hidden = drawing.attributes.get("aria-hidden") == "true"
+            assert hidden or drawing.attributes["aria-label"], name
+        labelled = {id(c) for e in page.all("label") for c in e.all("input", "select") if e.text}
+        assert {id(c) for c in page.all("input", "select", "textarea")} <= labelled, name
+        for button in page.all("button"):
+            assert button.text, name
+        for element in page.all():
+            by = element.attributes.get("aria-labelledby")
+            assert by is None or by in ids, (name, by)
 
 
-def test_one_run_has_no_interval(tmp_path: Path) -> None:
-    build(tmp_path, [make_record()])
-    assert "none: a task has only one run" in Page(tmp_path / "site/atari100k-1/index.html").text
+def test_no_page_holds_a_script_or_a_style_of_its_own(pages: Mapping[str, Element]) -> None:
+    for name, page in pages.items():
+        assert not page.all("style", "iframe", "object", "embed", "base"), name
+        for element in page.all():
+            assert "style" not in element.attributes, (name, element.tag)
+            assert not [a for a in element.attributes if a.startswith("on")], (name, element.tag)
+        for script in page.all("script"):
+            if "src" in script.attributes:
+                assert script.text == ""
+            else:
+                assert script.attributes["type"] == "application/json", name
+                json.loads("".join(script.texts()))
+        (policy,) = (
+            e.attributes["content"]
+            for e in page.all("meta")
+            if e.attributes.get("http-equiv") == "Content-Security-Policy"
+        )
+        assert policy
+        assert policy.startswith("default-src 'none'; ")
+        assert "unsafe" not in policy
+        assert "*" not in policy
 
 
-def test_an_empty_store_and_a_store_of_failures_have_a_site(tmp_path: Path) -> None:
-    assert "0 agents, 17 published" in Page(build(tmp_path, [])).text
-    build(tmp_path, [make_record(status="failed")])
-    assert "No run has a score yet" in Page(tmp_path / "site/atari100k-1/index.html").text
+def test_scripts_write_text_alone(sites: Sites) -> None:
+    ours = [name for name in sites.here if name.endswith(".js") and not name.endswith("/vega.js")]
+    assert ours == ["assets/charts.js", "assets/site.js"]
+    for name in ours:
+        text = sites.here[name].decode()
+        assert [word for word in UNSAFE if word in text] == [], name
+
+
+def test_hostile_names_are_shown_as_they_are(pages: Mapping[str, Element]) -> None:
+    (folder,) = {
+        name.split("/")[0]
+        for name, page in pages.items()
+        if name.count("/") == 1 and "budget=2000,episodes=5" in page.text
+    }
+    rows = table_of(pages[f"{folder}/index.html"], "Agents")
+    assert set(rows) == set(PAYLOADS)
+    for payload, cells in rows.items():
+        (link,) = cells[0].all("a")
+        page = pages[f"{folder}/{link.attributes['href']}"]
+        (heading,) = page.all("h1")
+        assert heading.text == payload
+        assert facts_of(page)["Version"] == facts_of(page)[f"Option {payload}"] == payload
+    left_out = pages[f"{folder}/index.html"].text
+    assert "evil<b>.json" in left_out
+
+
+def test_unofficial_records_have_a_board_of_their_own(pages: Mapping[str, Element]) -> None:
+    names = [name for name in pages if re.match(r"atari100k-1-unofficial-[0-9a-f]{8}/index", name)]
+    assert len(names) == 2
+    for name in names:
+        assert "Unofficial." in pages[name].text
+        assert not any(t.attributes.get("aria-label") == "Literature" for t in pages[name].all())
+    assert "Unofficial." not in pages[f"{BOARD}/index.html"].text
+    titles = [item.text for item in pages["index.html"].all("li")]
+    assert ["unofficial" in title for title in titles] == [False] * (len(titles) - 2) + [True] * 2
+
+
+def test_one_run_has_no_interval(pages: Mapping[str, Element]) -> None:
+    name = next(n for n, page in pages.items() if "budget=2000" in page.text and "/" in n)
+    index = pages[f"{name.split('/')[0]}/index.html"]
+    assert "none: a task has only one run" in index.text
+    at = columns_of(index, "Agents").index("iqm")
+    assert all("[" not in cells[at].text for cells in table_of(index, "Agents").values())
+
+
+def test_a_board_of_failures_alone_says_so(pages: Mapping[str, Element]) -> None:
+    (page,) = (p for n, p in pages.items() if n.count("/") == 1 and "budget=3000" in p.text)
+    assert "No run has a score yet." in page.text
+    assert "every run failed: hapless (1 run)." in page.text
+    assert not page.all("figure")
+
+
+def test_a_board_without_records_has_its_published_scores(pages: Mapping[str, Element]) -> None:
+    hard = suites.get("dmc-hard")
+    papers = published.load(hard)
+    (item,) = (e for e in pages["index.html"].all("li") if "dmc-hard@1" in e.text)
+    assert f"7 tasks · 0 agents · {len(papers)} published" in item.text
+    page = pages["dmc-hard-1/index.html"]
+    assert "No run has a score yet." in page.text
+    assert set(table_of(page, "Literature")) == set(papers)
+
+
+def test_the_same_records_give_the_same_bytes_in_any_order_and_process(sites: Sites) -> None:
+    assert sites.here.keys() == sites.there.keys()
+    assert [name for name in sites.here if sites.here[name] != sites.there[name]] == []
+
+
+def without_release(page: bytes) -> list[str]:
+    """Return the lines of a page but for those that say of which release it is."""
+    said = (
+        rf"Not a release:.*?</p>|Release <strong>{DAY}</strong>.*?</p>|\n<a class=.release.*?</a>"
+    )
+    lines = re.sub(said, "", page.decode(), flags=re.S).splitlines()
+    return [line for line in lines if "assets/" not in line]
+
+
+def test_a_release_shows_what_there_was_whatever_came_since(sites: Sites) -> None:
+    top = f"releases/{DAY}/"
+    boards = {name.split("/")[0] for name in sites.frozen if name.startswith("atari100k-1")}
+    assert len(boards) == 3
+    for name, before in sites.frozen.items():
+        if name.split("/")[0] not in boards:
+            continue
+        now = sites.here[top + name]
+        if name.endswith(".html"):
+            assert without_release(now) == without_release(before), name
+        else:
+            assert now == before, name
+    assert "delta" in table_of(parse(sites.here[f"{BOARD}/index.html"]), "Agents")
+    assert "delta" not in table_of(parse(sites.here[f"{top}{BOARD}/index.html"]), "Agents")
+    assert b"\ndelta," in sites.here[f"{BOARD}/downloads/agents.csv"]
+    assert b"\ndelta," not in sites.here[f"{top}{BOARD}/downloads/agents.csv"]
+    assert f"{top}index.html" in {
+        a.attributes.get("href") for a in parse(sites.here["index.html"]).all("a")
+    }
+
+
+def test_the_largest_board_is_light(sites: Sites, pages: Mapping[str, Element]) -> None:
+    def weight(name: str) -> int:
+        return len(gzip.compress(sites.here[name]))
+
+    boards = [name for name in pages if name.count("/") == 1 and name.endswith("/index.html")]
+    largest = max(boards, key=weight)
+    folder = largest.split("/")[0]
+    parts = {
+        "index.html", largest, "assets/site.css", "assets/site.js", "assets/charts.js",
+        *(name for name in sites.here if name.startswith(f"{folder}/charts/")),
+    }  # fmt: skip
+    weights = {name: weight(name) for name in sorted(parts)}
+    assert sum(weights.values()) < MAX_WEIGHT, f"{sum(weights.values()):,} bytes: {weights}"
 
 
 def test_another_folder_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site/thesis.tex").touch()
     with pytest.raises(UsageError, match="is no site of ours"):
-        build(tmp_path, [make_record()])
-    assert (tmp_path / "site/thesis.tex").exists()
-
-
-def test_published_scores_stand_apart_with_their_deviations(tmp_path: Path) -> None:
-    """Every number of the panel is computed again, without our statistics."""
-    build(tmp_path, [])
-    page = tmp_path / "site/atari100k-1/index.html"
-    rows, text = panel_of(page), page.read_text(encoding="utf-8")
-    found = published.load(ATARI)
-    assert set(rows) == set(found)
-    for agent, scores in found.items():
-        values = [
-            (raw - ATARI.task(task).low) / (ATARI.task(task).high - ATARI.task(task).low)
-            for task, raw in scores.values.items()
-        ]
-        flat = np.sort(np.concatenate(values))
-        cells = rows[agent]
-        if scores.source.means_only:
-            assert cells[0] == "no runs"
-        elif len({len(v) for v in values}) == 1:
-            cut = len(flat) // 4
-            assert cells[0].startswith(number(float(flat[cut : len(flat) - cut].mean()))), agent
-        assert cells[1].startswith(number(float(np.mean([v.mean() for v in values])))), agent
-        assert cells[5] == f"{len(values)}/26"
-        said = text[text.index(f'<dt id="{scores.source.slug}">') :]
-        said = said[: said.index("</dd>")]
-        assert html.escape(scores.source.licence) in said
-        shown = re.findall("<li>(.*?)</li>", said)
-        in_words = published.in_words(published.deviations(scores))
-        assert html.unescape("; ".join(shown)) == in_words
-
-
-def panel_of(path: Path) -> dict[str, list[str]]:
-    """Return the cells of a board's literature panel by agent."""
-    text = path.read_text(encoding="utf-8")
-    table = text[text.index('aria-label="Literature"') :]
-    body = table[table.index("<tbody>") : table.index("</tbody>")]
-    rows = {}
-    for row in body.split("<tr>")[1:]:
-        agent, *cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)
-        rows[html.unescape(agent)] = [
-            html.unescape(re.sub("<[^>]*>", "", cell)).strip() for cell in cells
-        ]
-    return rows
+        build_site(Loaded([make_record()], []), tmp_path / "site")
+    assert [path.name for path in tmp_path.rglob("*")] == ["site", "thesis.tex"]

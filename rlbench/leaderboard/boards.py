@@ -1,0 +1,448 @@
+"""Boards: all that the site shows of one suite version, computed from records and papers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import permutations
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlbench import suites
+from rlbench.errors import UsageError
+from rlbench.results import Record, Scores, belongs, collect, published, unofficial_text
+from rlbench.results.published import Published
+from rlbench.results.scores import agent_hash, display_name
+from rlbench.stats import (
+    align,
+    improvement,
+    learning_curve,
+    profile_band,
+    rank_sets,
+    summarise,
+    summarise_tasks,
+)
+from rlbench.stats.bands import CurveEstimate
+from rlbench.stats.ranks import MIN_RUNS
+from rlbench.stats.summary import SummaryRow, TaskRow
+from rlbench.suites import Scalar, Suite, sha256_of, slug
+
+Badge = Literal["self-reported", "replayed", "replay differs", "published"]
+Floats = NDArray[np.float64]
+Row = dict[str, Any]
+
+MAX_DRAWN = 20  # agents in one chart
+THRESHOLDS = 101  # of performance profiles
+OF_MEANS = ("mean",)  # what can be said where a task has a mean and no runs
+FOREVER = 1e10  # seconds that no run takes
+
+
+class _Who(NamedTuple):
+    """What tells an agent's records from those of another: its name, and its version's hash."""
+
+    name: str
+    version: str
+
+
+class Place(NamedTuple):
+    """Where an agent stands among the agents that it may be ranked against.
+
+    Attributes:
+        pool: The number of these agents' pool, from 1 on.
+        low: The best rank that it may have.
+        high: The worst.
+        of: How many agents the pool has.
+        tier: Letters; agents of a pool that share one were not separated.
+        method: Of the rank set.
+    """
+
+    pool: int
+    low: int
+    high: int
+    of: int
+    tier: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An agent on a board.
+
+    Attributes:
+        agent: The display name; no other on the board has it.
+        slug: The name of its page, which stays the same while others come and go.
+        badge: How far its scores have been looked at.
+        values: Task to raw scores (runs,), in the suite's order; of means, one a task.
+        runs: Task to the names of its runs: seeds, or what the source calls them.
+        normalised: Task to normalised scores (runs,).
+        metrics: Aggregates of the normalised scores by name.
+        tasks: Aggregates of the raw scores by task.
+        place: Its rank set and tier, if it may be ranked.
+        not_ranked: Why not, if it may not.
+        hours: Mean wall-clock hours of a run, if known.
+        date: When its last run ended (YYYY-MM-DD), or the year of the paper.
+        records: Of its runs; none if it comes from a paper.
+        failures: The last record of each run that failed and was not made good since.
+        paper: What was published, if it comes from a paper.
+    """
+
+    agent: str
+    slug: str
+    badge: Badge
+    values: Mapping[str, Floats]
+    runs: Mapping[str, tuple[str, ...]]
+    normalised: Mapping[str, Floats]
+    metrics: Mapping[str, SummaryRow]
+    tasks: Mapping[str, TaskRow]
+    place: Place | None
+    not_ranked: str
+    hours: float | None
+    date: str
+    records: tuple[Record, ...]
+    failures: tuple[Record, ...]
+    paper: Published | None
+
+    @property
+    def failed(self) -> int:
+        """How many of its runs failed and were not made good since."""
+        return len(self.failures)
+
+    @property
+    def headline(self) -> float:
+        """What a board is sorted by: the IQM, or the mean where there are no runs."""
+        return self.metrics["iqm" if "iqm" in self.metrics else "mean"].point
+
+    @property
+    def runs_text(self) -> str:
+        """How many runs a task has, as ``5`` or ``3 to 5``."""
+        numbers = {len(scores) for scores in self.values.values()}
+        if self.paper and self.paper.source.means_only:
+            numbers = {runs for _, runs in self.paper.spread.values()}
+        low, high = min(numbers, default=0), max(numbers, default=0)
+        return "not known" if not high else f"{low}" if low == high else f"{low} to {high}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """All that one board shows.
+
+    Attributes:
+        suite: The suite version, with its constants.
+        folder: The name of its pages' folder.
+        unofficial: The constants that were changed, as the command line takes them; or nothing.
+        entries: The agents: those with records first, then those from papers; in either part those
+            with all tasks first, then by IQM.
+        without_scores: Agents of which every run failed, and how many did.
+        profiles: For ``records`` and ``papers``: agent, tau, point, low, high, method.
+        improvements: Of each pool of at least two: x, y, point, low, high, method.
+        curves: agent, step, point, low, high, method.
+    """
+
+    suite: Suite
+    folder: str
+    unofficial: str
+    entries: tuple[Entry, ...]
+    without_scores: Mapping[str, int]
+    profiles: Mapping[str, list[Row]]
+    improvements: Mapping[int, list[Row]]
+    curves: list[Row]
+
+    @property
+    def own(self) -> tuple[Entry, ...]:
+        """The agents with records."""
+        return tuple(entry for entry in self.entries if not entry.paper)
+
+    @property
+    def papers(self) -> tuple[Entry, ...]:
+        """The agents from papers."""
+        return tuple(entry for entry in self.entries if entry.paper)
+
+    @property
+    def pools(self) -> dict[int, tuple[Entry, ...]]:
+        """The agents that were ranked together, by the number of their pool."""
+        found: dict[int, tuple[Entry, ...]] = {}
+        for entry in self.entries:
+            if entry.place:
+                found[entry.place.pool] = (*found.get(entry.place.pool, ()), entry)
+        return dict(sorted(found.items()))
+
+
+def make_boards(
+    records: Sequence[Record],
+    replays: Mapping[str, bool] | None = None,
+    papers: frozenset[str] | None = None,
+) -> list[Board]:
+    """Return one board for each suite and set of unofficial constants, the official ones first.
+
+    A suite of which there are published scores has one in any case.
+
+    Args:
+        records: Of any suites.
+        replays: sha256 of a record to whether its final evaluation came out equal when it was
+            played again.
+        papers: The slugs of the published sources to show; by default all.
+    """
+    groups: dict[tuple[str, str], tuple[Mapping[str, Scalar], list[Record]]] = {}
+    for record in records:
+        identity = record.identity
+        key = (identity.suite, unofficial_text(identity.unofficial))
+        groups.setdefault(key, (identity.unofficial, []))[1].append(record)
+    for name in suites.names():
+        if published.sources(name):
+            groups.setdefault((suites.get(name).id, ""), ({}, []))
+    boards = []
+    for (suite_id, unofficial), (changed, of_suite) in sorted(
+        groups.items(), key=lambda item: (item[0][1] != "", item[0][0].split("@"), item[0][1])
+    ):
+        try:
+            suite = suites.get(suite_id).make_unofficial(changed)
+        except UsageError:
+            # Nobody here knows the suite, so nothing can be said of its scores.
+            continue
+        folder = suite_id.replace("@", "-")
+        if unofficial:
+            folder += f"-unofficial-{sha256(unofficial.encode()).hexdigest()[:8]}"
+        found = {} if unofficial or not published.sources(suite.name) else published.load(suite)
+        if papers is not None:
+            found = {name: p for name, p in found.items() if p.source.slug in papers}
+        mine = [record for record in of_suite if belongs(record, suite)]
+        boards.append(_board(suite, folder, unofficial, mine, found, replays or {}))
+    return boards
+
+
+def _board(
+    suite: Suite,
+    folder: str,
+    unofficial: str,
+    records: list[Record],
+    papers: Mapping[str, Published],
+    replays: Mapping[str, bool],
+) -> Board:
+    failures = _failures(records)
+    scores = collect(records, suite)
+    own = [_from_records(scores, agent, failures, replays) for agent in scores.values]
+    scored = {_who(entry.records[0]) for entry in own}
+    names = {entry.agent for entry in own}
+    others = [
+        _from_paper(f"{name} (published)" if name in names else name, paper)
+        for name, paper in papers.items()
+    ]
+    entries = _ranked(suite, [*own, *others])
+    entries.sort(
+        key=lambda entry: (
+            entry.paper is not None, -len(entry.values), "iqm" not in entry.metrics,
+            -entry.headline, entry.agent,
+        )
+    )  # fmt: skip
+    board = Board(
+        suite=suite, folder=folder, unofficial=unofficial, entries=tuple(entries),
+        without_scores={
+            name: sum(
+                len(found) for who, found in failures.items()
+                if who.name == name and who not in scored
+            )
+            for name in sorted({who.name for who in failures if who not in scored})
+        },
+        profiles={}, improvements={}, curves=[],
+    )  # fmt: skip
+    total = len(suite.tasks)
+    drawn = {
+        name: [e for e in panel if len(e.values) == total and "iqm" in e.metrics][:MAX_DRAWN]
+        for name, panel in (("records", board.own), ("papers", board.papers))
+    }
+    return replace(
+        board,
+        profiles={name: _profiles(panel) for name, panel in drawn.items() if panel},
+        improvements={
+            number: _improvements(pool[:MAX_DRAWN]) for number, pool in board.pools.items()
+        },
+        curves=_curves(drawn["records"], suite),
+    )
+
+
+def _failures(records: Sequence[Record]) -> dict[_Who, dict[str, Record]]:
+    """Return by agent, then key, the runs that failed and were not made good since."""
+    done = {record.identity.key for record in records if record.status == "ok"}
+    found: dict[_Who, dict[str, Record]] = {}
+    failed = [r for r in records if r.status != "ok" and r.identity.key not in done]
+    # The last record of a run stays, whatever order they come in.
+    for record in sorted(failed, key=lambda r: (str(r.timing.get("finished")), r.sha256)):
+        found.setdefault(_who(record), {})[record.identity.key] = record
+    return found
+
+
+def _in_order(suite: Suite, records: Iterable[Record]) -> tuple[Record, ...]:
+    """Return records by task, in the suite's order, then by seed."""
+    place = {task.name: number for number, task in enumerate(suite.tasks)}
+    return tuple(sorted(records, key=lambda r: (place[r.identity.task], r.identity.seed)))
+
+
+def _who(record: Record) -> _Who:
+    return _Who(display_name(record.identity), agent_hash(record.identity))
+
+
+def _from_records(
+    scores: Scores,
+    agent: str,
+    failures: Mapping[_Who, Mapping[str, Record]],
+    replays: Mapping[str, bool],
+) -> Entry:
+    records = _in_order(scores.suite, scores.records[agent])
+    who = _who(records[0])
+    seconds = [record.timing.get("seconds") for record in records]
+    known = [float(s) for s in seconds if isinstance(s, (int, float)) and 0 <= s < FOREVER]
+    return Entry(
+        agent=agent,
+        slug=_page_name(who),
+        badge=_badge(records, replays),
+        values=scores.values[agent],
+        runs={
+            task: tuple(str(seed) for seed in seeds.tolist())
+            for task, seeds in scores.seeds[agent].items()
+        },
+        **_aggregates(agent, scores.values[agent], scores.normalised(agent)),
+        place=None,
+        not_ranked="",
+        hours=float(np.mean(known)) / 3600 if len(known) == len(records) else None,
+        date=max(str(record.timing.get("finished", ""))[:10] for record in records),
+        records=records,
+        failures=_in_order(scores.suite, failures.get(who, {}).values()),
+        paper=None,
+    )
+
+
+def _page_name(who: _Who) -> str:
+    """Return what an agent's page is called: different names never share one."""
+    try:
+        readable = slug(who.name)[:40]
+    except UsageError:  # nothing of the name is left
+        readable = "agent"
+    return f"{readable}-{sha256_of(who._asdict())[:8]}"
+
+
+def _badge(records: Sequence[Record], replays: Mapping[str, bool]) -> Badge:
+    if not replays:
+        return "self-reported"
+    outcomes = [replays.get(record.sha256) for record in records]
+    if False in outcomes:
+        return "replay differs"
+    return "replayed" if all(outcomes) else "self-reported"
+
+
+def _from_paper(agent: str, paper: Published) -> Entry:
+    parts = _aggregates(agent, paper.values, paper.normalised())
+    if paper.source.means_only:
+        parts["metrics"] = {
+            name: parts["metrics"][name]._replace(method="none: means, not runs")
+            for name in OF_MEANS
+        }
+    return Entry(
+        agent=agent,
+        slug=paper.source.slug,
+        badge="published",
+        values=paper.values,
+        runs=paper.runs,
+        **parts,
+        place=None,
+        not_ranked="",
+        hours=None,
+        date=paper.source.year,
+        records=(),
+        failures=(),
+        paper=paper,
+    )
+
+
+def _aggregates(
+    agent: str, values: Mapping[str, Floats], normalised: Mapping[str, Floats]
+) -> dict[str, Any]:
+    return {
+        "normalised": normalised,
+        "metrics": {row.metric: row for row in summarise({agent: list(normalised.values())})},
+        "tasks": {row.task: row for row in summarise_tasks({agent: values})},
+    }
+
+
+def _ranked(suite: Suite, entries: list[Entry]) -> list[Entry]:
+    """Return the agents with their rank sets, or why they have none."""
+    why = {entry.slug: _why_alone(suite, entry) for entry in entries}
+    by_slug = {entry.slug: entry for entry in entries if not why[entry.slug]}
+    papers = {name: entry.paper for name, entry in by_slug.items() if entry.paper}
+    places: dict[str, Place] = {}
+    pools = [pool for pool in published.ranked_together(by_slug, papers) if len(pool) > 1]
+    # The suite's own runs first, then the largest.
+    pools.sort(key=lambda pool: (all(name in papers for name in pool), -len(pool), pool))
+    for number, pool in enumerate(pools, 1):
+        for row in rank_sets({name: list(by_slug[name].normalised.values()) for name in pool}):
+            assert row.low is not None
+            assert row.high is not None
+            places[row.agent] = Place(number, row.low, row.high, len(pool), row.tier, row.method)
+    return [
+        replace(entry, place=places[entry.slug])
+        if entry.slug in places
+        else replace(entry, not_ranked=why[entry.slug] or "no other agent under its protocol")
+        for entry in entries
+    ]
+
+
+def _why_alone(suite: Suite, entry: Entry) -> str:
+    """Say why an agent can be ranked against nobody, if it cannot."""
+    if entry.paper and (reason := published.unrankable(entry.paper)):
+        return reason
+    if len(entry.values) < len(suite.tasks):
+        return f"{len(entry.values)} of {len(suite.tasks)} tasks"
+    if min(len(scores) for scores in entry.values.values()) < MIN_RUNS:
+        return f"fewer than {MIN_RUNS} runs on a task"
+    return ""
+
+
+def _profiles(entries: Sequence[Entry]) -> list[Row]:
+    pooled = np.concatenate([task for entry in entries for task in entry.normalised.values()])
+    low, high = np.quantile(pooled, (0.01, 0.97)).tolist()
+    low = min(low, 0.0)
+    taus = np.linspace(low, high if high > low else low + 1.0, THRESHOLDS)
+    rows: list[Row] = []
+    for entry in entries:
+        band = profile_band(list(entry.normalised.values()), taus)
+        rows += _rows_of(entry.agent, "tau", taus, band)
+    return rows
+
+
+def _improvements(pool: Sequence[Entry]) -> list[Row]:
+    rows: list[Row] = []
+    for x, y in permutations(pool, 2):
+        found = improvement(list(x.normalised.values()), list(y.normalised.values()))
+        rows.append({
+            "x": x.agent, "y": y.agent, "point": found.point, "low": found.low, "high": found.high,
+            "method": found.method,
+        })  # fmt: skip
+    return rows
+
+
+def _curves(entries: Sequence[Entry], suite: Suite) -> list[Row]:
+    """Return the IQM at every checkpoint of the agents whose runs all have several."""
+    rows: list[Row] = []
+    for entry in entries:
+        if min(len(record.evaluations) for record in entry.records) < 2:
+            continue
+        tasks: dict[str, list[tuple[Floats, Floats]]] = {name: [] for name in entry.values}
+        for record in entry.records:
+            task = suite.task(record.identity.task)
+            raw = np.array([evaluation.score for evaluation in record.evaluations])
+            at = np.array([evaluation.budget_used for evaluation in record.evaluations], np.float64)
+            tasks[task.name].append((at, suite.normalise(task, raw)))
+        steps, curves = align(list(tasks.values()))
+        if len(steps) > 1:
+            rows += _rows_of(entry.agent, "step", steps, learning_curve(curves, "iqm"))
+    return rows
+
+
+def _rows_of(agent: str, place: str, at: Floats, band: CurveEstimate) -> list[Row]:
+    nothing = [None] * len(band.point)
+    low = nothing if band.low is None else band.low.tolist()
+    high = nothing if band.high is None else band.high.tolist()
+    return [
+        {"agent": agent, place: x, "point": point, "low": a, "high": b, "method": band.method}
+        for x, point, a, b in zip(at.tolist(), band.point.tolist(), low, high, strict=True)
+    ]
