@@ -1,5 +1,6 @@
 """`rlbench stats`: aggregates of agents, from stores or files of scores, with intervals."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -18,16 +19,18 @@ from rlbench.cli.sources import (
     gather,
     print_deviations,
 )
-from rlbench.errors import UnknownName
+from rlbench.errors import UnknownName, UsageError
 from rlbench.results.published import Published
-from rlbench.stats import methods_text, summarise, summarise_tasks
+from rlbench.stats import methods_text, retention, summarise, summarise_tasks
 from rlbench.stats.intervals import METHODS, Method
+from rlbench.stats.pairs import PairMethod
 from rlbench.suites import Suite
 
 # From so many runs on, the default interval was measured to cover .938 (.917 for means) or more.
 ENOUGH_RUNS = {"iqm": 5, "mean": 10, "optimality_gap": 5}
 OF_MEANS = {"mean", "median"}  # what can be said where a task has a mean and no runs
 NO_RUNS = "none: means, not runs"
+HIDDEN = {"source", "deviations", "tasks_of_type", "games_left_out"}  # what a table leaves out
 
 
 def stats(
@@ -44,6 +47,14 @@ def stats(
     per_task: Annotated[
         bool, typer.Option("--per-task", help="Print the mean of every task instead.")
     ] = False,
+    kept: Annotated[
+        bool,
+        typer.Option(
+            "--retention",
+            help="Print the share of the clean score that is kept, by the type of disturbance; "
+            "with --per-task also by its strength.",
+        ),
+    ] = False,
     show_text: Annotated[
         bool, typer.Option("--methods-text", help="Print a paragraph and BibTeX for a paper.")
     ] = False,
@@ -59,9 +70,14 @@ def stats(
         raise UnknownName("method", method, METHODS)
     how = cast(Method, method)
     scale = Scale(suite, unofficial, normalise_by)
+    if kept and show_text:
+        raise UsageError("--methods-text tells of aggregates, not of --retention: leave one out")
     agents, notes, papers = gather(files or [], store, scale)
-    if per_task:
-        rows: list[dict[str, Any]] = [row._asdict() for row in summarise_tasks(agents)]
+    if kept:
+        rows = _retention(agents, scale.suite, cast(PairMethod, how), by_strength=per_task)
+        notes = [*_of_retention(rows), *notes]
+    elif per_task:
+        rows = [row._asdict() for row in summarise_tasks(agents)]
     else:
         lists = {agent: list(tasks.values()) for agent, tasks in agents.items()}
         rows = [row._asdict() for row in summarise(lists, method=how)]
@@ -74,13 +90,96 @@ def stats(
     else:
         known = {task for tasks in agents.values() for task in tasks}
         total = len(scale.suite.tasks) if scale.suite else len(known)
-        shown = rows if per_task else [{**row, "tasks": f"{row['tasks']}/{total}"} for row in rows]
-        hidden = {"source", "deviations"}
-        print_table(shown, [name for name in shown[0] if name not in hidden], scale.title)
-        notes = [*_warnings(agents, [] if per_task else rows, scale.suite, total), *notes]
+        aggregates = [] if per_task or kept else rows
+        shown = [
+            {**row, "tasks": f"{row['tasks']}/{row.get('tasks_of_type', total)}"}
+            for row in (rows if kept else aggregates)
+        ] or rows
+        title = f"share of the clean score that is kept; {scale.title}" if kept else scale.title
+        print_table(shown, [name for name in shown[0] if name not in HIDDEN], title)
+        notes = [*_warnings(agents, aggregates, scale.suite, total), *notes]
     print_deviations(papers, err=json or show_text)
     for note in notes:
         typer.echo(note, err=json or show_text)
+
+
+def _retention(
+    agents: Agents, suite: Suite | None, method: PairMethod, *, by_strength: bool
+) -> list[dict[str, Any]]:
+    """Return one row an agent and type of disturbance: what stands behind the ``/`` of a task.
+
+    A type of several strengths is one row, unless they are to be told apart.
+
+    Raises:
+        UsageError: The suite has no clean tasks, or no agent has runs of one and of its disturbed
+            versions.
+    """
+    clean_of = {task.name: task.clean for task in suite.tasks if task.clean} if suite else {}
+    if suite is None or not clean_of:
+        raise UsageError("--retention needs a suite with clean tasks, e.g. --suite stori")
+    types: dict[str, list[str]] = {}
+    for name in clean_of:
+        kind = name.partition("/")[2]
+        types.setdefault(kind if by_strength else re.sub(r"-\d$", "", kind), []).append(name)
+    rows = []
+    for agent, tasks in agents.items():
+        for kind, names in types.items():
+            pairs = {name: clean_of[name] for name in names if {name, clean_of[name]} <= set(tasks)}
+            if pairs:
+                said = _kept_of(tasks, pairs, method, suite)
+                rows.append({"agent": agent, "type": kind, **said, "tasks_of_type": len(names)})
+    if not rows:
+        raise UsageError(
+            f"--retention needs runs of an agent on a clean task of {suite.id}, e.g. "
+            f"{next(iter(clean_of.values()))}, and on a disturbed version of it"
+        )
+    return rows
+
+
+def _kept_of(
+    tasks: Mapping[str, Any], pairs: Mapping[str, str], method: PairMethod, suite: Suite
+) -> dict[str, Any]:
+    """Return what is said of an agent's disturbed tasks, named with their clean ones."""
+    clean = list(dict.fromkeys(pairs.values()))
+    games = [clean.index(name) for name in pairs.values()]
+    estimate, left_out = retention(
+        [tasks[name] for name in clean],
+        [tasks[name] for name in pairs],
+        games=games,
+        method=method,
+    )
+    return {
+        "point": estimate and estimate.point,
+        "low": estimate and estimate.low,
+        "high": estimate and estimate.high,
+        "method": estimate.method
+        if estimate
+        else f"none: no clean mean is surely above {suite.references[0]}",
+        "runs": min(len(tasks[name]) for name in [*pairs, *clean]),
+        "tasks": sum(game not in left_out for game in games),
+        "left_out": len(left_out),
+        "games_left_out": ", ".join(clean[game].partition("/")[0] for game in left_out),
+    }
+
+
+def _of_retention(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what a reader must know of retentions."""
+    notes = []
+    if any(row["runs"] < ENOUGH_RUNS["iqm"] for row in rows):
+        notes.append(
+            f"Fewer than {ENOUGH_RUNS['iqm']} runs a task: the interval of the retention covers "
+            "less often than 95% (docs/suites/stori26.md has the measured figures)."
+        )
+    left_out: dict[str, set[str]] = {}
+    for row in rows:
+        if row["left_out"]:
+            left_out.setdefault(row["agent"], set()).update(row["games_left_out"].split(", "))
+    for agent, games in left_out.items():
+        notes.append(
+            f"{agent}: left out, since the clean mean is not above 0 for sure: "
+            f"{', '.join(sorted(games))}."
+        )
+    return notes
 
 
 def _with_papers(

@@ -28,6 +28,7 @@ from rlbench.stats.planning import PlanRow, plan, runs_needed
 from rlbench.stats.profiles import profile_band
 from rlbench.stats.ranks import RankRow, rank_sets
 from rlbench.stats.reporting import methods_text
+from rlbench.stats.robustness import Retention, retention
 from rlbench.stats.stopping import AdaStopResult, adastop, blind_looks
 from rlbench.stats.summary import SummaryRow, TaskRow, summarise, summarise_tasks
 
@@ -41,6 +42,7 @@ __all__ = [
     "Friedman",
     "PlanRow",
     "RankRow",
+    "Retention",
     "SummaryRow",
     "TaskComparison",
     "TaskRow",
@@ -68,6 +70,7 @@ __all__ = [
     "probability_of_improvement",
     "profile_band",
     "rank_sets",
+    "retention",
     "runs_needed",
     "summarise",
     "summarise_tasks",

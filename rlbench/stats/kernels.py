@@ -191,14 +191,14 @@ def _of_each(draws: Floats, name: str, layout: Layout) -> Floats:
     """Return the statistic of each resample: (resamples, draws) to (resamples,)."""
     weights = np.repeat(layout.weights, layout.counts)
     if name == "iqm":
-        return _trimmed_means(draws, weights)
+        return trimmed_means(draws, weights)
     if name == "optimality_gap":
         return np.asarray(1.0 - np.average(np.minimum(draws, 1.0), axis=1, weights=weights))
     means = task_means(draws, layout)
     return np.asarray(means.mean(axis=1) if name == "mean" else np.median(means, axis=1))
 
 
-def _trimmed_means(draws: Floats, weights: Floats) -> Floats:
+def trimmed_means(draws: Floats, weights: Floats) -> Floats:
     """Return the IQM of each resample, (resamples, draws) to (resamples,).
 
     The weights add up to the number n of scores, and ``floor(n / 4)`` is trimmed at each end; a

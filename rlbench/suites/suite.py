@@ -125,6 +125,8 @@ class Task:
         high: The reference score that is normalised to 1.
         assets: What the environment loads, with checksums; part of the digest.
         overrides: Constants of the protocol that this task sets itself.
+        clean: The name of the undisturbed task, if this one is a disturbed version of another; what
+            an agent keeps of its score there is its retention.
     """
 
     name: str
@@ -132,6 +134,7 @@ class Task:
     high: float
     assets: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, Scalar] = field(default_factory=dict)
+    clean: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

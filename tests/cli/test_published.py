@@ -11,7 +11,7 @@ from support.command import rlbench, run_short
 
 PAPERS = ("--suite", "atari100k", "--store", "published")
 BOARDS = {
-    "stori", "dmc-state", "dmc-vision", "dmc-hard", "procgen-easy", "procgen-hard", "parkour",
+    "dmc-state", "dmc-vision", "dmc-hard", "procgen-easy", "procgen-hard", "parkour",
     "stump-tracks", "neorl2",
 }  # fmt: skip
 

@@ -173,12 +173,12 @@ def test_a_seed_at_reset_is_refused() -> None:
 
 def test_another_rom_is_refused() -> None:
     with pytest.raises(UsageError, match="the protocol names 0000"):
-        envs._check_rom("pong", "0000")
+        envs.check_rom("pong", "0000")
 
 
 @pytest.mark.parametrize("game", GAMES, ids=lambda game: game.name)
 def test_every_game_has_the_rom_that_is_named(game) -> None:
-    envs._check_rom(game.rom, game.rom_md5)
+    envs.check_rom(game.rom, game.rom_md5)
     assert game.human > game.random
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rlbench import suites
 from rlbench.errors import MissingExtra, UnknownName, UsageError
-from rlbench.suites import Protocol, slug
+from rlbench.suites import Protocol, sha256_of, slug
 
 ATARI = suites.get("atari100k")
 
@@ -112,7 +112,8 @@ def test_digests_are_the_same_in_every_process_and_never_change() -> None:
     """
     pinned = json.loads((Path(__file__).parent / "digests.json").read_text())
     for suite in filter(lambda suite: suite.can_run, map(suites.get, suites.names())):
-        assert pinned[suite.id] == {task.name: suite.digest(task) for task in suite.tasks}
+        digests = {task.name: suite.digest(task) for task in suite.tasks}
+        assert pinned[suite.id] == (digests if len(digests) < 100 else sha256_of(digests))
 
 
 def test_unofficial_constants_have_their_type_checked() -> None:

@@ -363,7 +363,7 @@ _STORI_STARTS: Mapping[str, Fields] = {
 }  # fmt: skip
 _STORI_SOURCES = tuple(
     _source(
-        ("stori_100k", algorithm), boards=("stori",), file="stori",
+        ("stori_100k", algorithm), boards=("stori-original", "stori"), file="stori",
         paper=f"{paper}; runs by Barsainyan et al. 2025", repository=_STORI_REPO,
         path="stori/docs/full_results.png",
         fields={**_OF_STORI, **_STORI_STARTS[algorithm]}, note=_BARS,

@@ -170,6 +170,7 @@ _BOARDS: Mapping[str, Callable[[Mapping[str, Constant]], dict[str, Field]]] = {
     "atari100k-sticky": _atari,
     "atari100k-rgb64": _atari,
     "stori": _atari,
+    "stori-original": _atari,
     "dmc-state": _dmc,
     "dmc-vision": _dmc,
     "dmc-hard": _dmc,

@@ -35,7 +35,7 @@ def make(
     stream: np.random.SeedSequence,
 ) -> "AtariEnvs":
     """Make the environments of one game; see `Suite.make`."""
-    _check_rom(task.assets["rom"], task.assets["rom_md5"])
+    check_rom(task.assets["rom"], task.assets["rom_md5"])
     return AtariEnvs(task.assets["rom"], constants, slot_seeds(stream, num_envs, split))
 
 
@@ -52,7 +52,7 @@ def slot_seeds(stream: np.random.SeedSequence, num_envs: int, split: Split) -> N
 
 
 @cache
-def _check_rom(rom: str, md5: str) -> None:
+def check_rom(rom: str, md5: str) -> None:
     """Raise UsageError unless the installed ROM is the one that the protocol names."""
     path = Path(roms.__file__).parent / f"{rom}.bin"
     found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()

@@ -124,6 +124,7 @@ class DisturbedGame:
         self.ale = ale
         self.actions = ale.getMinimalActionSet()
         self._schedule, self._skip, self._original = schedule, skip, original
+        self._streams = tuple(draws)
         self._watches = any(_needs_ram(row) for row in rows)
         # What conditions and effects look at and change.
         self.ram = self.previous = self.seen = self.start = b""
