@@ -1,6 +1,5 @@
 """`rlbench stats`: aggregates of agents, from stores or files of scores, with intervals."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -21,7 +20,7 @@ from rlbench.cli.sources import (
 )
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results.published import Published
-from rlbench.stats import methods_text, retention, summarise, summarise_tasks
+from rlbench.stats import methods_text, summarise, summarise_tasks
 from rlbench.stats.intervals import METHODS, Method
 from rlbench.stats.pairs import PairMethod
 from rlbench.suites import Suite
@@ -106,60 +105,24 @@ def stats(
 def _retention(
     agents: Agents, suite: Suite | None, method: PairMethod, *, by_strength: bool
 ) -> list[dict[str, Any]]:
-    """Return one row an agent and type of disturbance: what stands behind the ``/`` of a task.
-
-    A type of several strengths is one row, unless they are to be told apart.
+    """Return one row an agent and type of disturbance, as `retention_rows` does.
 
     Raises:
         UsageError: The suite has no clean tasks, or no agent has runs of one and of its disturbed
             versions.
     """
-    clean_of = {task.name: task.clean for task in suite.tasks if task.clean} if suite else {}
-    if suite is None or not clean_of:
+    from rlbench.leaderboard.retention import retention_rows
+
+    clean = [task.clean for task in suite.tasks if task.clean] if suite else []
+    if suite is None or not clean:
         raise UsageError("--retention needs a suite with clean tasks, e.g. --suite stori")
-    types: dict[str, list[str]] = {}
-    for name in clean_of:
-        kind = name.partition("/")[2]
-        types.setdefault(kind if by_strength else re.sub(r"-\d$", "", kind), []).append(name)
-    rows = []
-    for agent, tasks in agents.items():
-        for kind, names in types.items():
-            pairs = {name: clean_of[name] for name in names if {name, clean_of[name]} <= set(tasks)}
-            if pairs:
-                said = _kept_of(tasks, pairs, method, suite)
-                rows.append({"agent": agent, "type": kind, **said, "tasks_of_type": len(names)})
+    rows = retention_rows(agents, suite, method=method, by_strength=by_strength)
     if not rows:
         raise UsageError(
-            f"--retention needs runs of an agent on a clean task of {suite.id}, e.g. "
-            f"{next(iter(clean_of.values()))}, and on a disturbed version of it"
+            f"--retention needs runs of an agent on a clean task of {suite.id}, e.g. {clean[0]}, "
+            "and on a disturbed version of it"
         )
-    return rows
-
-
-def _kept_of(
-    tasks: Mapping[str, Any], pairs: Mapping[str, str], method: PairMethod, suite: Suite
-) -> dict[str, Any]:
-    """Return what is said of an agent's disturbed tasks, named with their clean ones."""
-    clean = list(dict.fromkeys(pairs.values()))
-    games = [clean.index(name) for name in pairs.values()]
-    estimate, left_out = retention(
-        [tasks[name] for name in clean],
-        [tasks[name] for name in pairs],
-        games=games,
-        method=method,
-    )
-    return {
-        "point": estimate and estimate.point,
-        "low": estimate and estimate.low,
-        "high": estimate and estimate.high,
-        "method": estimate.method
-        if estimate
-        else f"none: no clean mean is surely above {suite.references[0]}",
-        "runs": min(len(tasks[name]) for name in [*pairs, *clean]),
-        "tasks": sum(game not in left_out for game in games),
-        "left_out": len(left_out),
-        "games_left_out": ", ".join(clean[game].partition("/")[0] for game in left_out),
-    }
+    return [row._asdict() for row in rows]
 
 
 def _of_retention(rows: Sequence[Mapping[str, Any]]) -> list[str]:

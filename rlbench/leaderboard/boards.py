@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rlbench import suites
 from rlbench.errors import UsageError
+from rlbench.leaderboard.retention import RetentionRow, retention_rows
 from rlbench.results import Record, Scores, belongs, collect, published, unofficial_text
 from rlbench.results.published import Published
 from rlbench.results.scores import agent_hash, display_name
@@ -26,13 +27,14 @@ from rlbench.stats import (
 from rlbench.stats.bands import CurveEstimate
 from rlbench.stats.ranks import MIN_RUNS
 from rlbench.stats.summary import SummaryRow, TaskRow
-from rlbench.suites import Scalar, Suite, sha256_of, slug
+from rlbench.suites import Scalar, Suite, Task, sha256_of, slug
 
 Badge = Literal["self-reported", "replayed", "replay differs", "published"]
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
 
 MAX_DRAWN = 20  # agents in one chart
+MAX_TASKS = 100  # that are all shown, whether or not they have runs
 THRESHOLDS = 101  # of performance profiles
 OF_MEANS = ("mean",)  # what can be said where a task has a mean and no runs
 FOREVER = 1e10  # seconds that no run takes
@@ -137,6 +139,7 @@ class Board:
         profiles: For ``records`` and ``papers``: agent, tau, point, low, high, method.
         improvements: Of each pool of at least two: x, y, point, low, high, method.
         curves: agent, step, point, low, high, method.
+        retention: Of a suite with clean tasks, a row an agent and type of disturbance.
     """
 
     suite: Suite
@@ -147,6 +150,18 @@ class Board:
     profiles: Mapping[str, list[Row]]
     improvements: Mapping[int, list[Row]]
     curves: list[Row]
+    retention: list[RetentionRow]
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks that are shown: all, or of very many those that have runs."""
+        if len(self.suite.tasks) <= MAX_TASKS:
+            return self.suite.tasks
+        return tuple(
+            task
+            for task in self.suite.tasks
+            if any(task.name in entry.values for entry in self.entries)
+        )
 
     @property
     def own(self) -> tuple[Entry, ...]:
@@ -244,7 +259,7 @@ def _board(
             )
             for name in sorted({who.name for who in failures if who not in scored})
         },
-        profiles={}, improvements={}, curves=[],
+        profiles={}, improvements={}, curves=[], retention=[],
     )  # fmt: skip
     total = len(suite.tasks)
     drawn = {
@@ -258,6 +273,9 @@ def _board(
             number: _improvements(pool[:MAX_DRAWN]) for number, pool in board.pools.items()
         },
         curves=_curves(drawn["records"], suite),
+        retention=retention_rows(
+            {entry.agent: entry.normalised for entry in entries if "iqm" in entry.metrics}, suite
+        ),
     )
 
 

@@ -172,6 +172,7 @@ def _json(board: Board, agents: Sequence[Row], runs: Sequence[Row]) -> str:
             {"pool": pool, **row} for pool, found in board.improvements.items() for row in found
         ],
         "curves": board.curves,
+        "retention": [row._asdict() for row in board.retention],
     }
     return json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":")) + "\n"
 

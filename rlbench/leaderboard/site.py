@@ -19,6 +19,7 @@ from rlbench.leaderboard.boards import Board, Entry, make_boards
 from rlbench.leaderboard.downloads import downloads
 from rlbench.leaderboard.figures import MAX_BANDS, METRICS
 from rlbench.leaderboard.releases import Release, select
+from rlbench.leaderboard.retention import RetentionRow
 from rlbench.leaderboard.tables import number
 from rlbench.results import Loaded, Record, published
 from rlbench.suites import slug
@@ -166,7 +167,7 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
                 axis=_axis_of(np.concatenate(list(entry.normalised.values())).tolist()),
                 fields=_fields(entry),
             )  # fmt: skip
-        for task in board.suite.tasks:
+        for task in board.tasks:
             scores = [e.values[task.name] for e in board.entries if task.name in e.values]
             ends = [task.low, task.high]
             yield f"{board.folder}/tasks/{slug(task.name)}.html", page(
@@ -193,7 +194,8 @@ def _templates() -> jinja2.Environment:
         cell=_cell, number=number, score=score, slug=slug, escape_json=charts.escape_json
     )
     environment.globals.update(
-        deviations=_deviations, heat=_heat, interval_method=_interval_method,
+        by_agent=_by_agent, deviations=_deviations, heat=_heat,
+        interval_method=_interval_method, left_out=_left_out,
         record_facts=_record_facts, titles=METRICS,
     )  # fmt: skip
     return environment
@@ -271,6 +273,20 @@ def _costs(entries: Iterable[Entry]) -> list[dict[str, Any]]:
         for entry in entries
         if entry.hours and (row := entry.metrics["iqm"]).tasks
     ]  # fmt: skip
+
+
+def _by_agent(rows: Iterable[RetentionRow]) -> dict[str, dict[str, RetentionRow]]:
+    """Return rows by agent, then type."""
+    found: dict[str, dict[str, RetentionRow]] = {}
+    for row in rows:
+        found.setdefault(row.agent, {})[row.type] = row
+    return found
+
+
+def _left_out(rows: Iterable[RetentionRow]) -> str:
+    """Return the games that were left out under some type of disturbance."""
+    games = [game for row in rows for game in row.games_left_out.split(", ") if game]
+    return _listed(sorted(set(games))) or "–"
 
 
 def _listed(names: Iterable[str]) -> str:

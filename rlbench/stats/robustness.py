@@ -55,7 +55,7 @@ def retention(
 
     Where an agent is hardly better than `low` when nothing disturbs it, the ratio means nothing.
     A game counts only if the lower end of Student's t interval of its clean mean, at `level`, is
-    above `low`; with one clean run, which has no interval, if that run is.
+    above `low`; so it needs two clean runs.
 
     In each resample, clean and disturbed runs are drawn apart, and the clean runs of a game once
     for all its versions. The games stay those that count.
@@ -133,7 +133,7 @@ def _is_above_zero(scores: Floats, level: float) -> bool:
 
     n = len(scores)
     if n == 1:
-        return bool(scores[0] > 0)
+        return False
     error = float(scores.std(ddof=1)) / n**0.5
     return bool(scores.mean() > stdtrit(n - 1, (1 + level) / 2) * error)
 

@@ -453,6 +453,32 @@ def test_the_heat_map_holds_the_means_of_tasks(sites: Sites, board: Element) -> 
             assert cell.has_class(f"h{round(10 * min(max(mean, 0), 1))}")
 
 
+def test_retention_is_that_of_the_runs_and_leaves_doubtful_games_out(
+    pages: Mapping[str, Element],
+) -> None:
+    suite = suites.get("stori")
+    page = pages["stori-1/index.html"]
+    (table,) = (t for t in page.all("table") if t.attributes.get("aria-label") == "Retention")
+    (head,) = table.all("thead")
+    kinds = [cell.text for cell in head.all("th")][1:-1]
+    rows = table_of(page, "Retention")
+    for agent, paper in published.load(suite).items():
+        left_out = set()
+        for kind, cell in zip(kinds, rows[agent][1:-1], strict=True):
+            kept = []
+            for name, raw in paper.values.items():
+                game, _, its_kind = name.partition("/")
+                clean = paper.values[f"{game}/3.1"] - suite.task(name).low
+                half = scipy_stats.t.ppf(0.975, len(clean) - 1) * scipy_stats.sem(clean)
+                if its_kind == kind and clean.mean() > half:
+                    kept += ((raw - suite.task(name).low) / clean.mean()).tolist()
+                elif its_kind == kind:
+                    left_out.add(game)
+            middle = scipy_stats.trim_mean(kept, 0.25)
+            assert cell.text.split("[")[0].strip() == number(float(middle)), (agent, kind)
+        assert rows[agent][-1].text == (", ".join(sorted(left_out)) or "–")
+
+
 def test_pages_of_agents_and_tasks_hold_raw_means_with_intervals_of_student(
     sites: Sites, pages: Mapping[str, Element]
 ) -> None:

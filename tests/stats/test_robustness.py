@@ -106,14 +106,14 @@ def test_where_no_game_counts_there_is_no_estimate() -> None:
 
 
 def test_one_run_gives_no_interval() -> None:
-    for clean, tasks in (
-        ([np.array([4.0])], [np.array([2.0, 3.0])]),
-        ([np.array([4.0, 4.1, 3.9])], [np.array([2.5])]),
-    ):
-        found = retention(clean, tasks).estimate
-        assert (found.low, found.high, found.method) == (None, None, ONE_RUN)
-        assert found.point == pytest.approx(2.5 / 4)
-    assert retention([np.array([-1.0])], [np.array([2.0])]).left_out == (0,)
+    found = retention([np.array([4.0, 4.1, 3.9])], [np.array([2.5])]).estimate
+    assert (found.low, found.high, found.method) == (None, None, ONE_RUN)
+    assert found.point == pytest.approx(2.5 / 4)
+
+
+def test_one_clean_run_says_nothing_for_sure() -> None:
+    for run in (-1.0, 4.0):
+        assert retention([np.array([run])], [np.array([2.0, 3.0])]) == (None, (0,))
 
 
 def test_resamples_of_poor_clean_runs_do_not_turn_the_sign() -> None:
