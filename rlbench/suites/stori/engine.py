@@ -124,7 +124,6 @@ class DisturbedGame:
         self.ale = ale
         self.actions = ale.getMinimalActionSet()
         self._schedule, self._skip, self._original = schedule, skip, original
-        self._streams = tuple(draws)
         self._watches = any(_needs_ram(row) for row in rows)
         # What conditions and effects look at and change.
         self.ram = self.previous = self.seen = self.start = b""
@@ -250,7 +249,7 @@ class DisturbedGame:
 
         return act
 
-    def _picture_row(self, row: Row, draws: Draws) -> "_PictureRow":
+    def _picture_row(self, row: Row, draws: Draws) -> _PictureRow:
         holds = self._conditions(row.when, draws)
         paints = [effect for effect in row.effects if isinstance(effect, Paint)]
         peeks = [effect for effect in row.effects if isinstance(effect, Peek)]
@@ -260,7 +259,7 @@ class DisturbedGame:
 
         def draw() -> bool:
             held = holds()
-            # Repaired, it draws in every frame, so that no draw depends on another.
+            # Mended, it draws in every frame, so that no draw depends on another.
             if disc and (held or not self._original):
                 centre[:] = draws.below(WIDTH), draws.below(HEIGHT)
             return held
@@ -288,7 +287,7 @@ class DisturbedGame:
         used: set[int] = set()
         tests = [self._condition(condition, draws, used) for condition in ordered]
         once = next((condition for condition in when if isinstance(condition, Once)), None)
-        if any(isinstance(condition, Once) for condition in when):
+        if once:
             self._begins.append(used.clear)
 
         def holds() -> bool:
