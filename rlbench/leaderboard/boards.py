@@ -111,6 +111,14 @@ class Entry:
         return len(self.failures)
 
     @property
+    def source(self) -> str:
+        """Where it comes from: the paper, or the agent's version, or else how it was named."""
+        if self.paper:
+            return self.paper.source.paper.partition(";")[0]
+        agent = self.records[0].identity.agent
+        return agent.version or agent.spec
+
+    @property
     def headline(self) -> float:
         """What a board is sorted by: the IQM, or the mean where there are no runs."""
         return self.metrics["iqm" if "iqm" in self.metrics else "mean"].point

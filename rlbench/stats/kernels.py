@@ -1,20 +1,19 @@
 """Statistics of many resamples: kernels compiled by numba, each beside its plain numpy twin.
 
 Twins draw the same resamples and differ by rounding only. The twin is used where numba is missing.
-Compiled kernels are kept in the user's cache folder (``NUMBA_CACHE_DIR``, or that of the operating
-system), so that only the first call ever compiles. Work is cut into pieces for the threads, as
+Work is cut into pieces for the threads, as
 many as there are processors, or ``RLBENCH_THREADS``; the result is the same for any number.
 """
 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rlbench.compiled import compiled, numba
 from rlbench.errors import UsageError
 from rlbench.stats.resampling import (
     CHUNK,
@@ -27,14 +26,6 @@ from rlbench.stats.resampling import (
     lanes,
     resamples,
 )
-
-numba: Any
-try:
-    numba = import_module("numba")
-except ImportError:
-    numba = None
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 NAMES = ("iqm", "mean", "median", "optimality_gap")
 PIECE = 20_000_000  # draws computed between two looks at Ctrl-C
@@ -497,27 +488,8 @@ def _threads() -> int:
     return int(text)
 
 
-def _compiled(function: F) -> F:
-    """Return a kernel compiled by numba, or as it is where numba is missing."""
-    if numba is None:
-        return function
-    # Sums may be taken in any order; nothing else of IEEE arithmetic is given up.
-    options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract"}}
-    kept = numba.config.CACHE_DIR
-    try:
-        numba.config.CACHE_DIR = kept or _cache_folder()
-        kernel: F = numba.njit(**options, cache=True)(function)
-    except RuntimeError:  # no folder can be written to
-        kernel = numba.njit(**options)(function)
-    finally:
-        numba.config.CACHE_DIR = kept
-    return kernel
-
-
-def _cache_folder() -> str:
-    from platformdirs import user_cache_path
-
-    return str(user_cache_path("rlbench", appauthor=False) / "kernels")
+# Sums may be taken in any order; nothing else of IEEE arithmetic is given up.
+_compiled = compiled(nogil=True, fastmath={"reassoc", "contract"})
 
 
 @_compiled

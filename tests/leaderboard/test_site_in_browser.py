@@ -411,10 +411,10 @@ SORTED_BY: dict[str, Callable[[Entry], Any]] = {
     "hours": lambda e: e.hours,
     "date": lambda e: e.date or None,
     "badge": lambda e: e.badge,
-    "source": lambda e: e.paper.source.paper if e.paper else None,
+    "source": lambda e: e.source,
     "deviations": lambda e: len(published.deviations(e.paper)) if e.paper else None,
 }
-ONLY_IN = {"hours": "Agents", "source": "Literature", "deviations": "Literature"}
+ONLY_IN = {"hours": "Agents", "deviations": "Literature"}
 
 
 def expected_order(
@@ -499,8 +499,7 @@ def test_sorting_needs_no_mouse(browser: "Browser", site: Site) -> None:
 
 
 def searched_text(entry: Entry) -> str:
-    source = entry.paper.source.paper.partition(";")[0] if entry.paper else ""
-    return f"{entry.agent} {source}".lower()
+    return f"{entry.agent} {entry.source}".lower()
 
 
 def matching(

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from ale_py import ALEInterface, LoggerMode, roms
 from gymnasium.spaces import Box, Discrete
@@ -14,11 +13,11 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from rlbench.errors import UsageError
-from rlbench.suites.atari import envs as atari
-from rlbench.suites.atari.envs import Observation, Step, slot_seeds
+from rlbench.suites.atari.envs import Observation, Step, check_rom, slot_seeds
 from rlbench.suites.stori.engine import DisturbedGame, Stream
 from rlbench.suites.stori.modes import HEIGHT, WIDTH, rows_of
 from rlbench.suites.stori.perturbations import Row, Schedule
+from rlbench.suites.stori.shrink import Shrinker
 from rlbench.suites.suite import Constant, Split, Task
 
 _LOADERS = 4  # threads that load ROMs side by side
@@ -31,19 +30,17 @@ def make(
     split: Split,
     num_envs: int,
     stream: np.random.SeedSequence,
-) -> VectorEnv[Any, Any, Any]:
+) -> "StoriEnvs":
     """Make the environments of one setting; see `Suite.make`."""
     c: dict[str, Any] = dict(constants)
-    clean = c["effect"] == "none" or (c["train_clean"] and split == "train")
-    if clean:
-        # Nothing acts in any frame: ale-py's own engine does the same, faster.
-        return atari.make(task, constants, split=split, num_envs=num_envs, stream=stream)
-    atari.check_rom(task.assets["rom"], task.assets["rom_md5"])
+    clean = c["train_clean"] and split == "train"
+    game = task.name.partition("/")[0]
+    check_rom(task.assets["rom"], task.assets["rom_md5"])
     return StoriEnvs(
         task.assets["rom"],
         constants,
         slot_seeds(stream, num_envs, split),
-        rows_of(task.name.partition("/")[0], c["effect"], c["probability"]),
+        () if clean else rows_of(game, c["effect"], c["probability"]),
         Schedule(c["drift"], c["drift_steps"]) if c["drift"] != "none" else Schedule(),
     )
 
@@ -166,7 +163,7 @@ class _Slot:
             self.ale, rows, schedule, draws, skip=self._skip, original=c["original"]
         )
         self._max_frames: int = c["max_episode_steps"] * self._skip
-        self._size = (c["width"], c["height"])
+        self._shrink = Shrinker((HEIGHT, WIDTH), (c["height"], c["width"]))
         self._no_ops = np.random.RandomState(seed)
         # Two frames to be pooled, and one to draw the next into.
         self._pooled = [np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8) for _ in range(2)]
@@ -216,4 +213,4 @@ class _Slot:
     def _observe(self, out: NDArray[np.uint8]) -> None:
         pooled, other = self._pooled
         np.maximum(pooled, other, out=pooled)
-        cv2.resize(pooled, self._size, dst=out, interpolation=cv2.INTER_AREA)
+        self._shrink(pooled, out)
