@@ -36,7 +36,6 @@ from rlbench.suites.stori.perturbations import (
 )
 
 WIDTH, HEIGHT = 160, 210  # of the picture
-KINDS = ("crop", "blackout", "ram", "event")
 
 _ALL = (0, 159, 0, 209)
 _CROPS: Mapping[int, tuple[Effect, ...]] = {
