@@ -2,11 +2,10 @@
 
 from rlbench.results.claims import Claim, ClaimFile, read_claim
 from rlbench.results.files import ScoreFile, read_scores
+from rlbench.results.identity import AgentId, Identity
 from rlbench.results.record import (
-    AgentId,
     Evaluation,
     Failure,
-    Identity,
     Phase,
     Proposals,
     Record,

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
-from rlbench.results.record import Identity, Record
+from rlbench.results.identity import Identity
+from rlbench.results.record import Record
 from rlbench.suites import Suite, sha256_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from rlbench.errors import InvalidRecord, RecordExists, StoreError
-from rlbench.results.record import Identity, Record
+from rlbench.results.identity import Identity
+from rlbench.results.record import Record
 
 _STALE_SECONDS = 3600
 _TEMPORARY = "." + "[0-9a-f]" * 32
