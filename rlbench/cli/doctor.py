@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from ctypes.util import find_library
 from importlib import metadata
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -20,6 +20,8 @@ import rlbench
 from rlbench import suites
 from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from rlbench.cli.output import print_json
+from rlbench.errors import RLBenchError
+from rlbench.suites import Suite
 
 Condition = Literal["ok", "missing", "warning", "broken"]
 
@@ -60,12 +62,20 @@ class Row(NamedTuple):
     mend: str = ""
 
 
-def doctor(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> int:
+def doctor(
+    store: StoreOption = DEFAULT_STORE,
+    engines: Annotated[
+        bool,
+        typer.Option("--engines", help="Play every task for a moment: does its engine behave?"),
+    ] = False,
+    json: JsonOption = False,
+) -> int:
     """Say what this machine can run, and how to mend what is missing.
 
-    Exit code 1 means that something that is installed does not work.
+    Exit code 1 means that something that is installed does not work, or with --engines that an
+    engine does not behave as its suite expects.
     """
-    rows = examine(store)
+    rows = _engines() if engines else examine(store)
     if json:
         print_json([row._asdict() for row in rows])
     else:
@@ -188,6 +198,43 @@ def _atari() -> Iterator[Row]:
     works, said = _probe(_ATARI_PROBE)
     again = "pip install --force-reinstall 'rlbench[atari]'"
     yield Row("ROMs", "ok", said) if works else Row("ROMs", "broken", said, again)
+
+
+def _engines() -> list[Row]:
+    """Compare the engines of all tasks that can be run with what their suites expect."""
+    rows = []
+    for suite in map(suites.get, suites.names()):
+        if suite.can_run:
+            try:
+                rows.append(_engine(suite))
+            except RLBenchError as error:
+                rows.append(Row(suite.id, "missing", str(error)))
+    return rows
+
+
+def _engine(suite: Suite) -> Row:
+    """Compare the engines of one suite's tasks with what it expects, where it expects anything."""
+    from rlbench.runners.engine import examine_engine
+    from rlbench.runners.provenance import versions_of
+
+    stated = [task for task in suite.tasks if suite.expected_engine(task)]
+    versions = ", ".join(f"{name} {version}" for name, version in versions_of(suite.packages))
+    if not stated:
+        return Row(suite.id, "ok", f"{versions}; nothing is expected of its engine")
+    others = []
+    for task in stated:
+        found = examine_engine(suite, task).fingerprint
+        if found != suite.expected_engine(task):
+            others.append(f"{task.name} ({found}, not {suite.expected_engine(task)})")
+    if not others:
+        return Row(suite.id, "ok", f"{versions}; {len(stated)} tasks behave as expected")
+    return Row(
+        suite.id, "broken",
+        f"{versions}; {len(others)} of {len(stated)} tasks do not behave as expected: "
+        + ", ".join(others[:3]),
+        f"pip install 'rlbench[{suite.extra}]' in a fresh environment; runs of this engine are "
+        "compared only with each other",
+    )  # fmt: skip
 
 
 def _gpus() -> Iterator[Row]:

@@ -38,7 +38,7 @@ def export(
     if store == PUBLISHED:
         table, columns = _published_rows(chosen), PUBLISHED_COLUMNS
     else:
-        table = rows(records_of(store, chosen), chosen)
+        table = rows(records_of(store, chosen, old=True), chosen)
     if str(csv) == "-":
         write_csv(table, sys.stdout, columns)
         return

@@ -24,6 +24,7 @@ from rlbench.cli.sources import (
 from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.results import Store, collect, published
 from rlbench.results.published import Published
+from rlbench.results.scores import Curve
 from rlbench.results.tables import ALIASES, number_of, read_csv
 from rlbench.stats import align
 from rlbench.suites import Suite
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 KINDS = ("intervals", "profiles", "curves", "improvement", "ranks")
 
 Floats = NDArray[np.float64]
-Curve = tuple[Floats, Floats]  # steps and scores of one run, each (checkpoints,)
 Curves = dict[str, dict[str, list[Curve]]]  # agent, then task, to runs
 RANKING = ("improvement", "ranks")  # figures that say which agent is better
 
@@ -220,9 +220,9 @@ def _draw(
 
 
 def _aligned(curves: Curves) -> tuple[dict[str, Floats], dict[str, Any]]:
-    """Return the checkpoints of each agent, and its curves at them."""
+    """Return the evaluation points of each agent, and its curves at them."""
     if not curves:
-        raise InvalidScores("no run has several checkpoints")
+        raise InvalidScores("no run has several evaluation points")
     steps, values = {}, {}
     for agent, tasks in curves.items():
         steps[agent], values[agent] = align(list(tasks.values()))
@@ -248,21 +248,13 @@ def _curves(
     lacking = [agent for agent in agents if agent not in kept]
     if not kept or not lacking:
         return kept, []
-    return kept, [f"Not among the curves, for want of checkpoints: {', '.join(lacking)}."]
+    return kept, [f"Not among the curves, for want of evaluation points: {', '.join(lacking)}."]
 
 
 def _curves_of_store(place: Path, suite: Suite) -> Curves:
     # Bad files were named when the scores were read.
     scores = collect(Store(place).load().records, suite)
-    found: Curves = {}
-    for agent, records in scores.records.items():
-        tasks = found.setdefault(agent, {})
-        for record in records:
-            task = suite.task(record.identity.task)
-            raw = np.array([evaluation.score for evaluation in record.evaluations])
-            at = np.array([evaluation.budget_used for evaluation in record.evaluations], np.float64)
-            tasks.setdefault(task.name, []).append((at, suite.normalise(task, raw)))
-    return found
+    return {agent: scores.curves(agent) for agent in scores.values}
 
 
 def _curves_of_csv(path: Path, scale: Scale) -> Curves:

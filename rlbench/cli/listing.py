@@ -15,6 +15,7 @@ from rlbench.cli.options import (
 )
 from rlbench.cli.output import print_json, print_table
 from rlbench.results import published, unofficial_text
+from rlbench.results.record import SCHEMA_VERSION
 from rlbench.results.scores import display_name
 
 PUBLISHED_COLUMNS = ("source", "suite", "agent", "tasks", "runs", "paper", "licence")
@@ -125,8 +126,11 @@ def list_runs(store: ReadableStoreOption = DEFAULT_STORE, json: JsonOption = Fal
                 "status": record.status,
                 "score": record.score if record.status == "ok" else None,
                 "seconds": record.timing.get("seconds"),
+                "schema": 1 if record.is_old else SCHEMA_VERSION,
             }
         )
+    if not json:
+        rows = [{**r, "status": f"{r['status']} (old)"} if r["schema"] == 1 else r for r in rows]
     columns = ("key", "suite", "unofficial", "agent", "task", "seed", "status", "score", "seconds")
     _print(rows, columns, json)
 

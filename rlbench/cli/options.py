@@ -9,10 +9,12 @@ import typer
 from rlbench import suites
 from rlbench.errors import UsageError
 from rlbench.results import Loaded, Record, Store, belongs, unofficial_text
+from rlbench.results.scores import is_old_of
 from rlbench.suites import Scalar, Suite
 
 DEFAULT_STORE = Path("runs")
 PUBLISHED = Path("published")  # where a store is read: the published scores that rlbench brings
+MAX_EXTRA_POINTS = 200  # evaluations that a user may add to a run
 MAX_SEEDS = 10_000
 MAX_SEED = 2**32 - 1
 
@@ -89,6 +91,28 @@ def parse_seeds(text: str) -> list[int]:
     )
 
 
+def parse_eval_points(text: str, budget: int) -> tuple[int, ...]:
+    """Return extra evaluation points: ``10`` for tenths of the budget, or ``1000,2000``.
+
+    Raises:
+        UsageError: They are neither, beyond the budget, or too many.
+    """
+    numbers = [int(part) for part in text.split(",") if re.fullmatch(r"\s*\d{1,15}\s*", part)]
+    if len(numbers) != len([part for part in text.split(",") if part.strip()]):
+        numbers = []
+    if len(numbers) == 1 and "," not in text:
+        parts = min(numbers[0], MAX_EXTRA_POINTS + 1)
+        numbers = [budget * k // parts for k in range(1, parts)] if numbers[0] > 1 else []
+    points = tuple(sorted(set(numbers)))
+    if not points or points[0] < 1 or points[-1] > budget or len(points) > MAX_EXTRA_POINTS:
+        raise UsageError(
+            f"--eval-points {text!r} is neither how many evaluations are spread over the budget "
+            f"(10, the end counted) nor where (1000,2000; one: 1000,); at most {MAX_EXTRA_POINTS}, "
+            f"within the budget of {budget:,}"
+        )
+    return points
+
+
 def load_store(path: Path) -> Loaded:
     """Read a store, naming each bad file on standard error; the published scores have no record."""
     if path == PUBLISHED:
@@ -99,14 +123,21 @@ def load_store(path: Path) -> Loaded:
     return loaded
 
 
-def records_of(path: Path, suite: Suite) -> list[Record]:
+def records_of(path: Path, suite: Suite, *, old: bool = False) -> list[Record]:
     """Return a store's records of a suite.
+
+    Args:
+        path: The store.
+        suite: The suite.
+        old: Return those of schema 1, too.
 
     Raises:
         UsageError: There is none; the message says what there is instead.
     """
     records = load_store(path).records
-    fitting = [record for record in records if belongs(record, suite)]
+    fitting = [
+        record for record in records if belongs(record, suite) or (old and is_old_of(record, suite))
+    ]
     if fitting:
         return fitting
     what = f"records of {suite.id}"
@@ -118,7 +149,9 @@ def records_of(path: Path, suite: Suite) -> list[Record]:
         for record in records
         if record.identity.suite == suite.id
     } - {"", unofficial_text(suite.unofficial)}
-    if others:
+    if any(is_old_of(record, suite) for record in records):
+        message += " It has old ones, of schema 1: rlbench export shows them, nothing ranks them"
+    elif others:
         message += (
             f" It has unofficial ones: add --unofficial {' or --unofficial '.join(sorted(others))}"
         )

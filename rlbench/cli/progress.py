@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import typer
+
 from rlbench.cli.output import duration
 from rlbench.runners import Event, Run
 
@@ -82,6 +84,7 @@ class Display:
         self.finished = 0
         self.failed: list[tuple[Run, str]] = []
         self.stopped = 0
+        self._remarks: set[str] = set()
         self._jobs = jobs
         self._done = done
         self._rows = {run.identity.key: _Row(run) for run in runs}
@@ -100,6 +103,9 @@ class Display:
     def listen(self, event: Event) -> None:
         """Take in an event."""
         row = self._rows[event.run.identity.key]
+        if event.kind == "remark":
+            self._remark(str(event.data["text"]))
+            return
         row.update(event, time.monotonic())
         if event.kind == "end" and event.data["status"] == "stopped":
             self.stopped += 1
@@ -108,6 +114,12 @@ class Display:
             if event.data["status"] != "ok":
                 self.failed.append((event.run, str(event.data.get("reason", ""))))
         self._show(row, event)
+
+    def _remark(self, text: str) -> None:
+        """Print what must be known of the runs, once."""
+        if text not in self._remarks:
+            self._remarks.add(text)
+            typer.echo(f"rlbench: {text}", err=True)
 
     def _show(self, row: _Row, event: Event) -> None:
         """Show what has changed."""

@@ -17,6 +17,7 @@ from rlbench.cli.options import (
     SuiteOption,
     UnofficialOption,
     parse_assignment,
+    parse_eval_points,
     parse_seeds,
     parse_suite,
 )
@@ -83,6 +84,14 @@ def run(
         ),
     ] = STEP_TIMEOUT,
     unofficial: UnofficialOption = "",
+    eval_points: Annotated[
+        str,
+        typer.Option(
+            "--eval-points",
+            metavar="N|A,B,...",
+            help="More evaluations, for a curve: N spread over the budget, or at A, B, ...",
+        ),
+    ] = "",
     config: Annotated[
         Path | None,
         typer.Option(
@@ -118,6 +127,10 @@ def run(
         chosen, _parse_tasks(chosen, tasks), who, parse_seeds(seeds),
         _parse_teacher(chosen, teacher, options),
     )  # fmt: skip
+    points = {
+        identity.task: _points(chosen, chosen.task(identity.task), eval_points)
+        for identity in wanted
+    }
     place = Store(store)
     loaded = place.load() if store.is_dir() else Loaded([], [])
     left = _not_done(wanted, loaded)
@@ -146,6 +159,7 @@ def run(
         Run(
             identity=identity, store=str(store), device=device, threads=places.threads,
             checkpoint_every=settings.checkpoint_every, track=settings.track,
+            eval_points=points[identity.task],
         )
         for identity in left
     ]  # fmt: skip
@@ -247,6 +261,11 @@ def _stop_when_asked() -> Iterator[Callable[[], bool]]:
     finally:
         for number, old in replaced.items():
             signal.signal(number, old)
+
+
+def _points(suite: Suite, task: Task, text: str) -> tuple[int, ...]:
+    """Return the extra evaluation points of a task."""
+    return parse_eval_points(text, suite.protocol_of(task).budget) if text.strip() else ()
 
 
 def _parse_tasks(suite: Suite, text: str) -> list[Task]:

@@ -101,15 +101,20 @@ def _show_run(record: Record) -> None:
         "seed": identity.seed,
         "digest": identity.digest,
         "status": record.status,
+        "schema": "1 (old: not ranked with newer records)" if record.is_old else None,
+        "engine": record.engine and record.engine.fingerprint,
     }
     if record.error:
         error = record.error
         lines["reason"] = error.reason
         lines["where"] = f"{error.phase}, step {'unknown' if error.step is None else error.step}"
     for evaluation in record.evaluations:
-        lines[f"score at {evaluation.budget_used}"] = (
-            f"{format_cell(evaluation.score)} (mean return of {len(evaluation.returns)} episodes, "
-            f"{evaluation.distinct_starts} distinct starts)"
+        is_main = evaluation in record.main_evaluations
+        what = "score" if is_main else evaluation.name
+        extra = ", extra" if evaluation.extra else ""
+        lines[f"{what} at {evaluation.budget_used}"] = (
+            f"{format_cell(record.score_of(evaluation))} ({len(evaluation.returns)} episodes, "
+            f"{evaluation.distinct_starts} distinct starts{extra})"
         )
     lines["budget used"] = record.budget_used
     lines["training episodes"] = record.training.episodes

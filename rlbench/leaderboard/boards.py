@@ -27,7 +27,7 @@ from rlbench.stats import (
 from rlbench.stats.bands import CurveEstimate
 from rlbench.stats.ranks import MIN_RUNS
 from rlbench.stats.summary import SummaryRow, TaskRow
-from rlbench.suites import Scalar, Suite, Task, sha256_of, slug
+from rlbench.suites import Constant, Suite, Task, sha256_of, slug
 
 Badge = Literal["self-reported", "replayed", "replay differs", "published"]
 Floats = NDArray[np.float64]
@@ -206,7 +206,7 @@ def make_boards(
             played again.
         papers: The slugs of the published sources to show; by default all.
     """
-    groups: dict[tuple[str, str], tuple[Mapping[str, Scalar], list[Record]]] = {}
+    groups: dict[tuple[str, str], tuple[Mapping[str, Constant], list[Record]]] = {}
     for record in records:
         identity = record.identity
         key = (identity.suite, unofficial_text(identity.unofficial))
@@ -280,7 +280,7 @@ def _board(
         improvements={
             number: _improvements(pool[:MAX_DRAWN]) for number, pool in board.pools.items()
         },
-        curves=_curves(drawn["records"], suite),
+        curves=_curves(drawn["records"], scores),
         retention=retention_rows(
             {entry.agent: entry.normalised for entry in entries if "iqm" in entry.metrics}, suite
         ),
@@ -446,18 +446,13 @@ def _improvements(pool: Sequence[Entry]) -> list[Row]:
     return rows
 
 
-def _curves(entries: Sequence[Entry], suite: Suite) -> list[Row]:
-    """Return the IQM at every checkpoint of the agents whose runs all have several."""
+def _curves(entries: Sequence[Entry], scores: Scores) -> list[Row]:
+    """Return the IQM at every evaluation point of the agents whose runs all have several."""
     rows: list[Row] = []
     for entry in entries:
-        if min(len(record.evaluations) for record in entry.records) < 2:
+        tasks = scores.curves(entry.agent)
+        if min(len(at) for curves in tasks.values() for at, _ in curves) < 2:
             continue
-        tasks: dict[str, list[tuple[Floats, Floats]]] = {name: [] for name in entry.values}
-        for record in entry.records:
-            task = suite.task(record.identity.task)
-            raw = np.array([evaluation.score for evaluation in record.evaluations])
-            at = np.array([evaluation.budget_used for evaluation in record.evaluations], np.float64)
-            tasks[task.name].append((at, suite.normalise(task, raw)))
         steps, curves = align(list(tasks.values()))
         if len(steps) > 1:
             rows += _rows_of(entry.agent, "step", steps, learning_curve(curves, "iqm"))

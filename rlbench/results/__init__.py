@@ -4,6 +4,8 @@ from rlbench.results.claims import Claim, ClaimFile, read_claim
 from rlbench.results.files import ScoreFile, read_scores
 from rlbench.results.identity import AgentId, Identity
 from rlbench.results.record import (
+    MAX_VALUE,
+    Engine,
     Evaluation,
     Failure,
     Phase,
@@ -18,9 +20,11 @@ from rlbench.results.store import Loaded, Problem, Store
 from rlbench.results.tables import Runs, select
 
 __all__ = [
+    "MAX_VALUE",
     "AgentId",
     "Claim",
     "ClaimFile",
+    "Engine",
     "Evaluation",
     "Failure",
     "Identity",

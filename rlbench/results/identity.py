@@ -46,15 +46,17 @@ class Identity:
         agent: The agent.
         teacher: The curriculum's teacher, if there is one.
         seed: The seed.
+        old_key: The key in a record of schema 1, else empty.
     """
 
     suite: str
     task: str
     constants: Mapping[str, Constant]
-    unofficial: Mapping[str, Scalar]
+    unofficial: Mapping[str, Constant]
     agent: AgentId
     teacher: AgentId | None
     seed: int
+    old_key: str = ""
 
     @property
     def digest(self) -> str:
@@ -64,6 +66,8 @@ class Identity:
     @property
     def key(self) -> str:
         """The first 16 hexadecimal digits of the hash of what is run."""
+        if self.old_key:
+            return self.old_key
         content = {
             "digest": self.digest,
             "task": self.task,
@@ -84,11 +88,8 @@ class Identity:
             "suite": self.suite,
             "task": self.task,
             "digest": self.digest,
-            "constants": {
-                name: list(value) if isinstance(value, tuple) else value
-                for name, value in self.constants.items()
-            },
-            "unofficial": dict(self.unofficial),
+            "constants": _listed(self.constants),
+            "unofficial": _listed(self.unofficial),
             "agent": asdict(self.agent),
             "teacher": self.teacher and asdict(self.teacher),
             "seed": self.seed,
@@ -101,12 +102,17 @@ class Identity:
         return cls(
             suite=data["suite"],
             task=data["task"],
-            constants={
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in data["constants"].items()
-            },
-            unofficial=data["unofficial"],
+            constants=_tupled(data["constants"]),
+            unofficial=_tupled(data["unofficial"]),
             agent=AgentId(**data["agent"]),
             teacher=data["teacher"] and AgentId(**data["teacher"]),
             seed=data["seed"],
         )
+
+
+def _listed(constants: Mapping[str, Constant]) -> dict[str, Any]:
+    return {n: list(v) if isinstance(v, tuple) else v for n, v in constants.items()}
+
+
+def _tupled(constants: Mapping[str, Any]) -> dict[str, Constant]:
+    return {n: tuple(v) if isinstance(v, list) else v for n, v in constants.items()}

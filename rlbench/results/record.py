@@ -1,20 +1,26 @@
-"""A record: the immutable result of one run, and its canonical file."""
+"""A record: the immutable result of one run, and its canonical file.
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+This is schema 2. Records of schema 1 are read by `rlbench.results.schema1`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib import resources
 from math import fsum
 from typing import Any, Literal, Self, TypeVar
 
-from rlbench.errors import InvalidRecord, UsageError
+from rlbench.errors import InvalidRecord, NewerSchema
 from rlbench.results import strict_json
 from rlbench.results.identity import Identity
-from rlbench.suites import sha256_of
+from rlbench.results.sense import check_sense
+from rlbench.results.text import first_invisible
+from rlbench.suites import Constant, sha256_of
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_TRAINING_EPISODES = 10_000
 MAX_PROPOSALS = 1000
+MAX_VALUE = 1e15  # of a return or another measure
 
 Status = Literal["ok", "failed", "timeout", "oom", "invalid"]
 Phase = Literal["start", "train", "eval", "end"]
@@ -23,24 +29,28 @@ Part = TypeVar("Part")  # of a record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Full episodes at one checkpoint.
+    """Full episodes at one evaluation point.
 
     Attributes:
-        budget_used: Budget spent when the evaluation began.
+        name: Which of the protocol's evaluations it is.
+        budget_used: Budget spent when it began.
         returns: Raw return of each episode, in the order of slots.
         lengths: Steps of each episode.
         distinct_starts: Different states in which the episodes began.
+        measures: What else was measured of each episode, by name, e.g. ``success``.
+        train_seconds: Wall time spent on training before it, over all attempts; no part of what
+            makes two evaluations equal.
+        extra: The user asked for it; the protocol has no evaluation there.
     """
 
+    name: str = "test"
     budget_used: int
     returns: tuple[float, ...]
     lengths: tuple[int, ...]
     distinct_starts: int
-
-    @property
-    def score(self) -> float:
-        """The mean raw return."""
-        return fsum(self.returns) / len(self.returns)
+    measures: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    train_seconds: float = field(default=0.0, compare=False)
+    extra: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +108,21 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """How the task's engine behaves: what a fixed sequence of actions leads to.
+
+    Attributes:
+        fingerprint: Hash of the observations, rewards and flags.
+        steps: How many steps were played.
+        digits: Significant digits that were hashed; None for all.
+    """
+
+    fingerprint: str
+    steps: int
+    digits: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why a run has no score.
 
@@ -120,13 +145,15 @@ class Record:
         identity: What was run.
         status: ``ok``, or how it failed.
         error: Why it failed, if it did.
-        budget_used: Training budget spent.
-        evaluations: One a checkpoint, the final one last.
+        budget_used: Training budget spent; an agent that owns its loop may leave some.
+        evaluations: In the order of time; at each point those of the protocol in its order.
         training: The training episodes.
         provenance: Versions, hardware, device.
         timing: When, how long, in how many attempts: all that differs between two equal runs.
         proposals: What the teacher proposed, in a curriculum.
         replay: What lets the final evaluation be played again, if there was one.
+        engine: How the task's engine behaves, if it got so far.
+        old_sha256: The hash in the file of a record of schema 1, else empty.
     """
 
     identity: Identity
@@ -139,22 +166,52 @@ class Record:
     timing: Mapping[str, str | float]
     proposals: Proposals | None = None
     replay: Replay | None = None
+    engine: Engine | None = None
+    old_sha256: str = ""
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it is of schema 1: shown and exported, but never ranked with newer ones."""
+        return bool(self.old_sha256)
 
     @property
     def score(self) -> float:
-        """The run's score: the mean raw return of the final evaluation.
+        """The run's score: that of the final evaluation, by the protocol's rule.
+
+        Raises:
+            InvalidRecord: The run failed; a failed run has no score.
+        """
+        return self.score_of(self.final)
+
+    @property
+    def final(self) -> Evaluation:
+        """The evaluation that gives the score: the last one under the main name.
 
         Raises:
             InvalidRecord: The run failed; a failed run has no score.
         """
         if self.status != "ok":
             raise InvalidRecord(f"run {self.identity.key} is {self.status} and has no score")
-        return self.evaluations[-1].score
+        return self.main_evaluations[-1]
+
+    @property
+    def main_evaluations(self) -> tuple[Evaluation, ...]:
+        """The evaluations that give scores, one at each point that was reached, extra ones too."""
+        names = str(self.identity.constants.get("evaluations", "test")).split()
+        return tuple(e for e in self.evaluations if e.name == names[0])
+
+    def score_of(self, evaluation: Evaluation) -> float:
+        """Return the score of one of the evaluations, by the protocol's rule."""
+        constants = self.identity.constants
+        return score_of(
+            evaluation.returns, constants.get("score_rule", "mean"),
+            constants.get("score_threshold"),
+        )  # fmt: skip
 
     @property
     def sha256(self) -> str:
         """The hash of all that the file holds, as the file has it."""
-        return sha256_of(self._content())
+        return self.old_sha256 or sha256_of(self._content())
 
     def to_bytes(self) -> bytes:
         """Return the canonical file: JSON, keys sorted, with its own sha256."""
@@ -173,12 +230,13 @@ class Record:
             "training": plain(self.training),
             **({"proposals": plain(self.proposals)} if self.proposals else {}),
             **({"replay": plain(self.replay)} if self.replay else {}),
+            "engine": self.engine and asdict(self.engine),
             "provenance": dict(self.provenance),
             "timing": dict(self.timing),
         }
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
+    def from_bytes(cls, data: bytes) -> "Record":
         """Read a record's file.
 
         Raises:
@@ -186,19 +244,43 @@ class Record:
                 itself.
         """
         content = strict_json.load(data)
-        _check_schema(content)
+        if b"\\" in data or not data.isascii():
+            hidden = first_invisible(content)
+            if hidden is not None:
+                raise InvalidRecord(
+                    f"it holds characters that cannot be seen: {ascii(hidden)[:80]}"
+                )
+        schema = content.get("schema") if isinstance(content, dict) else None
+        if type(schema) is int and schema > SCHEMA_VERSION:
+            raise NewerSchema(
+                f"its schema is {schema}, and this release reads up to {SCHEMA_VERSION}: update "
+                "rlbench"
+            )
+        if schema == 1:
+            from rlbench.results.schema1 import upgraded
+
+            record = upgraded(content)
+        else:
+            record = cls._of_content(content)
+        check_sense(record)
+        return record
+
+    @classmethod
+    def _of_content(cls, content: Any) -> Self:
+        """Return the record in a file's content."""
+        check_schema(content, "record")
         identity = Identity.from_dict(content)
         body = {name: value for name, value in content.items() if name != "sha256"}
         if sha256_of(body) != content["sha256"]:
             raise InvalidRecord("it was changed after it was written (its sha256 does not fit)")
         if (content["digest"], content["key"]) != (identity.digest, identity.key):
             raise InvalidRecord("its digest or key is not that of its contents")
-        record = cls(
+        return cls(
             identity=identity,
             status=content["status"],
             error=content["error"] and Failure(**content["error"]),
             budget_used=content["budget_used"],
-            evaluations=tuple(from_plain(Evaluation, e) for e in content["evaluations"]),
+            evaluations=tuple(evaluation_of(e) for e in content["evaluations"]),
             training=from_plain(Training, content["training"]),
             provenance=content["provenance"],
             timing=content["timing"],
@@ -206,12 +288,32 @@ class Record:
             if "proposals" in content
             else None,
             replay=from_plain(Replay, content["replay"]) if "replay" in content else None,
+            engine=content["engine"] and Engine(**content["engine"]),
         )
-        _check_sense(record)
-        return record
 
 
-def plain(part: Evaluation | Training | Proposals | Replay) -> dict[str, Any]:
+def score_of(returns: Sequence[float], rule: Constant, threshold: Constant | None) -> float:
+    """Return the score that a protocol's rule makes of raw returns.
+
+    Args:
+        returns: Of the episodes of an evaluation, at least one.
+        rule: ``mean``, or ``percent_above``: the percentage of returns above the threshold.
+        threshold: Exclusive; for ``percent_above`` only.
+
+    Raises:
+        InvalidRecord: There is no such rule.
+
+    >>> score_of([1.0, 2.0, 6.0], "mean", None), score_of([230.0, 231.0], "percent_above", 230.0)
+    (3.0, 50.0)
+    """
+    if rule == "mean":
+        return fsum(returns) / len(returns)
+    if rule == "percent_above" and isinstance(threshold, int | float):
+        return 100.0 * sum(value > threshold for value in returns) / len(returns)
+    raise InvalidRecord(f"its score rule {rule!r} with the threshold {threshold!r} is unknown")
+
+
+def plain(part: Evaluation | Training | Proposals | Replay | Engine) -> dict[str, Any]:
     """Return a part of a record as JSON data; its tuples are written as lists."""
     return {field.name: getattr(part, field.name) for field in fields(part)}
 
@@ -228,60 +330,27 @@ def _tupled(value: Any) -> Any:
     return tuple(map(_tupled, value)) if value and isinstance(value[0], list) else tuple(value)
 
 
-def _check_schema(content: object) -> None:
-    """Raise InvalidRecord unless the content fits the JSON Schema."""
+def evaluation_of(data: Mapping[str, Any]) -> Evaluation:
+    """Return an evaluation from JSON data."""
+    measures = {name: tuple(values) for name, values in data["measures"].items()}
+    return from_plain(Evaluation, {**data, "measures": measures})
+
+
+def check_schema(content: object, name: str) -> None:
+    """Raise InvalidRecord unless the content fits a JSON Schema beside this module."""
     import fastjsonschema
 
     try:
-        _validator()(content)
+        _validator(name)(content)
     except fastjsonschema.JsonSchemaException as error:
         raise InvalidRecord(str(error)[:200]) from error
 
 
 @cache
-def _validator() -> Callable[[object], object]:
+def _validator(name: str) -> Callable[[object], object]:
     """Return the compiled schema."""
     import fastjsonschema
 
-    text = resources.files("rlbench.results").joinpath("record.schema.json").read_bytes()
+    text = resources.files("rlbench.results").joinpath(f"{name}.schema.json").read_bytes()
     validate: Callable[[object], object] = fastjsonschema.compile(strict_json.load(text))
     return validate
-
-
-def _check_sense(record: Record) -> None:
-    """Raise InvalidRecord if the parts contradict each other."""
-    if (record.status == "ok") == (record.error is not None):
-        raise InvalidRecord(
-            f"status {record.status} and error {record.error} contradict each other"
-        )
-    if record.status == "ok" and not record.evaluations:
-        raise InvalidRecord("status ok without an evaluation")
-    if any(len(e.returns) != len(e.lengths) for e in record.evaluations):
-        raise InvalidRecord("an evaluation has not as many returns as lengths")
-    if len(record.training.ends) != len(record.training.returns):
-        raise InvalidRecord("the training has not as many ends as returns")
-    proposals = record.proposals
-    if proposals and len({len(p) for p in (
-        proposals.ends, proposals.parameters, proposals.returns, proposals.lengths,
-        proposals.successes,
-    )}) > 1:  # fmt: skip
-        raise InvalidRecord("its proposals are not as many in each column")
-    _check_budget(record)
-
-
-def _check_budget(record: Record) -> None:
-    """Raise InvalidRecord if the record contradicts its protocol."""
-    constants = record.identity.constants
-    budget, episodes = constants.get("budget"), constants.get("episodes")
-    if not isinstance(budget, int) or not isinstance(episodes, int):
-        raise InvalidRecord("its constants name no budget or no number of episodes")
-    try:
-        _ = record.identity.folder
-    except UsageError as error:
-        raise InvalidRecord(str(error)) from error
-    if record.budget_used > budget:
-        raise InvalidRecord(f"it spent {record.budget_used}, over the budget of {budget}")
-    if record.status == "ok" and record.budget_used != budget:
-        raise InvalidRecord(f"status ok with {record.budget_used} of {budget} spent")
-    if record.status == "ok" and len(record.evaluations[-1].returns) != episodes:
-        raise InvalidRecord(f"the final evaluation has not the protocol's {episodes} episodes")

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
 from rlbench.results.identity import Identity
-from rlbench.results.record import Record
+from rlbench.results.record import SCHEMA_VERSION, Record
 from rlbench.suites import Suite, sha256_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]  # budgets and scores of one run
 FRAME_COLUMNS = ("suite", "agent", "task", "seed", "score", "normalised")
 
 
@@ -43,6 +44,21 @@ class Scores:
             name: self.suite.normalise(self.suite.task(name), scores)
             for name, scores in self.values[agent].items()
         }
+
+    def curves(self, agent: str) -> dict[str, list[Curve]]:
+        """Return the learning curves of an agent's records, by task.
+
+        Returns:
+            One pair (budgets, normalised scores) a run, each (points,), by the evaluations that
+            give scores; of two at one budget the later counts.
+        """
+        found: dict[str, list[Curve]] = {task: [] for task in self.values[agent]}
+        for record in self.records[agent]:
+            task = self.suite.task(record.identity.task)
+            at = {float(e.budget_used): record.score_of(e) for e in record.main_evaluations}
+            scores = self.suite.normalise(task, np.array(list(at.values())))
+            found[task.name].append((np.array(list(at)), scores))
+        return found
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a pandas frame, a row a run: suite, agent, task, seed, score, normalised."""
@@ -125,6 +141,18 @@ def belongs(record: Record, suite: Suite) -> bool:
     )
 
 
+def is_old_of(record: Record, suite: Suite) -> bool:
+    """Say whether a record is of schema 1 and was made for this suite: shown, never ranked."""
+    identity = record.identity
+    names = {task.name for task in suite.tasks}
+    return (
+        record.is_old
+        and identity.suite == suite.id
+        and identity.task in names
+        and identity.unofficial == suite.unofficial
+    )
+
+
 def collect(records: Iterable[Record], suite: Suite) -> Scores:
     """Gather the scores of a suite.
 
@@ -179,18 +207,20 @@ def agent_hash(identity: Identity) -> str:
 
 COLUMNS = (
     "suite", "unofficial", "task", "agent", "version", "seed", "status", "score", "normalised",
-    "episodes", "distinct_starts", "budget_used", "seconds", "key",
+    "episodes", "distinct_starts", "budget_used", "seconds", "key", "schema",
 )  # fmt: skip
 
 
 def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
     """Return one flat row a record of the suite, by the names in `COLUMNS`.
 
-    The score of a failed run is None.
+    The score of a failed run is None. A record of schema 1 has the status ``old`` if it has a
+    score: no statistics take it in.
     """
     out = []
     for record in records:
-        if not belongs(record, suite):
+        old = is_old_of(record, suite)
+        if not old and not belongs(record, suite):
             continue
         identity = record.identity
         score = record.score if record.status == "ok" else None
@@ -198,7 +228,7 @@ def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
         normalised = None
         if score is not None:
             normalised = float(suite.normalise(task, np.array(score)))
-        final = record.evaluations[-1] if record.evaluations else None
+        final = record.final if record.status == "ok" else None
         out.append(
             {
                 "suite": identity.suite,
@@ -207,7 +237,7 @@ def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
                 "agent": identity.agent.name,
                 "version": identity.agent.version,
                 "seed": identity.seed,
-                "status": record.status,
+                "status": "old" if old and record.status == "ok" else record.status,
                 "score": score,
                 "normalised": normalised,
                 "episodes": final and len(final.returns),
@@ -215,6 +245,7 @@ def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
                 "budget_used": record.budget_used,
                 "seconds": record.timing.get("seconds"),
                 "key": identity.key,
+                "schema": 1 if record.is_old else SCHEMA_VERSION,
             }
         )
     return out

@@ -51,7 +51,7 @@ class TaskInfo:
         unit: What the budget counts.
         max_episode_steps: Steps after which an episode is truncated.
         kind: ``online``, ``offline`` or ``curriculum``.
-        checkpoints: Spent budget at which the agent is evaluated, the end among them.
+        eval_points: Spent budgets at which the agent is evaluated, the end among them.
         parameter_space: Of a task's (d,) parameters, in a curriculum.
     """
 
@@ -64,7 +64,7 @@ class TaskInfo:
     unit: str
     max_episode_steps: int
     kind: str
-    checkpoints: tuple[int, ...] = ()
+    eval_points: tuple[int, ...] = ()
     parameter_space: Box | None = None
 
 
@@ -167,7 +167,7 @@ class Fitter(Protocol):
             dataset: To learn from.
             updates: How many to make.
             checkpoint: To be called with the number of updates made, after each, or at least at
-                those in `TaskInfo.checkpoints`; the agent is evaluated and saved inside.
+                those in `TaskInfo.eval_points`; the agent is evaluated and saved inside.
         """
         ...
 

@@ -18,8 +18,8 @@ from typing import Any
 from uuid import uuid4
 
 from rlbench.errors import InvalidRecord
-from rlbench.results import Evaluation, Proposals, Replay, Training, strict_json
-from rlbench.results.record import from_plain, plain
+from rlbench.results import Engine, Evaluation, Proposals, Replay, Training, strict_json
+from rlbench.results.record import evaluation_of, from_plain, plain
 from rlbench.suites import sha256_of
 
 _VERSION = 2
@@ -41,6 +41,7 @@ class Checkpoint:
         training: The training episodes so far.
         proposals: What the teacher proposed so far, in a curriculum.
         replay: Of the last of them.
+        engine: How the task's engine behaved.
         seconds: Wall time by phase.
         parts: Budget spent where training went on in new episodes.
         randomness: The state of global random generators.
@@ -55,6 +56,7 @@ class Checkpoint:
     training: Training
     proposals: Proposals | None
     replay: Replay | None
+    engine: Engine | None
     seconds: dict[str, float]
     parts: tuple[int, ...]
     randomness: dict[str, Any]
@@ -119,6 +121,7 @@ class Checkpoints:
                 "training": plain(state["training"]),
                 "proposals": state["proposals"] and plain(state["proposals"]),
                 "replay": state["replay"] and plain(state["replay"]),
+                "engine": state["engine"] and plain(state["engine"]),
                 "actions": written,
                 "actions_sha256": digest.hexdigest(),
             }
@@ -190,10 +193,11 @@ def _read(path: Path) -> Checkpoint:
         raise InvalidRecord("it is of another version")
     checkpoint = Checkpoint(**{
         **content,
-        "evaluations": tuple(from_plain(Evaluation, e) for e in content["evaluations"]),
+        "evaluations": tuple(evaluation_of(e) for e in content["evaluations"]),
         "training": from_plain(Training, content["training"]),
         "proposals": content["proposals"] and from_plain(Proposals, content["proposals"]),
         "replay": content["replay"] and from_plain(Replay, content["replay"]),
+        "engine": content["engine"] and from_plain(Engine, content["engine"]),
         "parts": tuple(content["parts"]),
         "folder": path,
     })  # fmt: skip

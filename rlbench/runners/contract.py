@@ -259,7 +259,7 @@ class _Trial:
             agent: It begins.
             half_way: See `_Training`; an agent with a loop of its own goes on in any case.
         """
-        training = _Training(agent, self.info.checkpoints[0], self.info.budget, half_way)
+        training = _Training(agent, self.info.eval_points[0], self.info.budget, half_way)
         with suppress(_Overrun):  # the training says so
             if self.dataset is None:
                 self._act_and_learn(training)
@@ -269,12 +269,17 @@ class _Trial:
 
     def _act_and_learn(self, training: _Training) -> None:
         meter = _Recorder(self.envs(), training)
-        points, nothing = self.info.checkpoints, lambda: None
+        points, nothing = self.info.eval_points, lambda: None
         try:
             if isinstance(training.agent, Trainer):
-                train_by_itself(
-                    training.agent, meter, points[:-1], Progress(), nothing, training.hand_over
-                )
+                left = list(points[:-1])
+
+                def half_way() -> None:
+                    if left and meter.used >= left[0]:
+                        left.pop()
+                        training.hand_over()
+
+                train_by_itself(training.agent, meter, Progress(), nothing, half_way)
                 return
             rollout = Rollout(meter.reset()[0], np.ones(meter.num_envs, dtype=np.bool_))
             for point in points:
@@ -366,7 +371,7 @@ def check_contract(
     Raises:
         RLBenchError: The suite's environments cannot be made, or its dataset cannot be loaded.
     """
-    protocol = replace(suite.protocol, checkpoints=(max(1, steps // 2),))
+    protocol = replace(suite.protocol, eval_points=(max(1, steps // 2),), point_episodes=0)
     suite = replace(suite, protocol=protocol).make_unofficial(
         {
             "budget": steps,
@@ -459,13 +464,13 @@ def _keeps_to_the_budget(trial: _Trial) -> str:
 
 
 def _expect_all_updates(trial: _Trial, training: _Training) -> None:
-    for point in trial.info.checkpoints:
+    for point in trial.info.eval_points:
         if point > training.used:
             raise AgentError(f"fit() returned after {training.used} of {training.budget} updates")
         if point not in training.told:
             raise AgentError(
                 f"fit() did not call checkpoint({point}): call it after every update, or at "
-                "least at those in TaskInfo.checkpoints"
+                "least at those in TaskInfo.eval_points"
             )
 
 

@@ -2,21 +2,50 @@
 
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from rlbench.errors import AgentError, InvalidEnvironment
-from rlbench.results import Evaluation
+from rlbench.results import MAX_VALUE, Evaluation
 from rlbench.runners.agent import Agent
 from rlbench.runners.meter import action_check
 from rlbench.runners.progress import Progress
 from rlbench.runners.traces import EvaluationTrace
-from rlbench.suites import Suite, Task
+from rlbench.suites import Protocol, Suite, Task
+
+
+class EvalPoint(NamedTuple):
+    """Where in the budget an agent is evaluated.
+
+    Attributes:
+        budget: Once so much is spent.
+        extra: The user asked for it, not the protocol.
+    """
+
+    budget: int
+    extra: bool = False
+
+
+def next_point(
+    protocol: Protocol, extra: Iterable[int], done: Sequence[Evaluation]
+) -> EvalPoint | None:
+    """Return where the agent is evaluated next, given the evaluations so far; None after the end.
+
+    Several environments side by side may step over a point: the evaluation then stands for all
+    points that were passed, but an extra one never for one of the protocol.
+    """
+    passed = max((e.budget_used for e in done), default=0)
+    official = max((e.budget_used for e in done if not e.extra), default=0)
+    left = [EvalPoint(point) for point in protocol.points if point > official]
+    more = [EvalPoint(point, True) for point in extra if passed < point < protocol.budget]
+    return min([*left, *more], default=None)  # at the same budget the protocol's goes first
 
 
 def evaluate(
@@ -24,6 +53,7 @@ def evaluate(
     env: VectorEnv[Any, Any, Any],
     *,
     episodes: int,
+    name: str = "test",
     budget_used: int = 0,
     progress: Callable[[int], None] = lambda finished: None,
     trace: EvaluationTrace | None = None,
@@ -38,68 +68,122 @@ def evaluate(
         agent: The agent; it is asked for actions with ``phase="eval"``.
         env: Fresh environments, as `Suite.make` makes them.
         episodes: How many to play.
+        name: Of the evaluation, for the record.
         budget_used: What training has spent, for the record.
         progress: Called after every vector step with the number of episodes finished.
         trace: Takes in what is played.
 
     Returns:
-        Raw returns and lengths, in the order of slots.
+        Raw returns, lengths and other measures, in the order of slots.
 
     Raises:
         AgentError: The agent raised or answered no valid actions.
-        InvalidEnvironment: A return is not finite.
+        InvalidEnvironment: A return is not finite or beyond 1e15, or the environment does not
+            measure all episodes alike.
     """
     n = env.num_envs
     check = action_check(env.single_action_space, n)
     retire = getattr(env, "retire", None)
-    quota = np.full(n, episodes // n) + (np.arange(n) < episodes % n)
-    returns: list[list[float]] = [[] for _ in range(n)]
-    lengths: list[list[int]] = [[] for _ in range(n)]
-    starts: set[int] = set()
-    running_return = np.zeros(n)
-    running_length = np.zeros(n, dtype=np.int64)
-
+    tally = _Tally(n, episodes)
     obs, info = env.reset()
     if trace is not None:
         trace.start(obs)
     first = np.ones(n, dtype=np.bool_)
-    starts.update(_starts(obs, info, quota > 0))
-    finished = 0
-    while finished < episodes:
-        try:
-            actions = agent.act(obs, first, phase="eval")
-        except AgentError:
-            raise
-        except Exception as error:
-            raise AgentError(f"act raised {type(error).__name__}: {error}") from error
-        actions = check(actions)
+    tally.begin(obs, info, first)
+    while tally.finished < episodes:
+        actions = check(_act(agent, obs, first))
         obs, reward, terminated, truncated, info = env.step(actions)
-        running_return += reward
-        running_length += 1
         first = terminated | truncated
         if trace is not None:
             trace.step(actions, obs, reward, first)
-        if first.any():
-            for slot in np.flatnonzero(first & (quota > 0)):
-                returns[slot].append(float(running_return[slot]))
-                lengths[slot].append(int(running_length[slot]))
-                finished += 1
-                quota[slot] -= 1
-            running_return[first] = 0.0
-            running_length[first] = 0
-            starts.update(_starts(obs, info, first & (quota > 0)))
-            if retire is not None and (first & (quota == 0)).any():
-                retire(quota == 0)
-        progress(finished)
-    flat = tuple(value for slot in returns for value in slot)
-    if not np.isfinite(flat).all():
-        raise InvalidEnvironment("an evaluation return is not finite")
-    return Evaluation(
-        budget_used=budget_used,
-        returns=flat,
-        lengths=tuple(value for slot in lengths for value in slot),
-        distinct_starts=len(starts),
-    )
+        tally.step(reward, first, info)
+        tally.begin(obs, info, first)
+        if retire is not None and (first & (tally.quota == 0)).any():
+            retire(tally.quota == 0)
+        progress(tally.finished)
+    return tally.evaluation(name, budget_used)
+
+
+def _act(agent: Agent, obs: NDArray[Any], first: NDArray[np.bool_]) -> Any:
+    try:
+        return agent.act(obs, first, phase="eval")
+    except AgentError:
+        raise
+    except Exception as error:
+        raise AgentError(f"act raised {type(error).__name__}: {error}") from error
+
+
+class _Tally:
+    """The episodes of an evaluation, slot by slot.
+
+    Args:
+        n: Slots.
+        episodes: How many are to be played.
+
+    Attributes:
+        quota: (n,) How many each slot has yet to finish.
+        finished: How many are finished.
+    """
+
+    def __init__(self, n: int, episodes: int) -> None:
+        self.quota = np.full(n, episodes // n) + (np.arange(n) < episodes % n)
+        self.finished = 0
+        self._episodes = episodes
+        self._returns: list[list[float]] = [[] for _ in range(n)]
+        self._lengths: list[list[int]] = [[] for _ in range(n)]
+        self._measures: dict[str, list[list[float]]] = defaultdict(lambda: [[] for _ in range(n)])
+        self._starts: set[int] = set()
+        self._running_return = np.zeros(n)
+        self._running_length = np.zeros(n, dtype=np.int64)
+
+    def begin(self, obs: NDArray[Any], info: dict[str, Any], first: NDArray[np.bool_]) -> None:
+        """Note in which states the marked slots begin an episode."""
+        self._starts.update(_starts(obs, info, first & (self.quota > 0)))
+
+    def step(
+        self, reward: NDArray[np.float64], ended: NDArray[np.bool_], info: dict[str, Any]
+    ) -> None:
+        """Take in a step and the episodes that it ends."""
+        self._running_return += reward
+        self._running_length += 1
+        if not ended.any():
+            return
+        measures = info.get("measures", {})
+        for slot in np.flatnonzero(ended & (self.quota > 0)):
+            self._returns[slot].append(float(self._running_return[slot]))
+            self._lengths[slot].append(int(self._running_length[slot]))
+            for name, values in measures.items():
+                self._measures[name][slot].append(float(values[slot]))
+            self.finished += 1
+            self.quota[slot] -= 1
+        self._running_return[ended] = 0.0
+        self._running_length[ended] = 0
+
+    def evaluation(self, name: str, budget_used: int) -> Evaluation:
+        """Return all in the order of slots.
+
+        Raises:
+            InvalidEnvironment: A number is not finite or too large, or not all episodes have one.
+        """
+        returns = _flat(self._returns)
+        measures = {name: _flat(values) for name, values in self._measures.items()}
+        for what, values in {"return": returns, **measures}.items():
+            if not (np.abs(values) <= MAX_VALUE).all():
+                raise InvalidEnvironment(f"an evaluation {what} is not finite, or beyond 1e15")
+            if len(values) != self._episodes:
+                raise InvalidEnvironment(f"not all episodes of an evaluation have a {what!r}")
+        return Evaluation(
+            name=name,
+            budget_used=budget_used,
+            returns=returns,
+            lengths=tuple(value for slot in self._lengths for value in slot),
+            distinct_starts=len(self._starts),
+            measures=measures,
+        )
+
+
+def _flat(slots: Iterable[Iterable[float]]) -> tuple[float, ...]:
+    return tuple(value for slot in slots for value in slot)
 
 
 def _starts(obs: NDArray[Any], info: dict[str, Any], mask: NDArray[np.bool_]) -> Iterator[int]:
@@ -118,41 +202,56 @@ def evaluate_afresh(
     seed: int,
     progress: Progress,
     tick: Callable[[], None],
+    *,
+    final: bool,
+    extra: bool = False,
 ) -> None:
-    """Evaluate an agent on fresh environments, leaving global randomness as it was.
+    """Play the protocol's evaluations on fresh environments, leaving global randomness as it was.
+
+    Extra evaluations have a stream of their own: the others come out alike with and without them.
 
     Args:
         agent: The agent.
         suite: The suite.
         task: One of its tasks.
         seed: The run's seed.
-        progress: Gets the evaluation.
+        progress: Gets the evaluations.
         tick: Called at the start and after every vector step.
+        final: It is the end of the run.
+        extra: The user asked for it, not the protocol.
 
     Raises:
         RunError: As `evaluate`.
     """
     protocol = suite.protocol_of(task)
-    progress.episodes = 0
-    tick()
+    episodes = protocol.episodes if final else protocol.episodes_at_points
+    train_seconds = round(progress.all_seconds().get("train", 0.0), 3)
 
-    def finished(episodes: int) -> None:
-        progress.episodes = episodes
+    def finished(number: int) -> None:
+        progress.episodes = number
         tick()
 
-    slots = min(protocol.eval_envs, protocol.episodes)
-    env = suite.make(task, split="eval", num_envs=slots, seed=seed)
-    trace = EvaluationTrace(env.single_action_space)
-    try:
-        with untouched_global_randomness():
-            evaluation = evaluate(
-                agent, env, episodes=protocol.episodes, budget_used=progress.budget_used,
-                progress=finished, trace=trace,
-            )  # fmt: skip
-    finally:
-        env.close()
-    progress.evaluations.append(evaluation)
-    progress.replay, progress.actions = trace.finish()
+    found = []
+    for name in protocol.evaluations:
+        finished(0)
+        env = suite.make(
+            task, split="eval", num_envs=min(protocol.eval_envs, episodes), seed=seed,
+            evaluation=name, role="extra" if extra else None,
+        )  # fmt: skip
+        is_main = name == protocol.main_evaluation and not extra
+        trace = EvaluationTrace(env.single_action_space) if is_main else None
+        try:
+            with untouched_global_randomness():
+                evaluation = evaluate(
+                    agent, env, episodes=episodes, name=name, budget_used=progress.budget_used,
+                    progress=finished, trace=trace,
+                )  # fmt: skip
+        finally:
+            env.close()
+        found.append(replace(evaluation, train_seconds=train_seconds, extra=extra))
+        if trace is not None:
+            progress.replay, progress.actions = trace.finish()
+    progress.evaluations += found
 
 
 @contextmanager

@@ -32,9 +32,10 @@ class Event(NamedTuple):
 
     Attributes:
         run: Which.
-        kind: ``start``, ``progress``, ``elsewhere`` (another process is at it) or ``end``.
-        data: ``progress``: phase, budget_used, episodes. ``end``: status (``ok``, ``failed``,
-            ``oom``, ..., or ``stopped`` if it was asked to leave) and reason.
+        kind: ``start``, ``progress``, ``elsewhere`` (another process is at it), ``remark`` or
+            ``end``.
+        data: ``progress``: phase, budget_used, episodes. ``remark``: text. ``end``: status (``ok``,
+            ``failed``, ``oom``, ..., or ``stopped`` if it was asked to leave) and reason.
     """
 
     run: Run
@@ -247,6 +248,8 @@ def _is_event(message: Any) -> bool:
     """Say whether a line from a worker is an event: an agent may write to that pipe, too."""
     if not isinstance(message, dict) or not isinstance(message.get("key"), str):
         return False
+    if message.get("event") == "remark":
+        return isinstance(message.get("text"), str)
     if message.get("event") == "progress":
         counts = (message.get("budget_used"), message.get("episodes"))
         return message.get("phase") in get_args(Phase) and all(type(n) is int for n in counts)

@@ -1,26 +1,27 @@
 """The offline loop: an agent learns from a dataset, and is evaluated at fixed updates."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import index
 
 from rlbench.errors import AgentError, BudgetExhausted, RunError
 from rlbench.runners.agent import Agent, AgentFactory, Fitter, Saver, TaskInfo
 from rlbench.runners.checkpoint import Checkpoints
-from rlbench.runners.evaluation import evaluate_afresh, set_global_randomness
+from rlbench.runners.engine import examine_engine
+from rlbench.runners.evaluation import EvalPoint, evaluate_afresh, next_point, set_global_randomness
 from rlbench.runners.online import (
     give_back,
     is_end_of_budget,
     load,
     make_agent,
-    points_of,
+    resumable,
     save,
     save_checkpoint,
     seed_of_agent,
     take_up,
 )
 from rlbench.runners.progress import Leave, Progress
-from rlbench.suites import Dataset, Scalar, Suite, Task
+from rlbench.suites import Dataset, Protocol, Scalar, Suite, Task
 
 
 def run_offline(
@@ -34,10 +35,11 @@ def run_offline(
     progress: Progress,
     tick: Callable[[], None] = lambda: None,
     checkpoints: Checkpoints | None = None,
+    eval_points: Sequence[int] = (),
 ) -> None:
     """Have an agent learn from the task's dataset and evaluate it at fixed updates.
 
-    No environment is made before the first evaluation.
+    Between the look at the engine and the first evaluation there is no environment.
 
     Args:
         suite: The suite.
@@ -50,6 +52,8 @@ def run_offline(
         tick: Called at the start of every phase, whenever the agent calls `checkpoint`, and after
             every vector step of an evaluation. It may raise `Leave`, to end this attempt.
         checkpoints: Where the run goes on from, and keeps what it is to go on from.
+        eval_points: Extra evaluation points, besides the protocol's. An agent that calls
+            `checkpoint` more rarely is evaluated at the first call after each.
 
     Raises:
         RunError: The agent or the environment failed; `progress` says where.
@@ -58,20 +62,22 @@ def run_offline(
     """
     with progress.clock("start"):
         tick()
+        progress.engine = examine_engine(suite, task)
         dataset = suite.dataset(task)
         info = _task_info(suite, task, dataset)
         agent = make_agent(
             factory, info, seed=seed_of_agent(suite, task, seed), device=device, config=config
         )
     evaluate = partial(evaluate_afresh, agent, suite, task, seed, progress, tick)
-    fitting = _Fitting(agent, info, progress, tick, checkpoints, evaluate)
+    protocol = suite.protocol_of(task)
+    fitting = _Fitting(agent, protocol, eval_points, progress, tick, checkpoints, evaluate)
     try:
         fitting.go_on()
         if isinstance(agent, Fitter):
             fitting.fit(agent, dataset)
         else:
-            for point in info.checkpoints[len(progress.evaluations) :]:
-                fitting.checkpoint(point)
+            while point := fitting.next_point():
+                fitting.checkpoint(point.budget)
     finally:
         give_back(agent)
     progress.phase = "end"
@@ -83,21 +89,22 @@ class _Fitting:
     def __init__(
         self,
         agent: Agent,
-        info: TaskInfo,
+        protocol: Protocol,
+        eval_points: Sequence[int],
         progress: Progress,
         tick: Callable[[], None],
         checkpoints: Checkpoints | None,
-        evaluate: Callable[[], None],
+        evaluate: Callable[..., None],
     ) -> None:
         self._agent, self._progress, self._tick = agent, progress, tick
         self._evaluate = evaluate
-        self._points, self._budget = info.checkpoints, info.budget
+        self._protocol, self._extra, self._budget = protocol, eval_points, protocol.budget
         self._checkpoints = checkpoints if isinstance(agent, Saver) else None
         self._failures: list[BaseException] = []
 
     def go_on(self) -> None:
         """Go on from the run's checkpoint, if it has one."""
-        checkpoint = self._checkpoints.latest() if self._checkpoints else None
+        checkpoint = resumable(self._checkpoints, self._progress)
         if checkpoint is None:
             return
         progress = self._progress
@@ -161,20 +168,24 @@ class _Fitting:
             )
         progress.budget_used = update
 
+    def next_point(self, *, extra: bool = True) -> EvalPoint | None:
+        """Return where the agent is evaluated next, with or without the extra points."""
+        return next_point(self._protocol, self._extra if extra else (), self._progress.evaluations)
+
     def _evaluate_if_reached(self) -> None:
-        progress = self._progress
-        left = self._points[len(progress.evaluations) :]
-        if not left or progress.budget_used < left[0]:
+        used = self._progress.budget_used
+        official, point = self.next_point(extra=False), self.next_point()
+        if official is None or point is None or used < point.budget:
             return
-        if progress.budget_used > left[0]:
+        if used > official.budget:
             raise AgentError(
-                f"fit did not call checkpoint({left[0]}): call it after every update, or at "
-                "least at those in TaskInfo.checkpoints"
+                f"fit did not call checkpoint({official.budget}): call it after every update, or "
+                "at least at those in TaskInfo.eval_points"
             )
         if self._checkpoints and self._checkpoints.is_due(evaluation=True):
             self._save(self._checkpoints)
-        with progress.clock("eval"):
-            self._evaluate()
+        with self._progress.clock("eval"):
+            self._evaluate(final=used == self._budget, extra=used < official.budget)
 
     def _rest(self) -> None:
         try:
@@ -205,5 +216,5 @@ def _task_info(suite: Suite, task: Task, dataset: Dataset) -> TaskInfo:
         unit=protocol.unit,
         max_episode_steps=protocol.max_episode_steps,
         kind=protocol.kind,
-        checkpoints=tuple(points_of(protocol.checkpoints, protocol.budget)),
+        eval_points=protocol.points,
     )

@@ -25,9 +25,12 @@ from rlbench.runners.agent import (
 )
 from rlbench.runners.checkpoint import Checkpoint, Checkpoints, replayed_actions
 from rlbench.runners.curriculum import Curriculum, TeacherFactory
+from rlbench.runners.engine import examine_engine
 from rlbench.runners.evaluation import (
+    EvalPoint,
     evaluate_afresh,
     global_randomness,
+    next_point,
     set_global_randomness,
 )
 from rlbench.runners.meter import MeteredEnv
@@ -61,6 +64,7 @@ class OnlineRun:
             to end this attempt.
         teacher: Makes the teacher, in a curriculum.
         checkpoints: Where the run goes on from, and keeps what it is to go on from.
+        eval_points: Extra evaluation points, besides the protocol's.
 
     Attributes:
         info: What the agent is told.
@@ -77,13 +81,15 @@ class OnlineRun:
         tick: Callable[[], None],
         teacher: TeacherFactory | None = None,
         checkpoints: Checkpoints | None = None,
+        eval_points: Sequence[int] = (),
     ) -> None:
         protocol = suite.protocol_of(task)
+        self._protocol, self._extra = protocol, eval_points
         self._suite, self._task, self._seed = suite, task, seed
         self._progress, self._tick, self._checkpoints = progress, tick, checkpoints
-        self._points = points_of(protocol.checkpoints, protocol.budget)
         with progress.clock("start"):
-            self._resumed = checkpoints.latest() if checkpoints else None
+            progress.engine = examine_engine(suite, task)
+            self._resumed = resumable(checkpoints, progress)
             part = 0
             if self._resumed is not None and not suite.replays:
                 progress.parts = (*self._resumed.parts, self._resumed.budget_used)
@@ -96,7 +102,7 @@ class OnlineRun:
         self._trace = TrainingTrace(env.single_action_space, env.num_envs)
 
     def steps(self, agent: Agent) -> Iterator[None]:
-        """Train an agent within the budget and evaluate it at the protocol's checkpoints.
+        """Train an agent within the budget and evaluate it at the evaluation points.
 
         Yields:
             Nothing, after every action, step and observation of training; not at all while an
@@ -112,22 +118,23 @@ class OnlineRun:
             with progress.clock("train"):
                 self._tick()
                 train_by_itself(
-                    agent, meter, self._points[:-1], progress, self._tick,
-                    lambda: self._evaluate(agent),
-                )  # fmt: skip
-            self._evaluate(agent)
+                    agent, meter, progress, self._tick, partial(self._evaluate_if_reached, agent)
+                )
+            self._evaluate(agent, final=True)
         else:
             rollout = self._begin(agent)
             can_save = self._can_save(agent)
             rest = partial(self._rest, agent, rollout) if can_save else self._tick
             trace = self._trace if can_save and self._suite.replays else None
-            for point in self._points[len(progress.evaluations) :]:
+            while point := self._next_point():
                 with progress.clock("train"):
                     rest()
-                    yield from train_until(agent, meter, rollout, point, progress, rest, trace)
+                    yield from train_until(
+                        agent, meter, rollout, point.budget, progress, rest, trace
+                    )
                     if can_save:
                         self._save_if_due(agent, rollout, evaluation=True)
-                self._evaluate(agent)
+                self._evaluate(agent, final=meter.used == self._protocol.budget, extra=point.extra)
         progress.phase = "end"
 
     def close(self) -> None:
@@ -218,10 +225,24 @@ class OnlineRun:
         if kept:
             self._trace.clear()
 
-    def _evaluate(self, agent: Agent) -> None:
+    def _next_point(self) -> EvalPoint | None:
+        return next_point(self._protocol, self._extra, self._progress.evaluations)
+
+    def _evaluate_if_reached(self, agent: Agent) -> None:
+        """Evaluate an agent that owns its loop; the end is for when it has returned."""
+        while self._meter.used < self._protocol.budget:
+            point = self._next_point()
+            if point is None or self._meter.used < point.budget:
+                return
+            self._evaluate(agent, final=False, extra=point.extra)
+
+    def _evaluate(self, agent: Agent, *, final: bool, extra: bool = False) -> None:
         self._note_training()
         with self._progress.clock("eval"), self._meter.locked():
-            evaluate_afresh(agent, self._suite, self._task, self._seed, self._progress, self._tick)
+            evaluate_afresh(
+                agent, self._suite, self._task, self._seed, self._progress, self._tick,
+                final=final, extra=extra and not final,
+            )  # fmt: skip
 
     def _note_training(self) -> None:
         self._progress.training = self._meter.training()
@@ -241,6 +262,7 @@ def run_online(
     tick: Callable[[], None] = lambda: None,
     teacher: TeacherFactory | None = None,
     checkpoints: Checkpoints | None = None,
+    eval_points: Sequence[int] = (),
 ) -> None:
     """Make an agent, train it within the task's budget and evaluate it.
 
@@ -255,6 +277,7 @@ def run_online(
         tick: The same.
         teacher: The same.
         checkpoints: The same.
+        eval_points: The same.
 
     Raises:
         RunError: The agent or the environment failed; `progress` says where.
@@ -263,7 +286,7 @@ def run_online(
     """
     run = OnlineRun(
         suite, task, seed=seed, progress=progress, tick=tick, teacher=teacher,
-        checkpoints=checkpoints,
+        checkpoints=checkpoints, eval_points=eval_points,
     )  # fmt: skip
     try:
         with progress.clock("start"):
@@ -283,9 +306,18 @@ def give_back(agent: Agent) -> None:
         agent.close()
 
 
-def points_of(checkpoints: Sequence[int], budget: int) -> list[int]:
-    """Return the spent budgets at which an agent is evaluated, the end among them."""
-    return sorted({point for point in checkpoints if point < budget} | {budget})
+def resumable(checkpoints: Checkpoints | None, progress: Progress) -> Checkpoint | None:
+    """Return the checkpoint that a run goes on from, if there is one.
+
+    Raises:
+        StaleCheckpoint: The engine is not the one under which it was written.
+    """
+    checkpoint = checkpoints.latest() if checkpoints else None
+    if checkpoint is not None and checkpoint.engine != progress.engine:
+        raise StaleCheckpoint(
+            "the engine does not behave as it did when the checkpoint was written"
+        )
+    return checkpoint
 
 
 def seed_of_agent(suite: Suite, task: Task, seed: int) -> int:
@@ -349,6 +381,7 @@ def save_checkpoint(
             training=progress.training,
             proposals=progress.proposals,
             replay=progress.replay,
+            engine=progress.engine,
             seconds=progress.all_seconds(),
             parts=list(progress.parts),
             randomness=global_randomness(),
@@ -398,7 +431,7 @@ def task_info(suite: Suite, task: Task, env: VectorEnv[Any, Any, Any]) -> TaskIn
         unit=protocol.unit,
         max_episode_steps=protocol.max_episode_steps,
         kind=protocol.kind,
-        checkpoints=tuple(points_of(protocol.checkpoints, protocol.budget)),
+        eval_points=protocol.points,
         parameter_space=getattr(env, "parameter_space", None),
     )
 
@@ -503,29 +536,25 @@ def train_until(
 def train_by_itself(
     agent: Trainer,
     meter: MeteredEnv,
-    points: Sequence[int],
     progress: Progress,
     tick: Callable[[], None],
-    evaluate_now: Callable[[], None],
+    evaluate_if_reached: Callable[[], None],
 ) -> None:
-    """Let an agent train in a loop of its own, evaluating it inside at points in the budget.
+    """Let an agent train in a loop of its own, evaluating it inside where a point is reached.
 
     The agent trains until it returns, or until the budget is spent and the environment says so.
     """
-    left = list(points)
     failures: list[Exception] = []
 
     def after_step() -> None:
         progress.budget_used = meter.used
         tick()
-        while left and meter.used >= left[0]:
-            left.pop(0)
-            try:
-                evaluate_now()
-            except Exception as error:
-                # The agent's loop may swallow it; the run fails all the same.
-                failures.append(error)
-                raise
+        try:
+            evaluate_if_reached()
+        except Exception as error:
+            # The agent's loop may swallow it; the run fails all the same.
+            failures.append(error)
+            raise
 
     meter.after_step = after_step
     try:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from rlbench.results import Evaluation, Phase, Proposals, Replay, Training
+from rlbench.results import Engine, Evaluation, Phase, Proposals, Replay, Training
 
 
 class Leave(BaseException):
@@ -19,7 +19,7 @@ class Progress:
     Attributes:
         phase: What is going on.
         budget_used: Training budget spent.
-        episodes: Evaluation episodes finished at the present checkpoint.
+        episodes: Episodes finished in the present evaluation.
         evaluations: Finished evaluations.
         training: The training episodes, once training has ended.
         seconds: Wall time by phase in this attempt.
@@ -29,6 +29,7 @@ class Progress:
         proposals: What the teacher proposed, in a curriculum.
         parts: Budget spent where training went on in new episodes, after interruptions.
         resumed: Budget that had been spent when this attempt began.
+        engine: How the task's engine behaves.
         refresh: Brings `training` up to date, which is else done at evaluations only.
     """
 
@@ -44,7 +45,10 @@ class Progress:
     proposals: Proposals | None = None
     parts: tuple[int, ...] = ()
     resumed: int = 0
+    engine: Engine | None = None
     refresh: Callable[[], None] = lambda: None
+    _clocked: Phase | None = None
+    _since: float = 0.0
 
     @contextmanager
     def clock(self, phase: Phase) -> Iterator[None]:
@@ -52,15 +56,22 @@ class Progress:
 
         After an error the phase stays as it is, for the record.
         """
-        outer, self.phase = self.phase, phase
-        started, inside = perf_counter(), sum(self.seconds.values())
+        outer, clocked = self.phase, self._clocked
+        self._switch(phase)
+        self.phase = phase
         try:
             yield
             self.phase = outer
         finally:
-            nested = sum(self.seconds.values()) - inside
-            own = perf_counter() - started - nested
-            self.seconds[phase] = self.seconds.get(phase, 0.0) + own
+            self._switch(clocked)
+
+    def _switch(self, phase: Phase | None) -> None:
+        """Count the time since the last switch, and go on with another phase."""
+        now = perf_counter()
+        if self._clocked is not None:
+            spent = self.seconds.get(self._clocked, 0.0) + now - self._since
+            self.seconds[self._clocked] = spent
+        self._clocked, self._since = phase, now
 
     def all_seconds(self) -> dict[str, float]:
         """Return the wall time by phase, over all attempts."""

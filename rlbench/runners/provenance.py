@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -10,17 +11,14 @@ from typing import Any
 from rlbench import __version__
 from rlbench.runners.run import Run
 
-_PACKAGES = ("numpy", "gymnasium", "ale-py", "torch")
+_PACKAGES = ("numpy", "gymnasium", "torch")
 
 
 def provenance(run: Run) -> dict[str, str | int | float | None]:
-    """Return where a run was made: versions, hardware, device."""
-    versions: dict[str, str | int | float | None] = {}
-    for package in _PACKAGES:
-        try:
-            versions[f"version_{package}"] = version(package)
-        except PackageNotFoundError:
-            continue
+    """Return where a run was made: hardware, device, versions of what matters for its task."""
+    suite = run.suite
+    own = suite.packages + suite.task(run.identity.task).packages
+    versions = {f"version_{name}": number for name, number in versions_of(_PACKAGES + own)}
     return {
         "version_rlbench": __version__,
         "version_python": platform.python_version(),
@@ -32,6 +30,15 @@ def provenance(run: Run) -> dict[str, str | int | float | None]:
         **_gpu(run.device),
         "threads": run.threads,
     }
+
+
+def versions_of(packages: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the distributions that are installed, each with its version."""
+    found = []
+    for package in dict.fromkeys(packages):
+        with suppress(PackageNotFoundError):
+            found.append((package, version(package)))
+    return found
 
 
 def _gpu(device: str) -> dict[str, str]:

@@ -78,7 +78,11 @@ def verify(
     trace = EvaluationTrace(env.single_action_space)
     try:
         found = evaluate(
-            _Player(actions), env, episodes=protocol.episodes, trace=trace, progress=progress
+            _Player(actions),
+            env,
+            episodes=protocol.episodes,
+            trace=trace,
+            progress=progress,
         )
     except Exception as error:
         if not isinstance(error.__cause__, _EndOfActions):
@@ -87,7 +91,7 @@ def verify(
     finally:
         env.close()
     assert record.replay is not None
-    return _compare(record.replay, trace, record.evaluations[-1], found)
+    return _compare(record.replay, trace, record.final, found)
 
 
 def _read(record: Record, store: Store) -> NDArray[Any]:

@@ -25,6 +25,7 @@ class Run:
         threads: Threads that numerical libraries may use.
         checkpoint_every: Seconds between two checkpoints.
         track: Trackers that are told of it.
+        eval_points: Extra evaluation points, besides the protocol's.
         attempt: Which attempt it is, from 1.
     """
 
@@ -34,6 +35,7 @@ class Run:
     threads: int
     checkpoint_every: float
     track: tuple[str, ...] = ()
+    eval_points: tuple[int, ...] = ()
     attempt: int = 1
 
     @property
@@ -49,7 +51,8 @@ class Run:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the run in plain data."""
         identity = Identity.from_dict(data["identity"])
-        return cls(**{**data, "identity": identity, "track": tuple(data["track"])})
+        listed = {name: tuple(data[name]) for name in ("track", "eval_points")}
+        return cls(**{**data, "identity": identity, **listed})
 
     @property
     def suite(self) -> Suite:

@@ -32,6 +32,7 @@ from rlbench.errors import (
     StoreError,
 )
 from rlbench.results import Failure, Phase, Record, Status, Store
+from rlbench.results.text import is_visible, without_paths
 from rlbench.runners.agent import Agent, Trainer, load_factory, load_group_factory
 from rlbench.runners.checkpoint import Checkpoints
 from rlbench.runners.curriculum import TeacherFactory, load_teacher
@@ -83,6 +84,7 @@ class Attempt:
         self._began, self._started = datetime.now(UTC), time.perf_counter()
         self._next = time.monotonic()
         self._phase: Phase = "start"
+        self._has_looked = False
 
     def play(self) -> None:
         """Execute the run; one whose checkpoint does not fit begins anew.
@@ -102,6 +104,7 @@ class Attempt:
                     suite, suite.task(identity.task), factory,
                     config=dict(identity.agent.config), seed=identity.seed, device=run.device,
                     progress=self.progress, tick=self.tick, checkpoints=self._checkpoints,
+                    eval_points=run.eval_points,
                 )  # fmt: skip
             except StaleCheckpoint as error:
                 self.begin_anew(error)
@@ -114,6 +117,7 @@ class Attempt:
         return OnlineRun(
             suite, suite.task(identity.task), seed=identity.seed, progress=self.progress,
             tick=self.tick, teacher=self._teacher(), checkpoints=self._checkpoints,
+            eval_points=self.run.eval_points,
         )  # fmt: skip
 
     def begin_anew(self, error: StaleCheckpoint) -> None:
@@ -130,6 +134,7 @@ class Attempt:
         """
         if self._leaving.is_set():
             raise Leave
+        self._look_at_engine()
         now, p = time.monotonic(), self.progress
         if now >= self._next or p.phase != self._phase:
             self._next, self._phase = now + _REPORT_SECONDS, p.phase
@@ -138,6 +143,23 @@ class Attempt:
             )
             if self._tracker is not None and now >= self._last_track + _TRACK_SECONDS:
                 self._track(self._tracker)
+
+    def _look_at_engine(self) -> None:
+        """Say, once, if the engine does not behave as the suite expects."""
+        engine, identity = self.progress.engine, self.run.identity
+        if engine is None or self._has_looked:
+            return
+        self._has_looked = True
+        suite = self.run.suite
+        expected = suite.expected_engine(suite.task(identity.task))
+        if expected and engine.fingerprint != expected:
+            text = (
+                f"the engine of {identity.task} does not behave as {identity.suite} expects "
+                f"({engine.fingerprint}, not {expected}): its runs are compared only with runs of "
+                "the same engine. See: rlbench doctor --engines"
+            )
+            _log(f"rlbench: {text}")
+            self._send(event="remark", text=text)
 
     def end(self, error: BaseException | None) -> None:
         """Write the record and say how the run ended.
@@ -196,8 +218,10 @@ class Attempt:
             tracker.log(step, {"train/return": score})
         for evaluation in evaluations[self._tracked_evaluations :]:
             mean = sum(evaluation.lengths) / len(evaluation.lengths)
+            name = "eval" if evaluation.name == "test" else f"eval/{evaluation.name}"
+            returned = sum(evaluation.returns) / len(evaluation.returns)
             tracker.log(
-                evaluation.budget_used, {"eval/return": evaluation.score, "eval/length": mean}
+                evaluation.budget_used, {f"{name}/return": returned, f"{name}/length": mean}
             )
         self._tracked_episodes, self._tracked_evaluations = len(training.ends), len(evaluations)
         now, used = time.monotonic(), self.progress.budget_used
@@ -235,6 +259,7 @@ class Attempt:
             },
             proposals=progress.proposals,
             replay=progress.replay,
+            engine=progress.engine,
         )
 
 
@@ -377,8 +402,8 @@ def _classify(error: BaseException) -> tuple[Status, str]:
 
 def _one_line(text: str) -> str:
     """Return text fit for a record: one line, printable, of at most 2,000 characters."""
-    line = " ".join(text.split())
-    return "".join(c if c.isprintable() else "?" for c in line)[:2000] or "no reason given"
+    line = without_paths(" ".join(text.split()))
+    return "".join(c if is_visible(c) else "?" for c in line)[:2000] or "no reason given"
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ def _tasks(names: tuple[str, ...], *, cameras: bool) -> tuple[Task, ...]:
             name=name,
             low=0.0,
             high=1000.0,
+            returns=(0.0, 1000.0),
             overrides=quadruped if cameras and name.startswith("quadruped") else {},
         )
         for name in names
@@ -47,7 +48,7 @@ def _tasks(names: tuple[str, ...], *, cameras: bool) -> tuple[Task, ...]:
 def _protocol(**environment: Scalar) -> Protocol:
     return Protocol(
         budget=500_000,
-        checkpoints=tuple(range(25_000, 500_000, 25_000)),
+        eval_points=tuple(range(25_000, 500_000, 25_000)),
         episodes=10,
         eval_envs=10,
         max_episode_steps=500,

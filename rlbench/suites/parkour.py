@@ -24,11 +24,13 @@ def _protocol(environment: dict[str, Scalar]) -> Protocol:
     return Protocol(
         kind="curriculum",
         budget=20_000_000,
-        checkpoints=tuple(range(500_000, 20_000_000, 500_000)),
+        eval_points=tuple(range(500_000, 20_000_000, 500_000)),
         episodes=100,
         eval_envs=100,
         max_episode_steps=2000,
-        environment={"score": "percent mastered", "mastered_above": _MASTERED, **environment},
+        score_rule="percent_above",
+        score_threshold=_MASTERED,
+        environment=environment,
     )
 
 

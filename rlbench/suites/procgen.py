@@ -43,8 +43,9 @@ _NOTES = (
     "levels, with the policy sampled as the agent samples it.",
     "The picture is 64x64 in colour, without stack, frame skip or sticky actions; there are 15 "
     "actions, of which some do the same.",
-    "The score of a run is the mean return of 1,000 episodes after the last training step. Scores "
-    "may lie outside of [0, 1] and are not clipped.",
+    "The score of a run is the mean return of 1,000 test episodes after the last training step. "
+    "After each tenth of the budget 100 test episodes and 100 on training levels are played. "
+    "Scores may lie outside of [0, 1] and are not clipped.",
 )
 
 
@@ -60,8 +61,11 @@ def _suite(mode: str, levels: int, budget: int) -> Suite:
         protocol=Protocol(
             budget=budget,
             train_envs=64,
+            eval_points=tuple(range(budget // 10, budget, budget // 10)),
             episodes=1000,
+            point_episodes=100,
             eval_envs=100,
+            evaluations={"test": {}, "train": {"eval_levels": levels}},
             max_episode_steps=1000,
             environment={
                 "distribution_mode": mode,

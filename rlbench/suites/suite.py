@@ -7,6 +7,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from importlib import resources
+from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,7 +26,11 @@ Scalar = bool | int | float | str
 Constant = Scalar | tuple[int, ...]
 Kind = Literal["online", "offline", "curriculum"]
 Split = Literal["train", "eval"]
-Role = Literal["train", "eval", "agent", "teacher"]
+Role = Literal["train", "eval", "extra", "engine", "agent", "teacher"]
+ScoreRule = Literal["mean", "percent_above"]
+
+MAX_EVALUATIONS = 1000  # of a run: what its record holds
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")  # of an evaluation
 
 
 def slug(name: str) -> str:
@@ -58,11 +65,17 @@ class Protocol:
         unit: What the budget counts. ``steps`` are calls of ``step`` for one environment; resets
             and what they play (no-ops) are free.
         train_envs: The largest number of environments that may be trained on side by side.
-        checkpoints: Spent budget at which the agent is evaluated, besides the end.
-        episodes: Evaluation episodes at each checkpoint.
+        eval_points: Spent budgets at which the agent is evaluated before the end, increasing.
+        episodes: Episodes of each evaluation at the end.
+        point_episodes: Episodes of each evaluation before the end; 0 for as many as at the end.
         eval_envs: Slots (environments side by side) in an evaluation; each plays its own fixed
             share of the episodes, so that short episodes are not counted more often.
+        evaluations: The evaluations at each point by name, with the constants that differ in each,
+            e.g. ``{"test": {}, "train": {"eval_levels": 200}}``. The first one gives the score.
         max_episode_steps: Steps after which an episode is truncated.
+        score_rule: How the score follows from the returns: their ``mean``, or the percentage of
+            episodes whose return is above a threshold (``percent_above``).
+        score_threshold: That threshold, exclusive.
         environment: The suite's own constants, e.g. the frame skip.
     """
 
@@ -70,23 +83,74 @@ class Protocol:
     budget: int
     unit: str = "steps"
     train_envs: int = 1
-    checkpoints: tuple[int, ...] = ()
+    eval_points: tuple[int, ...] = ()
     episodes: int
+    point_episodes: int = 0
     eval_envs: int
+    evaluations: Mapping[str, Mapping[str, Scalar]] = field(default_factory=lambda: {"test": {}})
     max_episode_steps: int
+    score_rule: ScoreRule = "mean"
+    score_threshold: float | None = None
     environment: Mapping[str, Scalar]
 
     def __post_init__(self) -> None:
         for name in ("budget", "train_envs", "episodes", "eval_envs", "max_episode_steps"):
             if getattr(self, name) < 1:
                 raise UsageError(f"the protocol's {name} must be at least 1: {getattr(self, name)}")
+        if self.point_episodes < 0:
+            raise UsageError(f"point_episodes must not be negative: {self.point_episodes}")
+        self._check_evaluations()
+
+    def _check_evaluations(self) -> None:
+        """Raise UsageError unless points, evaluations and the score rule make sense."""
+        points = self.eval_points
+        if any(b <= a for a, b in zip((0, *points), points, strict=False)):
+            raise UsageError(f"eval_points must be positive and increasing: {list(points)}")
+        number = len(self.points) * len(self.evaluations)
+        if not 1 <= number <= MAX_EVALUATIONS:
+            raise UsageError(f"a run has 1 to {MAX_EVALUATIONS} evaluations, not {number}")
+        for name, changed in self.evaluations.items():
+            if not _NAME.fullmatch(name):
+                raise UsageError(f"an evaluation cannot be named {name!r}: use a-z, 0-9 and _")
+            for constant in changed:
+                if constant not in self.environment:
+                    raise UnknownName("constant of the environment", constant, self.environment)
+        if (self.score_rule == "mean") != (self.score_threshold is None):
+            raise UsageError(f"the score rule {self.score_rule!r} has the wrong score_threshold")
+
+    @property
+    def points(self) -> tuple[int, ...]:
+        """All spent budgets at which the agent is evaluated, the end last."""
+        return (*(point for point in self.eval_points if point < self.budget), self.budget)
+
+    @property
+    def episodes_at_points(self) -> int:
+        """Episodes of each evaluation before the end."""
+        return self.point_episodes or self.episodes
+
+    @property
+    def main_evaluation(self) -> str:
+        """The name of the evaluation that gives the score."""
+        return next(iter(self.evaluations))
 
     def constants(self) -> dict[str, Constant]:
-        """Return every constant by name; those of the environment stand beside the others."""
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "environment"}
-        return {**own, **self.environment}
+        """Return every constant by name; those of the environment stand beside the others.
 
-    def override(self, values: Mapping[str, Scalar]) -> "Protocol":
+        A constant that an evaluation changes is named ``<evaluation>.<constant>``.
+        """
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "environment"}
+        own["point_episodes"] = self.episodes_at_points
+        own["evaluations"] = " ".join(self.evaluations)
+        if self.score_threshold is None:
+            del own["score_threshold"]
+        changed = {
+            f"{evaluation}.{name}": value
+            for evaluation, values in self.evaluations.items()
+            for name, value in values.items()
+        }
+        return {**own, **self.environment, **changed}
+
+    def override(self, values: Mapping[str, Constant]) -> "Protocol":
         """Return the protocol with some constants changed.
 
         Args:
@@ -96,18 +160,24 @@ class Protocol:
             UnknownName: No constant has that name.
             UsageError: The value is not of the constant's type.
         """
-        known = self.constants()
+        constants = self.constants()
+        known = {n: v for n, v in constants.items() if n != "evaluations" and "." not in n}
         own: dict[str, Any] = {}
-        environment = dict(self.environment)
+        environment: dict[str, Any] = dict(self.environment)
         for name, value in values.items():
-            if name not in known or not isinstance(known[name], Scalar):
+            if name not in known:
                 raise UnknownName("constant", name, known)
             (environment if name in environment else own)[name] = _as_type(name, value, known[name])
         return replace(self, **own, environment=environment)
 
 
-def _as_type(name: str, value: Scalar, old: Constant) -> Scalar:
+def _as_type(name: str, value: Constant, old: Constant) -> Constant:
     """Return the value of a constant in the type that the constant has."""
+    if isinstance(old, tuple):
+        numbers: tuple[Any, ...] = tuple(value) if isinstance(value, list | tuple) else (value,)
+        if all(type(number) is int for number in numbers):
+            return numbers
+        raise UsageError(f"the constant {name!r} takes integers, e.g. [500,1000], not {value!r}")
     if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(old):
@@ -127,6 +197,9 @@ class Task:
         overrides: Constants of the protocol that this task sets itself.
         clean: The name of the undisturbed task, if this one is a disturbed version of another; what
             an agent keeps of its score there is its retention.
+        returns: The lowest and the highest return that an episode can have, where that is known.
+        extra: The optional dependencies of this task, where they are not those of the suite.
+        packages: Distributions whose versions matter for this task, besides those of the suite.
     """
 
     name: str
@@ -135,6 +208,9 @@ class Task:
     assets: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, Scalar] = field(default_factory=dict)
     clean: str = ""
+    returns: tuple[float, float] = (-inf, inf)
+    extra: str = ""
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +234,12 @@ class Suite:
         replays: A run that is taken up plays its training actions again, to be where it was. Where
             that would cost too much, it goes on in new episodes.
         extra: The optional dependencies that the environments need.
+        packages: The distributions whose versions matter: a record keeps them.
+        engine_steps: Steps whose hash tells an engine from another, see `runners.engine`.
+        engine_digits: Significant digits of observations and rewards that go into that hash, for
+            engines that differ in the last digits from one processor to another; None for all.
+        engines: ``package:file.json`` of the hashes that are expected, by suite id and task.
+        starts_vary: Episodes begin in different states. Where they do not, a run is invalid.
         unofficial: Constants that were changed for trying things out.
     """
 
@@ -174,7 +256,12 @@ class Suite:
     dataset_factory: str = ""
     replays: bool = True
     extra: str
-    unofficial: Mapping[str, Scalar] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+    engine_steps: int = 200
+    engine_digits: int | None = None
+    engines: str = ""
+    starts_vary: bool = True
+    unofficial: Mapping[str, Constant] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -210,7 +297,7 @@ class Suite:
         """Return the digest of a task: scores of different digests never mix."""
         return sha256_of(self.constants(task))
 
-    def make_unofficial(self, values: Mapping[str, Scalar]) -> "Suite":
+    def make_unofficial(self, values: Mapping[str, Constant]) -> "Suite":
         """Return the suite with constants changed for trying things out.
 
         Its digests differ from the official ones, and its records say what was changed.
@@ -222,23 +309,45 @@ class Suite:
         self.protocol.override(values)
         return replace(self, unofficial={**self.unofficial, **values})
 
+    def expected_engine(self, task: Task) -> str:
+        """Return the hash that the task's engine is expected to have; empty if none is stated."""
+        if not self.engines or self.unofficial:
+            return ""
+        return _read_engines(self.engines).get(self.id, {}).get(task.name, "")
+
     def normalise(self, task: Task, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ``(score - low) / (high - low)`` with the task's reference scores."""
         return (scores - task.low) / (task.high - task.low)
 
-    def stream(self, task: Task, role: Role, seed: int, part: int = 0) -> np.random.SeedSequence:
+    def stream(
+        self, task: Task, role: Role, seed: int, part: int = 0, evaluation: str = ""
+    ) -> np.random.SeedSequence:
         """Return the root of all randomness of one role in one run.
 
-        A run that goes on in new episodes, after an interruption, draws from the next part.
+        A run that goes on in new episodes, after an interruption, draws from the next part. Each
+        evaluation but the main one has a stream of its own.
         """
-        words = (seed, int(self.digest(task), 16), task.name, role)
+        words = (
+            seed,
+            int(self.digest(task), 16),
+            task.name,
+            role + (evaluation and f" {evaluation}"),
+        )
         return np.random.SeedSequence(
             [int.from_bytes(w.encode(), "big") if isinstance(w, str) else w for w in words],
             spawn_key=(2**31 + part,) if part else (),
         )
 
     def make(
-        self, task: Task, *, split: Split, num_envs: int, seed: int, part: int = 0
+        self,
+        task: Task,
+        *,
+        split: Split,
+        num_envs: int,
+        seed: int,
+        part: int = 0,
+        evaluation: str = "",
+        role: Role | None = None,
     ) -> "VectorEnv[Any, Any, Any]":
         """Make the environments of a task.
 
@@ -248,14 +357,17 @@ class Suite:
             num_envs: Environments side by side.
             seed: The run's seed.
             part: Which part of the stream, see `stream`.
+            evaluation: The evaluation's name, by default the main one's.
+            role: What the environments are for, by default what `split` says.
 
         Returns:
             A vector environment that resets itself in the step that ends an episode. Where
             ``terminated | truncated``, ``info["final_obs"]`` (n, ...) holds the true final
             observation. ``info["life_lost"]`` (n,) marks lost lives, where the suite has them.
             ``info["start"]`` (n,), where the suite can tell, numbers the state in which an
-            episode began. ``retire(mask)``, where there is one, ends the stepping of slots that
-            are not needed any more.
+            episode began. ``info["measures"]``, where there are any, holds by name what else is
+            measured of the episodes that end, (n,) each. ``retire(mask)``, where there is one,
+            ends the stepping of slots that are not needed any more.
 
             The training environments of a curriculum do not reset themselves. They have a
             ``parameter_space`` (a box of (d,) task parameters), and begin episodes by
@@ -266,10 +378,16 @@ class Suite:
             UsageError: The suite has no environments yet.
             MissingExtra: They are not installed.
         """
-        make = self.load_factory()
+        make = self.load_factory(task)
+        evaluations = self.protocol.evaluations
+        main = self.protocol.main_evaluation
+        if evaluation and evaluation not in evaluations:
+            raise UnknownName("evaluation", evaluation, evaluations)
+        changed = evaluations[evaluation or main] if split == "eval" else {}
+        other = "" if evaluation == main else evaluation
         env: VectorEnv[Any, Any, Any] = make(
-            task, self.constants(task), split=split, num_envs=num_envs,
-            stream=self.stream(task, split, seed, part),
+            task, {**self.constants(task), **changed}, split=split, num_envs=num_envs,
+            stream=self.stream(task, role or split, seed, part, other),
         )  # fmt: skip
         return env
 
@@ -282,11 +400,15 @@ class Suite:
         """
         if not self.dataset_factory:
             raise UsageError(f"the suite {self.id} has no datasets to learn from")
-        dataset: Dataset = self._import(self.dataset_factory)(task, self.constants(task))
+        load = self._import(self.dataset_factory, task.extra)
+        dataset: Dataset = load(task, self.constants(task))
         return dataset
 
-    def load_factory(self) -> Callable[..., Any]:
+    def load_factory(self, task: Task | None = None) -> Callable[..., Any]:
         """Import what makes the environments.
+
+        Args:
+            task: The task that is meant, where tasks need different extras.
 
         Raises:
             UsageError: The suite has no environments yet.
@@ -296,16 +418,25 @@ class Suite:
             raise UsageError(
                 f"the suite {self.id} cannot be run yet: it holds published scores only"
             )
-        return self._import(self.factory)
+        factory: Callable[..., Any] = self._import(self.factory, task.extra if task else "")
+        return factory
 
-    def _import(self, target: str) -> Callable[..., Any]:
-        """Import a function of the suite."""
+    def _import(self, target: str, extra: str = "") -> Any:
+        """Import a part of the suite."""
         module, _, name = target.partition(":")
         try:
-            function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+            return getattr(importlib.import_module(module), name)
         except ImportError as error:
-            raise MissingExtra(f"the suite {self.id}", self.extra) from error
-        return function
+            raise MissingExtra(f"the suite {self.id}", extra or self.extra) from error
+
+
+@cache
+def _read_engines(target: str) -> dict[str, dict[str, str]]:
+    """Return the hashes of engines in a file of a package, by suite id and task."""
+    package, _, name = target.partition(":")
+    text = resources.files(package).joinpath(name).read_text(encoding="utf-8")
+    hashes: dict[str, dict[str, str]] = json.loads(text)
+    return hashes
 
 
 def sha256_of(value: Mapping[str, Any]) -> str:

@@ -56,7 +56,7 @@ def test_what_is_written_is_said(drawn: tuple[Path, str]) -> None:
     for kind in kinds:
         for suffix in suffixes:
             assert str(Path("out") / f"{kind}.{suffix}") in said
-    assert "curves: not drawn: no run has several checkpoints" in said
+    assert "curves: not drawn: no run has several evaluation points" in said
 
 
 def test_the_numbers_are_those_of_the_normalised_scores(drawn: tuple[Path, str]) -> None:
@@ -102,7 +102,7 @@ def test_an_agent_without_checkpoints_is_not_among_the_curves(tmp_path: Path) ->
     write_curves(tmp_path / "last.csv", agents="b", steps=1)
     options = ("--kind", "curves", "--out", "o")
     done = rlbench("figures", "runs.csv", "last.csv", *options, cwd=tmp_path)
-    assert "Not among the curves, for want of checkpoints: b." in done.stdout
+    assert "Not among the curves, for want of evaluation points: b." in done.stdout
     assert "of 1 agent:" in (tmp_path / "o/curves.txt").read_text()
 
 
@@ -132,7 +132,7 @@ def test_what_cannot_be_drawn_is_said_in_one_line_each(tmp_path: Path) -> None:
     done = rlbench("figures", "one.csv", "--out", "o", cwd=tmp_path)
     lines = done.stdout.splitlines()
     assert "ranks: not drawn: there are no rank sets: too few runs: fewer than 2 on a task" in lines
-    assert "curves: not drawn: no run has several checkpoints" in lines
+    assert "curves: not drawn: no run has several evaluation points" in lines
     assert "With one run on a task there are no" in (tmp_path / "o/intervals.txt").read_text()
     assert "ptimality" not in (tmp_path / "o/intervals.csv").read_text()  # raw scores
     done = rlbench("figures", "one.csv", "--kind", "ranks", "--out", "p", cwd=tmp_path, code=2)

@@ -379,7 +379,7 @@ FAULTS = {**SLOW, **QUICK, **GOOD}
 MISBEHAVIOURS = replace(
     WALKS,
     name="misbehaviours",
-    protocol=replace(WALKS.protocol, budget=60, checkpoints=(30,)),
+    protocol=replace(WALKS.protocol, budget=60, eval_points=(30,)),
     tasks=tuple(
         Task(name=name, low=0.0, high=10.0, overrides=fault.overrides)
         for name, fault in {**FAULTS, **WAITING}.items()

@@ -94,9 +94,9 @@ def test_a_truncated_file_is_found(length: int) -> None:
         ({"status": "failed"}, "contradict"),
         ({"evaluations": []}, "without an evaluation"),
         ({"budget_used": 100_001}, "over the budget"),
-        ({"budget_used": 99_999}, "99999 of 100000"),
+        ({"budget_used": 99_999}, "order of the budget"),
         ({"extra": 1}, "extra"),
-        ({"schema": 2}, "schema"),
+        ({"schema": 0}, "schema"),
         ({"suite": "../../etc@1"}, "suite"),
         ({"training": {"episodes": 1, "ends": [1], "returns": []}}, "as many ends"),
     ],
@@ -177,7 +177,7 @@ def test_any_value_in_any_field_is_accepted_or_refused(field: str, value: object
 def test_consistent_forgeries_of_nonsense_are_refused() -> None:
     content = json.loads(RECORD.to_bytes())
     for constants in ({}, {"budget": 5}, {"budget": "5", "episodes": 1}, {"episodes": [1]}):
-        with pytest.raises(InvalidRecord, match="name no budget"):
+        with pytest.raises(InvalidRecord, match=r"name no budget|over the budget"):
             Record.from_bytes(forge_consistently(constants=constants))
     with pytest.raises(InvalidRecord, match="no letter or digit"):
         Record.from_bytes(forge_consistently(agent={**content["agent"], "name": "..."}))

@@ -33,7 +33,7 @@ from rlbench.suites import Suite
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/cmd_agent.py"
 PYTHON = sys.executable
-CHECKPOINTS = replace(TOY, protocol=replace(TOY.protocol, checkpoints=(10, 20)))
+CHECKPOINTS = replace(TOY, protocol=replace(TOY.protocol, eval_points=(10, 20)))
 
 # A command that chooses by what it sees, and at the end writes down the hash of what it was told.
 CHILD = """

@@ -102,7 +102,7 @@ class Fits(Cloner):
 
     def __init__(self, task: TaskInfo, seed: int) -> None:
         super().__init__(seed)
-        self.points = task.checkpoints
+        self.points = task.eval_points
         self.tremor = np.random.default_rng((seed, 1))
 
     def act(self, obs, first, *, phase) -> Any:
@@ -619,7 +619,7 @@ def test_a_fault_fails_its_own_check(
 
 def test_a_teacher_is_in_between_when_a_training_is_taken_up() -> None:
     forgetful = type("Broken", (Searches,), {"load": forgets("tried", base=Searches)})
-    found = check(forgetful, "curriculum", steps=400)
+    found = check(forgetful, "curriculum", steps=800)
     assert by_status(found, "failed") == {"resume"}, found
     assert "act differently in training" in detail_of(found, "resume")
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ uniform = load_teacher("uniform")
 
 def shortened(suite: Suite, **constants: Any) -> Suite:
     """Return the suite with a smaller budget, where only the order of things matters."""
-    protocol = replace(suite.protocol, checkpoints=(80, 160))
+    protocol = replace(suite.protocol, eval_points=(80, 160))
     small = {"budget": 240, "episodes": 5, "max_episode_steps": 25, **constants}
     return replace(suite, protocol=protocol).make_unofficial(small)
 
@@ -259,7 +260,7 @@ def test_transitions_carry_the_parameters_that_were_in_force(num_envs: int) -> N
 @pytest.mark.parametrize("num_envs", [1, 4, 7])
 @pytest.mark.parametrize("make", [Noting, Rightwards])
 def test_a_teacher_is_told_of_every_episode_that_ended_once(make: Any, num_envs: int) -> None:
-    agent, teacher, progress = play(make, suite=with_envs(num_envs))
+    agent, teacher, progress = play(make, suite=with_envs(num_envs), seed=1)
     episodes = episodes_in(agent.batches)
     assert len(episodes) > 30
     assert teacher.told == [tuple(episode[1:]) for episode in episodes]
@@ -325,7 +326,7 @@ def test_what_the_last_vector_step_does_beyond_the_budget_is_not_reported() -> N
 
 @pytest.mark.parametrize(("budget", "every"), [(9_000, 1), (18_000, 2), (50_000, 4)])
 def test_the_record_keeps_at_most_a_thousand_proposals_evenly(budget: int, every: int) -> None:
-    protocol = replace(CARTPOLE.protocol, checkpoints=(), train_envs=8)
+    protocol = replace(CARTPOLE.protocol, eval_points=(), train_envs=8)
     suite = replace(CARTPOLE, protocol=protocol).make_unofficial({"budget": budget})
     agent, _, progress = play(Rightwards, suite=suite)
     episodes = episodes_in(agent.batches)
@@ -451,8 +452,8 @@ def test_what_is_learned_is_worth_something(teacher: Any) -> None:
             suite=CARTPOLE, seed=seed,
         ).progress  # fmt: skip
         assert [e.budget_used for e in learned.evaluations] == [2500, 5000, 10_000]
-        assert learned.evaluations[-1].score > 85
-        assert max(e.score for e in drawn.evaluations) < 50
+        assert fmean(learned.evaluations[-1].returns) > 85
+        assert max(fmean(e.returns) for e in drawn.evaluations) < 50
         assert any(learned.proposals.successes)
 
 
@@ -509,7 +510,7 @@ def test_own_loops_and_ours_see_the_same_curriculum() -> None:
 def test_episodes_that_an_own_loop_drops_are_not_reported() -> None:
     agent, teacher, progress = play(partial(OwnLoop, reset_every=17))
     ended = sum(int((b.terminated | b.truncated).sum()) for b in agent.batches)
-    assert len(teacher.told) == len(progress.proposals.ends) == ended > 10
+    assert len(teacher.told) == len(progress.proposals.ends) == ended > 5
     firsts = sum(int(b.first.sum()) for b in agent.batches)
     assert firsts > ended + 4  # some were dropped
     assert max(length for _, _, length, _, _ in teacher.told) <= 17

@@ -53,7 +53,7 @@ def play(
 ) -> Played:
     """Run an agent; unless it is `evaluated`, something else acts in evaluation."""
     suite = TOY.make_unofficial({"continuous": not discrete, "budget": 200, **constants})
-    suite = replace(suite, protocol=replace(suite.protocol, checkpoints=(100,)))
+    suite = replace(suite, protocol=replace(suite.protocol, eval_points=(100,)))
     played = Played(Progress(), [], [])
 
     def factory(task: TaskInfo, **options: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ TASK = PENDULUM.tasks[0]
 DATASET = PENDULUM.dataset(TASK)
 # Fewer updates and shorter episodes, where only the order of things matters.
 SHORT = replace(
-    PENDULUM, protocol=replace(PENDULUM.protocol, checkpoints=(20, 40))
+    PENDULUM, protocol=replace(PENDULUM.protocol, eval_points=(20, 40))
 ).make_unofficial({"budget": 60, "episodes": 6, "max_episode_steps": 25})
 
 
@@ -184,7 +185,7 @@ def make_noted(task: Task, constants: Any, **options: Any) -> Any:
     return pendulum.make(task, constants, **options)
 
 
-def test_no_environment_is_made_before_the_first_evaluation() -> None:
+def test_no_environment_is_there_between_the_look_at_the_engine_and_an_evaluation() -> None:
     def loop(self, dataset, updates, checkpoint):
         MADE.append("fit")
         for update in range(1, updates + 1):
@@ -196,8 +197,8 @@ def test_no_environment_is_made_before_the_first_evaluation() -> None:
     MADE.clear()
     play(fitting(loop), suite=replace(SHORT, factory=f"{__name__}:make_noted"))
     assert " > ".join(MADE) == (
-        "fit > update 20 > environment for eval > update 40 > environment for eval"
-        " > update 60 > environment for eval > fitted"
+        "environment for eval > fit > update 20 > environment for eval > update 40"
+        " > environment for eval > update 60 > environment for eval > fitted"
     )
 
 
@@ -211,14 +212,14 @@ def test_an_agent_is_evaluated_at_exactly_the_updates_of_the_protocol() -> None:
     assert agent.closed == 1
     told = agent.task
     assert (told.kind, told.unit, told.budget, told.num_envs) == ("offline", "updates", 60, 0)
-    assert told.checkpoints == (20, 40, 60)
+    assert told.eval_points == (20, 40, 60)
     assert (told.observation_space, told.action_space) == (pendulum.OBSERVATIONS, pendulum.TORQUES)
     assert told.parameter_space is None
 
 
 def test_calling_checkpoint_where_agents_are_evaluated_is_enough() -> None:
     def loop(self, dataset, updates, checkpoint):
-        for point in self.task.checkpoints:
+        for point in self.task.eval_points:
             self.update = point
             checkpoint(np.int64(point))  # as numpy's loops have it
 
@@ -388,8 +389,8 @@ def test_what_is_learned_is_worth_something() -> None:
         _, drawn = play(
             lambda task, seed: make_random(task, seed=seed, device="cpu"), suite=PENDULUM, seed=seed
         )
-        scores = [e.score for e in learned.evaluations]
-        assert scores[-1] > max(e.score for e in drawn.evaluations) + 400
+        scores = [fmean(e.returns) for e in learned.evaluations]
+        assert scores[-1] > max(fmean(e.returns) for e in drawn.evaluations) + 400
         assert scores[-1] > scores[0]
 
 

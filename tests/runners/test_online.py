@@ -71,7 +71,7 @@ def test_transitions_hold_the_true_final_observation() -> None:
 
 
 def test_checkpoints_are_evaluated_and_training_goes_on_where_it_was() -> None:
-    protocol = replace(TOY.protocol, checkpoints=(10, 20, 50, 70))
+    protocol = replace(TOY.protocol, eval_points=(10, 20, 50, 70))
     agent, progress = play(suite=replace(TOY, protocol=protocol))
     assert [e.budget_used for e in progress.evaluations] == [10, 20, 50]
     plain, _ = play()
@@ -159,7 +159,7 @@ class OwnLoop:
 
 @pytest.mark.parametrize("num_envs", [1, 4, 7])
 def test_an_agent_may_own_its_loop(num_envs: int) -> None:
-    protocol = replace(TOY.protocol, checkpoints=(10, 20), train_envs=num_envs)
+    protocol = replace(TOY.protocol, eval_points=(10, 20), train_envs=num_envs)
     agent, progress = play(OwnLoop, suite=replace(TOY, protocol=protocol))
     assert agent.steps == progress.budget_used == 50
     reached = [-(-point // num_envs) * num_envs for point in (10, 20)]
@@ -221,7 +221,7 @@ def test_a_failed_evaluation_inside_an_own_loop_cannot_be_swallowed() -> None:
             with suppress(Exception):
                 super().train(env)
 
-    protocol = replace(TOY.protocol, checkpoints=(10,))
+    protocol = replace(TOY.protocol, eval_points=(10,))
     with pytest.raises(AgentError, match="act raised ValueError: cannot act"):
         play(Swallows, suite=replace(TOY, protocol=protocol))
 

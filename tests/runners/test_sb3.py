@@ -26,7 +26,7 @@ SMALL = {
 def play(algorithm: str, num_envs: int = 1, seed: int = 0) -> Progress:
     continuous = algorithm in ("SAC", "TD3")
     suite = TOY.make_unofficial({"continuous": continuous, "train_envs": num_envs})
-    suite = replace(suite, protocol=replace(suite.protocol, checkpoints=(30,)))
+    suite = replace(suite, protocol=replace(suite.protocol, eval_points=(30,)))
     progress = Progress()
     run_online(
         suite, suite.tasks[0], load_factory(f"sb3:{algorithm}"), config=SMALL[algorithm],

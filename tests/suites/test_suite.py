@@ -80,6 +80,8 @@ def test_every_constant_changes_the_digest() -> None:
     constants = ATARI.protocol.constants()
     changed = 0
     for name, value in constants.items():
+        if name in ("evaluations", "score_rule"):
+            continue
         if isinstance(value, tuple):
             other = replace(ATARI, protocol=replace(ATARI.protocol, **{name: (5,)}))
         else:
@@ -93,10 +95,20 @@ def test_every_constant_changes_the_digest() -> None:
             other = ATARI.make_unofficial({name: new})
         digests.add(other.digest(task))
         changed += 1
+    for values in (
+        {"score_rule": "percent_above", "score_threshold": 1.0},
+        {"score_rule": "percent_above", "score_threshold": 2.0},
+        {"evaluations": {"test": {}, "train": {}}},
+        {"evaluations": {"test": {}, "train": {"noop_max": 3}}},
+        {"evaluations": {"inside": {}}},
+    ):
+        other = replace(ATARI, protocol=replace(ATARI.protocol, **values))
+        digests.add(other.digest(task))
+        changed += 1
     digests.add(ATARI.digest(replace(task, assets={**task.assets, "rom_md5": "0" * 32})))
     digests.add(replace(ATARI, version=2).digest(task))
     assert len(digests) == 1 + changed + 2
-    assert changed == len(fields(Protocol)) - 1 + len(ATARI.protocol.environment)
+    assert changed == len(fields(Protocol)) - 4 + 5 + len(ATARI.protocol.environment)
 
 
 def test_the_digest_covers_nothing_else() -> None:

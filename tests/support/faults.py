@@ -26,7 +26,7 @@ INJECTED = Path(__file__).parents[1] / "faults" / "injected"
 WALKS = replace(
     TOY,
     name="walks",
-    protocol=replace(TOY.protocol, budget=300, checkpoints=(90, 180), train_envs=3),
+    protocol=replace(TOY.protocol, budget=300, eval_points=(90, 180), train_envs=3),
     tasks=(Task(name="Walk", low=0.0, high=10.0), Task(name="Hike", low=0.0, high=10.0)),
 )
 SUITES = {"walks": "support.faults:WALKS"}

@@ -47,7 +47,7 @@ def make_record(
         error=None if ok else Failure(phase="train", step=17, reason="act raised ValueError: no"),
         budget_used=protocol.budget if ok else 17,
         evaluations=(evaluation,) if ok else (),
-        training=Training(episodes=2, ends=(10, 30), returns=(1.0, -1.5)),
+        training=Training(episodes=2, ends=(10, 16), returns=(1.0, -1.5)),
         provenance={"version_python": "3.11", "cpus": 2, "device": "cpu"},
         timing={"started": "2026-01-01T00:00:00+00:00", "seconds": 12.5},
     )

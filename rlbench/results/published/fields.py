@@ -154,7 +154,7 @@ def _curriculum(constants: Mapping[str, Constant]) -> dict[str, Field]:
     return {
         "budget": _number(constants, "budget"),
         "expert_knowledge": _field(constants, "expert_knowledge"),
-        "mastered_above": _field(constants, "mastered_above"),
+        "mastered_above": _field(constants, "score_threshold"),
     }
 
 

@@ -173,7 +173,7 @@ def describe_task(task: TaskInfo) -> dict[str, Any]:
         "unit": task.unit,
         "max_episode_steps": task.max_episode_steps,
         "kind": task.kind,
-        "checkpoints": list(task.checkpoints),
+        "eval_points": list(task.eval_points),
         "parameter_space": task.parameter_space and describe_space(task.parameter_space),
     }
 

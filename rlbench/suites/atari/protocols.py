@@ -75,6 +75,8 @@ ATARI100K = Suite(
     reference_source=REFERENCE_SOURCE,
     factory="rlbench.suites.atari.envs:make",
     extra="atari",
+    packages=("ale-py",),
+    engines="rlbench.suites.atari:engines.json",
 )
 
 
@@ -84,8 +86,9 @@ def _variant(
     """Return Atari 100k with other constants, as a suite of its own."""
     protocol = replace(_PROTOCOL, environment={**_PROTOCOL.environment, **values})
     return replace(
-        ATARI100K, name=name, title=title, summary=summary, notes=notes, protocol=protocol
-    )
+        ATARI100K, name=name, title=title, summary=summary, notes=notes, protocol=protocol,
+        starts_vary=protocol.environment["noop_max"] != 0,
+    )  # fmt: skip
 
 
 ATARI100K_STICKY = _variant(

@@ -138,6 +138,8 @@ STORI = Suite(
     reference_source=f"of the undisturbed games: {REFERENCE_SOURCE}",
     factory="rlbench.suites.stori.envs:make",
     extra="atari",
+    packages=("ale-py",),
+    engines="rlbench.suites.atari:engines.json",
 )
 
 STORI_ORIGINAL = replace(
@@ -160,6 +162,7 @@ STORI_ORIGINAL = replace(
         STORI.protocol,
         environment={**STORI.protocol.environment, "noop_max": 0, "original": True},
     ),
+    starts_vary=False,
 )
 
 STORI_TRANSFER = replace(
