@@ -7,6 +7,7 @@ RLBenchError
 ├── StoreError            a store cannot be read or written
 │   ├── RecordExists      a record with that name is there already
 │   └── InvalidRecord     a file that is not a record, or not one any more
+│       └── NewerSchema   a record that a later release of rlbench wrote
 ├── StaleCheckpoint       a run cannot go on from what an earlier attempt left
 ├── InvalidScores         scores that statistics cannot be computed from
 └── RunError              a run ended without a score
@@ -70,6 +71,10 @@ class RecordExists(StoreError):
 
 class InvalidRecord(StoreError):
     """A file that is not a record, or not one any more."""
+
+
+class NewerSchema(InvalidRecord):
+    """A record that a later release of rlbench wrote; this one cannot judge it."""
 
 
 class StaleCheckpoint(RLBenchError):

@@ -7,7 +7,7 @@ from importlib import resources
 from math import fsum
 from typing import Any, Literal, Self, TypeVar
 
-from rlbench.errors import InvalidRecord, UsageError
+from rlbench.errors import InvalidRecord, NewerSchema, UsageError
 from rlbench.results import strict_json
 from rlbench.results.identity import Identity
 from rlbench.suites import sha256_of
@@ -182,10 +182,14 @@ class Record:
         """Read a record's file.
 
         Raises:
+            NewerSchema: A later release of rlbench wrote it.
             InvalidRecord: It breaks the schema, was changed after it was written, or contradicts
                 itself.
         """
         content = strict_json.load(data)
+        schema = content.get("schema") if isinstance(content, dict) else None
+        if type(schema) is int and schema > SCHEMA_VERSION:
+            raise NewerSchema("its schema is that of a later release: upgrade rlbench to read it")
         _check_schema(content)
         identity = Identity.from_dict(content)
         body = {name: value for name, value in content.items() if name != "sha256"}
