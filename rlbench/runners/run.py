@@ -26,6 +26,7 @@ class Run:
         checkpoint_every: Seconds between two checkpoints.
         track: Trackers that are told of it.
         attempt: Which attempt it is, from 1.
+        signalled: Attempts that were ended by signals that no command of ours sent.
     """
 
     identity: Identity
@@ -35,6 +36,12 @@ class Run:
     checkpoint_every: float
     track: tuple[str, ...] = ()
     attempt: int = 1
+    signalled: int = 0
+
+    @property
+    def attempts(self) -> dict[str, float]:
+        """What a record's timing says of the attempts at it."""
+        return {"attempts": self.attempt, "signalled": self.signalled}
 
     @property
     def key(self) -> str:
