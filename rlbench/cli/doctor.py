@@ -14,12 +14,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import typer
-
 import rlbench
 from rlbench import suites
 from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from rlbench.cli.output import print_json
+from rlbench.cli.output import echo, print_json
 
 Condition = Literal["ok", "missing", "warning", "broken"]
 
@@ -70,9 +68,9 @@ def doctor(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> int:
         print_json([row._asdict() for row in rows])
     else:
         for row in rows:
-            typer.echo(f"{row.status:<8} {row.what:<14} {row.detail}")
+            echo(f"{row.status:<8} {row.what:<14} {row.detail}")
             if row.mend:
-                typer.echo(f"{'':<24}-> {row.mend}")
+                echo(f"{'':<24}-> {row.mend}")
     return EXIT_BROKEN if any(row.status == "broken" for row in rows) else 0
 
 
