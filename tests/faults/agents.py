@@ -5,6 +5,7 @@ import atexit
 import ctypes
 import json
 import os
+import platform
 import resource
 import shutil
 import signal
@@ -170,6 +171,7 @@ def start_process(_: Any) -> None:
 LINES = [
     b"5", b"[1]", b"null", b'"x"', b"{}", b'{"key": 3}', b'{"key": [], "event": "end"}',
     b'{"key": "x", "event": "progress"}', b"[" * 9999, b"\xff\xfe\0",
+    b"x" * 10**6,
 ]  # fmt: skip
 
 
@@ -246,6 +248,11 @@ def forge(_: Any) -> None:
         training=Training(episodes=0, ends=(), returns=()), provenance={}, timing={},
     )  # fmt: skip
     Store("runs").write(record)
+
+
+def spoil_record(_: Any) -> None:
+    """Have the record say of the machine what no record may say."""
+    platform.platform = lambda *_, **__: "x" * 2000
 
 
 def lie(_: Any) -> None:
@@ -333,6 +340,7 @@ QUICK = {
         exit_in_evaluation, "failed", "exit code 5 before the run was over", "eval",
         kind=TrainsInEvaluations,
     ),
+    "Refused": Fault(spoil_record, "failed", "the reader refuses its record", "end", None),
     "Forge": Fault(forge, "failed", "a record with other results appeared", None),
     "Lie": Fault(lie, "failed", "exit code 9", None),
     "SystemExit": Fault(raises(SystemExit(3)), "failed", "SystemExit: 3"),
