@@ -165,8 +165,7 @@ class Store:
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
             if record.replay is not None:
-                with suppress(RecordExists):  # the same actions, of an attempt that was cut short
-                    self._add(self._actions_file(identity, record.replay.actions), actions)
+                self._add_actions(record, actions)
             if record.status == "ok":
                 return self._add_ok(final, content)
             attempt = 1
@@ -242,13 +241,11 @@ class Store:
             StoreError: It cannot be moved.
         """
         assert problem.kind == "bad"
-        place = self.path / "quarantine" / problem.path.relative_to(self.path)
-        target = place.with_name(f"{place.stem}-{uuid4().hex[:8]}{place.suffix}")
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(problem.path, target)
-            found = self._examine(target, problem.path)
-            if isinstance(found, Problem) and found.kind == "bad":
+            if not _is_bad(self._examine(problem.path)):
+                return None
+            target = self._move_aside(problem.path)
+            if _is_bad(self._examine(target, problem.path)):
                 return target
             with suppress(RecordExists):  # there are two by now: both are kept
                 self._add(problem.path, read_bounded(target, strict_json.MAX_BYTES))
@@ -258,6 +255,14 @@ class Store:
         except OSError as error:
             raise StoreError(f"cannot set aside {problem.path}: {error.strerror}") from error
         return None
+
+    def _move_aside(self, path: Path) -> Path:
+        """Move a file into ``quarantine/``; return where it is now."""
+        place = self.path / "quarantine" / path.relative_to(self.path)
+        target = place.with_name(f"{place.stem}-{uuid4().hex[:8]}{place.suffix}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(path, target)
+        return target
 
     def _files(self, problems: list[Problem]) -> list[Path]:
         """Return what may be records, in order; folders that cannot be listed are problems."""
@@ -349,6 +354,17 @@ class Store:
             raise
         return path
 
+    def _add_actions(self, record: Record, actions: bytes) -> None:
+        """Add the actions of a record, unless an attempt that was cut short has left them whole."""
+        assert record.replay is not None
+        path = self._actions_file(record.identity, record.replay.actions)
+        try:
+            self._add(path, actions)
+        except RecordExists:
+            if hashlib.sha256(read_bounded(path, MAX_ACTIONS)).hexdigest() != record.replay.actions:
+                self._move_aside(path)
+                self._add(path, actions)
+
     def _add_ok(self, final: Path, content: bytes) -> Path:
         """Add an ``ok`` record; a bad file that has its place is set aside.
 
@@ -426,6 +442,10 @@ def check_recordable(identity: Identity) -> None:
             timing={},
         )
     )
+
+
+def _is_bad(found: Record | Problem | None) -> bool:
+    return isinstance(found, Problem) and found.kind == "bad"
 
 
 def _read(path: Path) -> Record:

@@ -1,6 +1,7 @@
 """A store keeps every record, whoever else writes to it."""
 
 import errno
+import hashlib
 import multiprocessing
 import os
 import time
@@ -12,7 +13,7 @@ import pytest
 from support.records import at_seed, make_record
 
 from rlbench.errors import InvalidRecord, NewerSchema, RecordExists, StoreError
-from rlbench.results import Record, Store
+from rlbench.results import Record, Replay, Store
 from rlbench.results.record import SCHEMA_VERSION
 from rlbench.results.store import check_recordable
 
@@ -160,6 +161,19 @@ def test_a_bad_file_that_came_in_the_meantime_does_not_cost_the_record(tmp_path:
     os.mkfifo(place)
     with pytest.raises(StoreError, match="the place of a record is taken"):
         store.write(RECORD)
+
+
+def test_torn_actions_do_not_stay_beside_a_whole_record(tmp_path: Path) -> None:
+    """A crash may leave such a file where the file system has no links."""
+    store, actions = store_at(tmp_path), b"all the actions"
+    digest = hashlib.sha256(actions).hexdigest()
+    replay = Replay(actions=digest, dtype="int8", shape=(1, 1), hashes=("0" * 16,))
+    record = replace(RECORD, replay=replay)
+    place = store.record_of(record.identity)
+    place.parent.mkdir(parents=True)
+    place.with_name(f"{place.stem}-{digest[:16]}.actions").write_bytes(actions[:-1])
+    store.write(record, actions)
+    assert store.read_actions(record) == actions
 
 
 @pytest.mark.parametrize(
