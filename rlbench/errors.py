@@ -7,7 +7,7 @@ RLBenchError
 ├── StoreError            a store cannot be read or written
 │   ├── RecordExists      a record with that name is there already
 │   └── InvalidRecord     a file that is not a record, or not one any more
-│       └── NewerSchema   a record of a later release
+│       └── NewerSchema   a record that a later release of rlbench wrote
 ├── StaleCheckpoint       a run cannot go on from what an earlier attempt left
 ├── InvalidScores         scores that statistics cannot be computed from
 └── RunError              a run ended without a score
@@ -74,7 +74,7 @@ class InvalidRecord(StoreError):
 
 
 class NewerSchema(InvalidRecord):
-    """A record of a later release; it is left alone."""
+    """A record that a later release of rlbench wrote; this one cannot judge it."""
 
 
 class StaleCheckpoint(RLBenchError):

@@ -23,6 +23,7 @@ from rlbench.cli import (
     table,
     verify,
 )
+from rlbench.cli.output import echo, use_any_encoding
 from rlbench.errors import RLBenchError
 
 EXIT_USAGE = 2
@@ -55,7 +56,7 @@ app.add_typer(leaderboard.app, name="leaderboard")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"rlbench {__version__}")
+        echo(f"rlbench {__version__}")
         raise typer.Exit
 
 
@@ -70,6 +71,7 @@ def _root(
 
 def main() -> None:
     """Run the command; exit 0 (ok), 1 (runs failed), 2 (usage), 3 (undecided) or 130 (Ctrl-C)."""
+    use_any_encoding()
     try:
         code = app(standalone_mode=False)
     except KeyboardInterrupt:
@@ -92,5 +94,5 @@ def main() -> None:
 
 def _fail(message: str, code: int) -> None:
     """Print one line on standard error and exit."""
-    print("rlbench: " + " ".join(message.split()), file=sys.stderr)
+    echo("rlbench: " + " ".join(message.split()), err=True)
     sys.exit(code)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rlbench.cli.options import JsonOption, parse_assignment, parse_suite
-from rlbench.cli.output import print_json
+from rlbench.cli.output import echo, print_json
 from rlbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,13 +68,13 @@ def check(
     for finding in run_checks(asked, timeout):
         findings.append(finding)
         if not json:
-            typer.echo(f"{finding.status:<8} {finding.name:<26} {finding.detail}")
+            echo(f"{finding.status:<8} {finding.name:<26} {finding.detail}")
     failed = [finding.name for finding in findings if finding.status == "failed"]
     if json:
         print_json([{"check": f.name, "status": f.status, "detail": f.detail} for f in findings])
     else:
         passed = sum(finding.status == "passed" for finding in findings)
-        typer.echo(f"{passed} passed, {len(failed)} failed ({chosen.id}, {named.name})")
+        echo(f"{passed} passed, {len(failed)} failed ({chosen.id}, {named.name})")
     return EXIT_FAILED if failed else 0
 
 

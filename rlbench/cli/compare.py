@@ -10,7 +10,7 @@ import typer
 from numpy.typing import NDArray
 
 from rlbench.cli.options import DEFAULT_STORE, JsonOption, UnofficialOption
-from rlbench.cli.output import print_json, print_table
+from rlbench.cli.output import echo, print_json, print_table
 from rlbench.cli.sources import (
     Agents,
     Gathered,
@@ -90,7 +90,7 @@ def compare_agents(
         _show_comparison(scores, papers, chosen, alpha, scale, json)
     print_deviations(papers, err=json)
     for note in notes:
-        typer.echo(note, err=json)
+        echo(note, err=json)
     return EXIT_UNDECIDED if stop and result.undecided_agents else 0
 
 
@@ -122,11 +122,11 @@ def plan_runs(
     else:
         print_table(rows, list(rows[0]), f"{LABELS[statistic]} of {scale.title}")
         for (a, b), runs in needed.items():
-            typer.echo(f"{a} and {b}: {_needed_text(runs, power)}")
-        typer.echo("This takes the differences seen so far for the true ones; they are uncertain.")
+            echo(f"{a} and {b}: {_needed_text(runs, power)}")
+        echo("This takes the differences seen so far for the true ones; they are uncertain.")
     print_deviations(papers, err=json)
     for note in notes:
-        typer.echo(note, err=json)
+        echo(note, err=json)
 
 
 def _statistic(name: str) -> TestStatistic:
@@ -195,7 +195,7 @@ def _show_apart(
         if json:
             rows += _comparison_rows(scores, statistic, alpha)[0]
         else:
-            typer.echo(f"Of one protocol: {', '.join(group)}.")
+            echo(f"Of one protocol: {', '.join(group)}.")
             _show_comparison(scores, papers, statistic, alpha, scale, json)
         notes += [f"{', '.join(group)}: {note}" for note in of_group]
     if json:
@@ -210,10 +210,10 @@ def _show_apart(
             for agent, tasks in agents.items()
         ]  # fmt: skip
         print_table(points, list(points[0]), f"every agent by itself, not ranked: {scale.title}")
-        typer.echo(f"{len(between)} pairs are not ranked; --json says for each why.")
+        echo(f"{len(between)} pairs are not ranked; --json says for each why.")
     print_deviations(papers, err=json)
     for note in notes:
-        typer.echo(note, err=json)
+        echo(note, err=json)
 
 
 def _with_deviations(
@@ -316,7 +316,7 @@ def _show_comparison(
         print_json(_with_deviations(rows, papers) if papers else rows)
         return
     for pair in found:
-        typer.echo(_sentence(pair, statistic, needed.get((pair.a, pair.b)), bool(needed)))
+        echo(_sentence(pair, statistic, needed.get((pair.a, pair.b)), bool(needed)))
     shown = ["a", "b", "difference", "low", "high", "improvement", "p_value", "decision"]
     texts = [{**row, "p_value": f"{row['p_value']:.2g}"} for row in rows]
     print_table(texts, shown, f"{LABELS[statistic]} of {scale.title}")
@@ -334,8 +334,8 @@ def _show_comparison(
         ["agent", LABELS[statistic], "ranks", "tier"],
         "possible ranks",
     )
-    typer.echo("Agents that share a letter are not separated.")
-    typer.echo(
+    echo("Agents that share a letter are not separated.")
+    echo(
         f"Intervals: {100 * (1 - alpha):g}%, {found[0].difference.method}, each for itself. "
         f"P-values: {found[0].test}. Ranks: {ranks[0].method}."
     )
@@ -370,7 +370,7 @@ def _runs_needed(
 def _show_adastop(result: AdaStopResult, batch: int, json: bool) -> None:
     if result.blind_looks:
         looks = ", ".join(map(str, result.blind_looks))
-        typer.echo(
+        echo(
             f"warning: nothing can be decided after batch {looks}, whatever the scores: there are "
             "too few permutations for the level. Take larger batches.",
             err=True,
@@ -381,7 +381,7 @@ def _show_adastop(result: AdaStopResult, batch: int, json: bool) -> None:
         return
     done, most = result.looks
     print_table(rows, ["a", "b", "decision"], f"AdaStop after batch {done} of at most {most}")
-    typer.echo(f"Level spent: {result.level_spent:.4f}. Here {CLAIM}.")
+    echo(f"Level spent: {result.level_spent:.4f}. Here {CLAIM}.")
     if result.undecided_agents:
         agents = ", ".join(result.undecided_agents)
-        typer.echo(f"To go on, runs {done * batch + 1} to {(done + 1) * batch} of: {agents}.")
+        echo(f"To go on, runs {done * batch + 1} to {(done + 1) * batch} of: {agents}.")

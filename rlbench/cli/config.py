@@ -9,9 +9,11 @@ from typing import Any
 import typer
 
 from rlbench.errors import UnknownName, UsageError
+from rlbench.files import read_bounded
 from rlbench.suites import Scalar
 
 CHECKPOINT_SECONDS = 600.0  # between two checkpoints
+_MAX_BYTES = 1_000_000
 _TABLES = ("options", "unofficial")  # of name = value
 _ONLY_HERE = ("checkpoint_every", "track")
 
@@ -42,10 +44,10 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
     if path is None:
         return None
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_bounded(path, _MAX_BYTES).decode())
     except OSError as error:
         raise UsageError(f"cannot read the file {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"the file {path} is not TOML: {error}") from error
     known = {p.name for p in context.command.params if p.name} - {"config", "option", "dry_run"}
     for name in content:

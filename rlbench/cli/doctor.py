@@ -19,7 +19,7 @@ import typer
 import rlbench
 from rlbench import suites
 from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from rlbench.cli.output import print_json
+from rlbench.cli.output import echo, print_json
 from rlbench.errors import RLBenchError
 from rlbench.suites import Suite
 
@@ -80,9 +80,9 @@ def doctor(
         print_json([row._asdict() for row in rows])
     else:
         for row in rows:
-            typer.echo(f"{row.status:<8} {row.what:<14} {row.detail}")
+            echo(f"{row.status:<8} {row.what:<14} {row.detail}")
             if row.mend:
-                typer.echo(f"{'':<24}-> {row.mend}")
+                echo(f"{'':<24}-> {row.mend}")
     return EXIT_BROKEN if any(row.status == "broken" for row in rows) else 0
 
 

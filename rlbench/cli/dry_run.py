@@ -6,9 +6,8 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-import typer
 
-from rlbench.cli.output import duration
+from rlbench.cli.output import duration, echo
 from rlbench.errors import AgentError
 from rlbench.results import Identity, Loaded
 from rlbench.runners.meter import action_check
@@ -32,8 +31,8 @@ def print_plan(
     the environment alone is timed for a second, which gives a lower limit.
     """
     for identity in left:
-        typer.echo(f"{identity.key} {identity.task} seed {identity.seed}")
-    typer.echo(f"{len(left)} of {len(wanted)} runs to do, {jobs} at a time, into {store}")
+        echo(f"{identity.key} {identity.task} seed {identity.seed}")
+    echo(f"{len(left)} of {len(wanted)} runs to do, {jobs} at a time, into {store}")
     if not left:
         return
     alike = [
@@ -54,8 +53,8 @@ def print_plan(
         size = 8_000.0 + 30.0 * suite.protocol_of(suite.task(left[0].task)).episodes
     total = seconds * len(left) / jobs
     free = shutil.disk_usage(next(p for p in [store, *store.absolute().parents] if p.exists())).free
-    typer.echo(f"time: about {duration(total)}, {duration(seconds)} a run ({basis})")
-    typer.echo(f"disk: about {size * len(left) / 1e6:.1f} MB of {free / 1e9:.0f} GB free")
+    echo(f"time: about {duration(total)}, {duration(seconds)} a run ({basis})")
+    echo(f"disk: about {size * len(left) / 1e6:.1f} MB of {free / 1e9:.0f} GB free")
 
 
 def _probe(suite: Suite, identity: Identity) -> float:

@@ -1,6 +1,6 @@
 """`rlbench export`: the runs of a suite as CSV."""
 
-import sys
+import io
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from rlbench.cli.options import (
     parse_suite,
     records_of,
 )
+from rlbench.cli.output import echo, print_data
 from rlbench.errors import StoreError
 from rlbench.results import published, rows, write_csv
 from rlbench.results.scores import COLUMNS
@@ -40,14 +41,16 @@ def export(
     else:
         table = rows(records_of(store, chosen, old=True), chosen)
     if str(csv) == "-":
-        write_csv(table, sys.stdout, columns)
+        text = io.StringIO()
+        write_csv(table, text, columns)
+        print_data(text.getvalue())
         return
     try:
         with csv.open("w", newline="", encoding="utf-8") as file:
             write_csv(table, file, columns)
     except OSError as error:
         raise StoreError(f"cannot write {csv}: {error.strerror}") from error
-    typer.echo(f"{len(table)} runs in {csv}")
+    echo(f"{len(table)} runs in {csv}")
 
 
 def _published_rows(suite: Suite) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import typer
 from numpy.typing import NDArray
 
 from rlbench.cli.options import DEFAULT_STORE, PUBLISHED, UnofficialOption
+from rlbench.cli.output import echo
 from rlbench.cli.sources import (
     Agents,
     NormaliseByOption,
@@ -110,17 +111,17 @@ def figures(
                 raise InvalidScores(shown.not_ranked)
             plot = _draw(name, agents, curves, baseline or None, scale, size)
         except InvalidScores as error:
-            typer.echo(f"{name}: not drawn: {error}")
+            echo(f"{name}: not drawn: {error}")
             continue
         if shown.remark:
             plot = replace(plot, caption=f"{plot.caption} {shown.remark}")
         paths = plot.save(out, formats)
-        typer.echo(f"{name}: {', '.join(map(str, paths))}")
+        echo(f"{name}: {', '.join(map(str, paths))}")
         notes += plot.notes
         drawn += 1
     print_deviations(shown.papers, err=False)
     for note in dict.fromkeys(notes):
-        typer.echo(note)
+        echo(note)
     if not drawn:
         raise UsageError("no figure can be drawn of these scores")
 

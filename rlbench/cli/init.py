@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from rlbench.cli.output import echo
 from rlbench.errors import UsageError
 
 DEFAULT_FILE = Path("my_agent.py")
@@ -30,4 +31,4 @@ def init(
         raise UsageError(f"{file} is there already: name another file, or add --force") from error
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror}") from error
-    typer.echo(f"wrote {file}. Next: rlbench check {shlex.quote(str(file))}")
+    echo(f"wrote {file}. Next: rlbench check {shlex.quote(str(file))}")

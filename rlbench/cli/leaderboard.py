@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rlbench.cli.options import DEFAULT_STORE, ReadableStoreOption, load_store
+from rlbench.cli.output import echo
 from rlbench.errors import UsageError
 
 app = typer.Typer(help="Build, freeze and look at the leaderboard.", no_args_is_help=True)
@@ -44,7 +45,7 @@ def build(
         if releases
         else [],
     )
-    typer.echo(f"site: {index}")
+    echo(f"site: {index}")
 
 
 @app.command("release")
@@ -62,7 +63,7 @@ def release(
     frozen = freeze(load_store(store).records, day)
     path = releases / f"{day}.json"
     write_release(frozen, path)
-    typer.echo(
+    echo(
         f"release: {path} ({len(frozen.records):,} records, {len(frozen.published)} published "
         f"sources). To show it: rlbench leaderboard build --releases {releases}"
     )
@@ -82,11 +83,11 @@ def serve(
     except OSError as error:
         raise UsageError(f"port {port} cannot be had ({error.strerror}): --port 0") from error
     with server:
-        typer.echo(f"site: http://{HOST}:{server.server_port}/ (Ctrl-C ends)")
+        echo(f"site: http://{HOST}:{server.server_port}/ (Ctrl-C ends)")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            typer.echo("ended", err=True)
+            echo("ended", err=True)
 
 
 class _Handler(SimpleHTTPRequestHandler):

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rlbench import suites
+from rlbench.cli.output import echo
 from rlbench.errors import UsageError
 from rlbench.results import Loaded, Record, Store, belongs, unofficial_text
 from rlbench.results.scores import is_old_of
@@ -119,7 +120,7 @@ def load_store(path: Path) -> Loaded:
         return Loaded([], [])
     loaded = Store(path).load()
     for problem in loaded.problems:
-        typer.echo(f"left out: {problem.path}: {problem.reason}", err=True)
+        echo(f"left out: {problem.path}: {problem.reason}", err=True)
     return loaded
 
 

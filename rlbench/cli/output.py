@@ -1,15 +1,63 @@
-"""How verbs print data: a table for people, JSON rows for programs."""
+"""How verbs print: lines and tables for people, JSON rows for programs.
 
+All that the command prints goes through this module. Names, options, paths and messages come from
+records, claims and files that anybody may have written: nothing in them reaches a terminal that it
+would obey.
+"""
+
+import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import typer
+
+def echo(text: str = "", *, err: bool = False) -> None:
+    """Print a line, with all that a terminal would obey escaped, line breaks too.
+
+    Args:
+        text: The line.
+        err: Print it on standard error.
+    """
+    print(printable(text), file=sys.stderr if err else sys.stdout, flush=True)
+
+
+def echo_lines(text: str) -> None:
+    """Print text of several lines, each as `echo` does."""
+    for line in text.split("\n"):
+        echo(line)
+
+
+def printable(text: str) -> str:
+    r"""Return text with escapes for what a terminal would obey, hide or not show.
+
+    >>> printable("a\x1b[2Jb\u202ec")
+    'a\\x1b[2Jb\\u202ec'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+def use_any_encoding() -> None:
+    """Have the terminal's encoding never be a reason to fail: what it lacks is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def print_json(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print a list of flat rows as JSON."""
-    typer.echo(json.dumps(list(rows), indent=1, allow_nan=False))
+    """Print a list of flat rows as JSON, in ASCII."""
+    print(json.dumps(list(rows), indent=1, allow_nan=False), flush=True)
+
+
+def print_data(text: str) -> None:
+    """Print what is meant for a file, as it is unless a terminal would obey it."""
+    if sys.stdout.isatty():
+        text = "".join(f"{printable(line)}\n" for line in text.splitlines())
+    print(text, end="", flush=True)
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> None:
@@ -22,12 +70,14 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title
     table = Table(box=box.SIMPLE)
     for column in columns:
         numbers = all(isinstance(row[column], int | float | None) for row in rows)
-        table.add_column(column.replace("_", " "), justify="right" if numbers else "left")
+        table.add_column(
+            Text(printable(column.replace("_", " "))), justify="right" if numbers else "left"
+        )
     for row in rows:
         table.add_row(*(Text(format_cell(row[column])) for column in columns))
     console = Console(width=None if _is_terminal() else 160, highlight=False)
     if title:
-        console.print(Text(title))
+        console.print(Text(printable(title)))
     console.print(table)
 
 
@@ -37,7 +87,7 @@ def format_cell(value: object) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
-    return str(value)
+    return printable(str(value))
 
 
 def duration(seconds: float) -> str:

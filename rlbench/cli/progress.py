@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import typer
-
-from rlbench.cli.output import duration
+from rlbench.cli.output import duration, echo, printable
 from rlbench.runners import Event, Run
 
 if TYPE_CHECKING:
@@ -119,7 +117,7 @@ class Display:
         """Print what must be known of the runs, once."""
         if text not in self._remarks:
             self._remarks.add(text)
-            typer.echo(f"rlbench: {text}", err=True)
+            echo(f"rlbench: {text}", err=True)
 
     def _show(self, row: _Row, event: Event) -> None:
         """Show what has changed."""
@@ -154,13 +152,13 @@ class PlainDisplay(Display):
         identity = row.run.identity
         name = f"{identity.task} seed {identity.seed}"
         if event.kind == "start":
-            print(f"start {name}", flush=True)
+            echo(f"start {name}")
         elif event.kind == "elsewhere":
-            print(f"another process is at {name}", flush=True)
+            echo(f"another command is at {name}")
         elif event.kind == "end":
             took = duration(row.ended - (row.started or row.ended))
             reason = f": {event.data['reason']}" if event.data.get("reason") else ""
-            print(f"{row.status} {name} in {took}{reason} [{self._summary()}]", flush=True)
+            echo(f"{row.status} {name} in {took}{reason} [{self._summary()}]")
         elif time.monotonic() >= self._next:
             self._next = time.monotonic() + _PLAIN_SECONDS
             for other in self._rows.values():
@@ -168,9 +166,7 @@ class PlainDisplay(Display):
                     speed = other.steps_per_second(time.monotonic())
                     pace = f", {speed:,.0f} steps/s" if speed else ""
                     task, seed = other.run.identity.task, other.run.identity.seed
-                    print(
-                        f"{other.status} {task} seed {seed}: {other.position()}{pace}", flush=True
-                    )
+                    echo(f"{other.status} {task} seed {seed}: {other.position()}{pace}")
 
 
 class LiveDisplay(Display):
@@ -210,9 +206,9 @@ class LiveDisplay(Display):
             speed, left = row.steps_per_second(now), row.left(now)
             style = {"ok": "green", "starting": "", "train": "cyan", "eval": "cyan", "end": "cyan"}
             table.add_row(
-                Text(row.run.identity.task),
+                Text(printable(row.run.identity.task)),
                 str(row.run.identity.seed),
-                Text(row.status, style=style.get(row.status, "red")),
+                Text(printable(row.status), style=style.get(row.status, "red")),
                 row.position(),
                 f"{speed:,.0f}" if speed else "",
                 duration(left) if left is not None else "",

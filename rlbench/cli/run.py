@@ -21,8 +21,10 @@ from rlbench.cli.options import (
     parse_seeds,
     parse_suite,
 )
-from rlbench.errors import StoreError, UsageError
-from rlbench.results import AgentId, Identity, Loaded, Store
+from rlbench.cli.output import echo
+from rlbench.errors import InvalidRecord, StoreError, UsageError
+from rlbench.results import AgentId, Identity, Loaded, Problem, Store
+from rlbench.results.store import check_recordable
 from rlbench.suites import Scalar, Suite, Task
 
 if TYPE_CHECKING:
@@ -147,13 +149,11 @@ def run(
         print_plan(chosen, wanted, left, loaded, store, len(places.slots) * places.group)
         return 0
 
-    place.prepare()
-    for problem in loaded.problems:
-        target = place.set_aside(problem)
-        typer.echo(f"set aside: {problem.path} -> {target}: {problem.reason}", err=True)
+    place.prepare({r.identity.key for r in loaded.records if r.status == "ok"})
+    free = _clear_way(place, left, loaded.problems)
     if not left:
         if not quiet:
-            typer.echo(f"all {len(wanted)} runs are in {store} already")
+            echo(f"all {len(wanted)} runs are in {store} already")
         return 0
     runs = [
         Run(
@@ -161,12 +161,60 @@ def run(
             checkpoint_every=settings.checkpoint_every, track=settings.track,
             eval_points=points[identity.task],
         )
-        for identity in left
+        for identity in free
     ]  # fmt: skip
-    return _execute(
+    if not free:
+        return EXIT_FAILED
+    code = _execute(
         runs, places, place, Limits(step_timeout, timeout), done=len(wanted) - len(left),
         quiet=quiet,
     )  # fmt: skip
+    return code or (EXIT_FAILED if len(free) < len(left) else 0)
+
+
+def _clear_way(
+    place: Store, left: Sequence[Identity], problems: Sequence[Problem]
+) -> list[Identity]:
+    """Return the runs that can be recorded, and name each file that is no record.
+
+    A file that was read and is no record is moved out of the way of a run. Nothing else is moved:
+    a run whose record's place is taken by a file that cannot be judged is left out.
+
+    Raises:
+        UsageError: The reader would refuse the record of a run.
+    """
+    paths = {place.record_of(identity): identity for identity in left}
+    taken: dict[Path, str] = {}
+    for problem in problems:
+        below = [path for path in paths if problem.path in (path, *path.parents)]
+        said = f"{problem.path}: {problem.reason}"
+        if not below:
+            echo(f"left out: {said}", err=True)
+        elif problem.kind != "bad":
+            taken |= dict.fromkeys(below, said)
+        else:
+            try:
+                target = place.set_aside(problem)
+            except StoreError as error:
+                taken[problem.path] = f"{error}; it is in the way: {problem.reason}"
+                continue
+            echo(f"set aside: {problem.path} -> {target or 'gone'}: {problem.reason}", err=True)
+    free = []
+    for path, identity in paths.items():
+        try:
+            check_recordable(identity)
+        except InvalidRecord as error:
+            raise UsageError(
+                f"{identity.task}, seed {identity.seed}, cannot be recorded: {error}"
+            ) from error
+        if path not in taken and not place.is_writable(identity):
+            taken[path] = f"the folder {path.parent} cannot be written"
+        if path in taken:
+            what = f"{identity.task}, seed {identity.seed}"
+            echo(f"not run: {what}: its record has no place: {taken[path]}", err=True)
+        else:
+            free.append(identity)
+    return free
 
 
 def _parse_teacher(suite: Suite, spec: str, options: Mapping[str, Scalar]) -> AgentId | None:
@@ -213,19 +261,17 @@ def _execute(
             f"{error}; {display.finished} runs were recorded, the same command does the rest"
         ) from error
     if display.finished < len(runs):
-        typer.echo(
+        echo(
             f"rlbench: interrupted: {done + display.finished} of {done + len(runs)} runs are kept "
             f"in {place.path}; the same command does the rest",
             err=True,
         )
         return EXIT_INTERRUPTED
     if not quiet:
-        typer.echo(
-            f"{display.finished} runs recorded in {place.path}, {len(display.failed)} failed"
-        )
+        echo(f"{display.finished} runs recorded in {place.path}, {len(display.failed)} failed")
     for run, reason in display.failed:
         identity = run.identity
-        typer.echo(
+        echo(
             f"failed: {identity.task}, seed {identity.seed}: {reason} "
             f"(log: {place.log_of(identity)})",
             err=True,
@@ -248,7 +294,7 @@ def _stop_when_asked() -> Iterator[Callable[[], bool]]:
         if number == signal.SIGINT and asked.is_set():
             raise KeyboardInterrupt
         asked.set()
-        typer.echo("stopping: runs that can keep a checkpoint; Ctrl-C ends them at once", err=True)
+        echo("stopping: runs that can keep a checkpoint; Ctrl-C ends them at once", err=True)
 
     names = [name for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
     before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}

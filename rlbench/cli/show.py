@@ -7,7 +7,7 @@ import typer
 
 from rlbench import suites
 from rlbench.cli.options import DEFAULT_STORE, StoreOption, load_store
-from rlbench.cli.output import format_cell
+from rlbench.cli.output import echo, format_cell, print_json
 from rlbench.errors import UsageError
 from rlbench.results import Record, published, unofficial_text
 from rlbench.results.published import PublishedSource
@@ -40,23 +40,26 @@ def show(
     if len({r.identity.key for r in found}) > 1:
         raise UsageError(f"{len(found)} runs have keys that start with {what!r}: give more of it")
     if json:
-        typer.echo(json_module.dumps([json_module.loads(r.to_bytes()) for r in found], indent=1))
+        print_json([json_module.loads(r.to_bytes()) for r in found])
         return
     for record in found:
         _show_run(record)
 
 
 def _show_suite(suite: Suite) -> None:
-    typer.echo(f"{suite.id}: {suite.title}. {suite.summary}\n")
+    echo(f"{suite.id}: {suite.title}. {suite.summary}")
+    echo()
     if not suite.can_run:
-        typer.echo("It cannot be run yet: it holds published scores only.\n")
+        echo("It cannot be run yet: it holds published scores only.")
+        echo()
     for name, value in suite.protocol.constants().items():
-        typer.echo(f"  {name:<18} {value}")
-    typer.echo("")
+        echo(f"  {name:<18} {value}")
+    echo()
     for note in suite.notes:
-        typer.echo(f"- {note}")
-    typer.echo(f"\nReference scores ({', '.join(suite.references)}): {suite.reference_source}")
-    typer.echo(f"Tasks: {', '.join(task.name for task in suite.tasks)}")
+        echo(f"- {note}")
+    echo()
+    echo(f"Reference scores ({', '.join(suite.references)}): {suite.reference_source}")
+    echo(f"Tasks: {', '.join(task.name for task in suite.tasks)}")
 
 
 def _show_source(source: PublishedSource) -> None:
@@ -83,7 +86,7 @@ def _show_source(source: PublishedSource) -> None:
     }
     for name, value in lines.items():
         if value is not None:
-            typer.echo(f"{name:<20} {value}")
+            echo(f"{name:<20} {value}")
 
 
 def _show_run(record: Record) -> None:
@@ -123,4 +126,4 @@ def _show_run(record: Record) -> None:
     lines.update({**record.provenance, **record.timing})
     for name, value in lines.items():
         if value is not None:
-            typer.echo(f"{name:<20} {value}")
+            echo(f"{name:<20} {value}")

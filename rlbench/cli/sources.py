@@ -9,7 +9,7 @@ import typer
 from numpy.typing import NDArray
 
 from rlbench.cli.options import DEFAULT_STORE, PUBLISHED, parse_suite, records_of
-from rlbench.cli.output import print_table
+from rlbench.cli.output import echo, print_table
 from rlbench.errors import InvalidScores, UsageError
 from rlbench.results import Runs, collect, published, read_scores, select, unofficial_text
 from rlbench.results.published import Published
@@ -145,15 +145,15 @@ def print_deviations(papers: Mapping[str, Published], *, err: bool) -> None:
         return
     if err:
         for row in rows:
-            typer.echo(f"{row['agent']} ({row['source']}): {row['deviations']}", err=True)
+            echo(f"{row['agent']} ({row['source']}): {row['deviations']}", err=True)
     else:
         suite = next(iter(papers.values())).suite
         title = f"published scores: how their protocols differ from {suite.id}"
         print_table(rows, list(rows[0]), title)
-        typer.echo("Where they come from: rlbench show SOURCE, or docs/published-scores.md")
+        echo("Where they come from: rlbench show SOURCE, or docs/published-scores.md")
     for agent, scores in papers.items():
         if count := sum(map(len, scores.stand_ins.values())):
-            typer.echo(
+            echo(
                 f"{agent}: {count} runs hold a score of before the end "
                 f"(rlbench show {scores.source.slug}).",
                 err=err,

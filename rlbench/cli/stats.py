@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from rlbench.cli.options import JsonOption, UnofficialOption
-from rlbench.cli.output import print_json, print_table
+from rlbench.cli.output import echo, echo_lines, print_json, print_table
 from rlbench.cli.sources import (
     Agents,
     NormaliseByOption,
@@ -85,7 +85,7 @@ def stats(
     if json:
         print_json(rows)
     elif show_text:
-        typer.echo(_text(agents, scale.by, how))
+        echo_lines(_text(agents, scale.by, how))
     else:
         known = {task for tasks in agents.values() for task in tasks}
         total = len(scale.suite.tasks) if scale.suite else len(known)
@@ -99,7 +99,7 @@ def stats(
         notes = [*_warnings(agents, aggregates, scale.suite, total), *notes]
     print_deviations(papers, err=json or show_text)
     for note in notes:
-        typer.echo(note, err=json or show_text)
+        echo(note, err=json or show_text)
 
 
 def _retention(

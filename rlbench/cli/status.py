@@ -3,14 +3,14 @@
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
-
-import typer
+from typing import Any, get_args
 
 from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption, load_store
-from rlbench.cli.output import duration, print_json, print_table
-from rlbench.results import Identity, Loaded, read_claim
+from rlbench.cli.output import duration, echo, print_json, print_table
+from rlbench.errors import RLBenchError
+from rlbench.results import Identity, Loaded, Phase, read_claim
 from rlbench.results.scores import display_name
+from rlbench.results.store import check_recordable
 
 _COLUMNS = ("agent", "task", "seed", "state", "phase", "budget_used", "budget", "episodes",
             "attempt", "for", "where")  # fmt: skip
@@ -23,7 +23,8 @@ def status(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None
     outcomes = {record.identity.key: record.status for record in loaded.records}
     outcomes |= {r.identity.key: r.status for r in loaded.records if r.status == "ok"}
     open_rows = []
-    for row in map(_row, sorted((store / "claims").glob("*.json"))):
+    for path in sorted((store / "claims").glob("*.json")):
+        row = _row(path)
         if row and outcomes.get(row["key"]) != "ok":
             if row["state"] == _LEFT:
                 row["state"] = outcomes.get(row["key"], _LEFT)
@@ -37,16 +38,19 @@ def status(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None
 
 
 def _row(path: Path) -> dict[str, Any] | None:
-    """Return what a claim says of a run, or None if it is none."""
+    """Return what a claim says of a run, or None if it is none, with a line on standard error."""
     claim = read_claim(path)
-    if claim is None or "identity" not in claim.data:
+    if claim is None:
         return None
     data = claim.data
     try:
         identity = Identity.from_dict(data["identity"])
-        since = time.time() - float(data["since"])
-    except (KeyError, TypeError, ValueError):
+        check_recordable(identity)
+        since = duration(time.time() - float(data["since"]))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RLBenchError):
+        echo(f"left out: {path}: it is no claim", err=True)
         return None
+    phase = data.get("phase", "start")
     kept = any((path.parents[1] / "checkpoints" / identity.key).glob("[0-9]*"))
     left = "to go on" if kept else _LEFT
     return {
@@ -56,13 +60,13 @@ def _row(path: Path) -> dict[str, Any] | None:
         "task": identity.task,
         "seed": identity.seed,
         "state": left if claim.stale else "running",
-        "phase": data.get("phase", "start"),
-        "budget_used": data.get("budget_used", 0),
+        "phase": phase if phase in get_args(Phase) else "unknown",
+        "budget_used": claim.count("budget_used"),
         "budget": identity.constants.get("budget"),
-        "episodes": data.get("episodes", 0),
-        "attempt": data.get("attempt"),
-        "for": "" if claim.stale else duration(since),
-        "where": f"{data.get('host')}, process {data.get('pid')}",
+        "episodes": claim.count("episodes"),
+        "attempt": claim.count("attempt"),
+        "for": "" if claim.stale else since,
+        "where": f"{str(data.get('host'))[:64]}, process {claim.count('pid')}",
     }
 
 
@@ -73,6 +77,6 @@ def _print_summary(loaded: Loaded, unfinished: int, store: Path) -> None:
         for record in loaded.records
     )
     for (suite, agent, outcome), number in sorted(counts.items()):
-        typer.echo(f"{suite}, {agent}: {number} {outcome}")
+        echo(f"{suite}, {agent}: {number} {outcome}")
     if not counts and not unfinished:
-        typer.echo(f"nothing is run or kept in {store}")
+        echo(f"nothing is run or kept in {store}")

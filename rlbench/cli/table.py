@@ -7,6 +7,7 @@ import typer
 
 from rlbench.cli.figures import on_common_tasks, scale_text, sources_to_show
 from rlbench.cli.options import UnofficialOption
+from rlbench.cli.output import echo, echo_lines
 from rlbench.cli.sources import (
     NormaliseByOption,
     Scale,
@@ -60,7 +61,7 @@ def table(
         metrics = ["iqm", "mean", "median", *(["optimality_gap"] if scale.by else [])]
         lists = {agent: list(tasks.values()) for agent, tasks in agents.items()}
         text = leaderboard.table(lists, metrics=metrics, **options)
-    typer.echo(text)
+    echo_lines(text)
     print_deviations(shown.papers, err=True)
     for note in notes:
-        typer.echo(note, err=True)
+        echo(note, err=True)

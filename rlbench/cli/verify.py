@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption, load_store
-from rlbench.cli.output import print_json
-from rlbench.errors import UsageError
+from rlbench.cli.output import echo, print_json
+from rlbench.errors import RLBenchError, UsageError
 from rlbench.results import Loaded, Record, Store
 from rlbench.results.scores import display_name
 
@@ -25,18 +25,26 @@ def verify(
 ) -> int:
     """Play the final evaluation of runs again by the actions that were kept.
 
-    Exit code 1 means that an environment is not the same here, or that a return is not what the
-    actions lead to. That the agent chose those actions is not shown. What --json prints is for
-    rlbench leaderboard build --replays.
+    Exit code 1 means that an environment is not the same here, that a return is not what the
+    actions lead to, or that a run could not be played: its line says why. That the agent chose
+    those actions is not shown. What --json prints is for rlbench leaderboard build --replays; it
+    has a row for each run that was played.
     """
     from rlbench.runners.replay import verify as verify_record
 
     loaded = load_store(store)
     rows = []
+    not_played = 0
     chosen = [_record_of(key, loaded, store) for key in runs or ()] or _all_of(loaded, store)
     for record in chosen:
-        verdict = verify_record(record, Store(store))
         identity = record.identity
+        name = f"{identity.key} {identity.task} seed {identity.seed}"
+        try:
+            verdict = verify_record(record, Store(store))
+        except RLBenchError as error:
+            echo(f"not played: {name}: {error}", err=True)
+            not_played += 1
+            continue
         rows.append(
             {
                 "record": record.sha256,
@@ -50,13 +58,10 @@ def verify(
             }
         )
         said = "equal" if verdict.equal else "DIFFERENT"
-        typer.echo(
-            f"{said}: {identity.key} {identity.task} seed {identity.seed}: {verdict.detail}",
-            err=json,
-        )
+        echo(f"{said}: {name}: {verdict.detail}", err=json)
     if json:
         print_json(rows)
-    return 0 if all(row["equal"] for row in rows) else EXIT_DIFFERENT
+    return EXIT_DIFFERENT if not_played or not all(row["equal"] for row in rows) else 0
 
 
 def _all_of(loaded: Loaded, store: object) -> list[Record]:
@@ -70,7 +75,7 @@ def _all_of(loaded: Loaded, store: object) -> list[Record]:
     if not found:
         raise UsageError(f"no run in the store {store} ended well and kept its actions")
     if without := len(ended_well) - len(found):
-        typer.echo(f"records without actions, which are not played: {without}", err=True)
+        echo(f"records without actions, which are not played: {without}", err=True)
     return found
 
 

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from rlbench import __version__
 from rlbench.errors import InvalidRecord, StoreError, UsageError
+from rlbench.files import read_bounded
 from rlbench.results import Record, published, strict_json
 
 SCHEMA_VERSION = 1
@@ -185,8 +186,7 @@ def _counted(number: int, what: str) -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        with path.open("rb") as file:
-            return strict_json.load(file.read(MAX_BYTES + 1), MAX_BYTES)
+        return strict_json.load(read_bounded(path, MAX_BYTES), MAX_BYTES)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except InvalidRecord as error:

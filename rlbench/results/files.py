@@ -19,8 +19,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlbench.errors import InvalidRecord, InvalidScores, MissingExtra
+from rlbench.files import read_bounded
 from rlbench.results import strict_json
 from rlbench.results.tables import (
+    MAX_TABLE_BYTES,
     TASK_OF_ARRAY,
     Runs,
     Table,
@@ -105,7 +107,7 @@ def _read_parquet(path: Path) -> Table:
 
 def _read_json(path: Path) -> Table | ScoreFile:
     try:
-        content = strict_json.load(path.read_bytes(), MAX_JSON_BYTES)
+        content = strict_json.load(read_bounded(path, MAX_JSON_BYTES), MAX_JSON_BYTES)
     except OSError as error:
         raise InvalidScores(f"cannot read {path}: {error.strerror}") from error
     except InvalidRecord as error:
@@ -240,11 +242,12 @@ def _lines_of(file: Path) -> list[str]:
         InvalidScores: It cannot be read, or has none.
     """
     try:
-        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        text = read_bounded(file, MAX_TABLE_BYTES).decode()
     except OSError as error:
         raise InvalidScores(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InvalidScores(f"{file} is not text: {error}") from error
+    lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise InvalidScores(f"{file} is empty")
     return lines

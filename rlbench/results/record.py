@@ -240,6 +240,7 @@ class Record:
         """Read a record's file.
 
         Raises:
+            NewerSchema: A later release of rlbench wrote it.
             InvalidRecord: It breaks the schema, was changed after it was written, or contradicts
                 itself.
         """
@@ -253,7 +254,7 @@ class Record:
         schema = content.get("schema") if isinstance(content, dict) else None
         if type(schema) is int and schema > SCHEMA_VERSION:
             raise NewerSchema(
-                f"its schema is {schema}, and this release reads up to {SCHEMA_VERSION}: update "
+                f"its schema is {schema}, and this release reads up to {SCHEMA_VERSION}: upgrade "
                 "rlbench"
             )
         if schema == 1:

@@ -5,15 +5,21 @@ import hashlib
 import os
 import shutil
 import time
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import uuid4
 
-from rlbench.errors import InvalidRecord, RecordExists, StoreError
+from rlbench.errors import InvalidRecord, NewerSchema, RecordExists, StoreError
+from rlbench.files import read_bounded
+from rlbench.results import strict_json
 from rlbench.results.identity import Identity
-from rlbench.results.record import Record
+from rlbench.results.record import Failure, Record, Training
+from rlbench.results.text import one_line
 
+MAX_ACTIONS = 300_000_000  # bytes of the file beside a record
 _STALE_SECONDS = 3600
 _TEMPORARY = "." + "[0-9a-f]" * 32
 _OTHER_FOLDERS = {"checkpoints", "claims", "logs", "quarantine", "tracking"}
@@ -21,10 +27,18 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 
 
 class Problem(NamedTuple):
-    """A file in a store that is not a record, and why."""
+    """A file in a store that is not taken for a record.
+
+    Attributes:
+        path: The file, or a folder that cannot be listed.
+        reason: What is wrong, in one line.
+        kind: ``bad``: it was read, and is no record. ``unreadable``: it could not be read.
+            ``newer``: a later release wrote it.
+    """
 
     path: Path
     reason: str
+    kind: Literal["bad", "unreadable", "newer"] = "bad"
 
 
 class Loaded(NamedTuple):
@@ -47,8 +61,11 @@ class Store:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
 
-    def prepare(self) -> None:
+    def prepare(self, done: Collection[str] = ()) -> None:
         """Make the store ready to be written to.
+
+        Args:
+            done: The keys of runs that have an ``ok`` record: their checkpoints are removed.
 
         Raises:
             StoreError: It cannot be written.
@@ -56,7 +73,7 @@ class Store:
         try:
             for folder in (self._temporary, self.path / "logs", self.path / "claims"):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._sweep()
+            self._sweep(done)
             self._write_temporary(b"{}").unlink()
         except OSError as error:
             raise StoreError(f"cannot write to the store {self.path}: {error.strerror}") from error
@@ -73,14 +90,25 @@ class Store:
         """Return the folder that a run goes on from."""
         return self.path / "checkpoints" / identity.key
 
+    def record_of(self, identity: Identity) -> Path:
+        """Return where a run's ``ok`` record stands."""
+        return self.path.joinpath(*identity.folder, f"{identity.seed}-{identity.key}.json")
+
     def is_done(self, identity: Identity) -> bool:
         """Say whether a run has an ``ok`` record."""
-        return self._file_of(identity).exists()
+        return os.path.exists(self.record_of(identity))
+
+    def is_writable(self, identity: Identity) -> bool:
+        """Say whether the folder of a run's record can be written, or made."""
+        folder = self.record_of(identity).parent
+        while not os.path.lexists(folder) and folder != folder.parent:
+            folder = folder.parent
+        return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
 
     def failures(self, identity: Identity) -> int:
         """Return how many failed attempts at a run were recorded."""
         number = 0
-        while self._failed_file_of(identity, number + 1).exists():
+        while os.path.lexists(self._failed_file_of(identity, number + 1)):
             number += 1
         return number
 
@@ -88,8 +116,17 @@ class Store:
         """Return the record of the last failed attempt at a run, if it can be read."""
         path = self._failed_file_of(identity, self.failures(identity))
         with suppress(OSError, InvalidRecord):
-            return Record.from_bytes(path.read_bytes())
+            return _read(path)
         return None
+
+    def has_equal(self, record: Record) -> bool:
+        """Say whether a run's ``ok`` record says the same, apart from when and where."""
+        with suppress(OSError, InvalidRecord):
+            present = _read(self.record_of(record.identity))
+            return replace(present, timing={}, provenance={}) == replace(
+                Record.from_bytes(record.to_bytes()), timing={}, provenance={}
+            )
+        return False
 
     def read_actions(self, record: Record) -> bytes:
         """Return the actions of a record's final evaluation, as they were written.
@@ -101,7 +138,7 @@ class Store:
             raise StoreError(f"run {record.identity.key} has no actions to replay")
         path = self._actions_file(record.identity, record.replay.actions)
         try:
-            compressed = path.read_bytes()
+            compressed = read_bounded(path, MAX_ACTIONS)
         except OSError as error:
             raise StoreError(f"cannot read the actions {path}: {error.strerror}") from error
         if hashlib.sha256(compressed).hexdigest() != record.replay.actions:
@@ -119,19 +156,19 @@ class Store:
             The file. It appears complete or not at all.
 
         Raises:
+            InvalidRecord: The reader would refuse it.
             RecordExists: The run has an ``ok`` record already.
             StoreError: It cannot be written; nothing half-written is left.
         """
         identity = record.identity
-        final = self._file_of(identity)
+        content = _checked(record)
+        final = self.record_of(identity)
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
             if record.replay is not None:
-                with suppress(RecordExists):  # the same actions, of an attempt that was cut short
-                    self._add(self._actions_file(identity, record.replay.actions), actions)
-            content = record.to_bytes()
+                self._add_actions(record, actions)
             if record.status == "ok":
-                return self._add(final, content)
+                return self._add_ok(final, content)
             attempt = 1
             while True:
                 try:
@@ -144,6 +181,36 @@ class Store:
                 f"{error.strerror}"
             ) from error
 
+    def write_refused(self, record: Record, refused: InvalidRecord) -> Record:
+        """Add, in the place of a record that the reader refuses, that its run failed.
+
+        Args:
+            record: The record that `write` did not take.
+            refused: Why.
+
+        Returns:
+            What was added: of the record only its identity and its timing.
+
+        Raises:
+            InvalidRecord: The reader refuses that, too.
+            StoreError: It cannot be written.
+        """
+        before = f"{record.error.reason}; " if record.error else ""
+        reason = f"{before}the reader refuses its record: {refused}"
+        failed = replace(
+            record,
+            status="failed",
+            error=Failure(phase="end", step=None, reason=one_line(reason)),
+            budget_used=0,
+            evaluations=(),
+            training=Training(episodes=0, ends=(), returns=()),
+            provenance={},
+            proposals=None,
+            replay=None,
+        )
+        self.write(failed)
+        return failed
+
     def load(self) -> Loaded:
         """Read all records, in the order of their paths.
 
@@ -152,67 +219,123 @@ class Store:
         Raises:
             StoreError: There is no such folder.
         """
-        if not self.path.is_dir():
+        if not os.path.isdir(self.path):
             raise StoreError(f"there is no store at {self.path}")
         loaded = Loaded([], [])
-        for path in sorted(self.path.glob("*/*/*/*.json")):
-            if path.relative_to(self.path).parts[0] in _OTHER_FOLDERS:
-                continue
-            try:
-                record = Record.from_bytes(path.read_bytes())
-                self._check_place(record, path)
-            except InvalidRecord as error:
-                loaded.problems.append(Problem(path, str(error)))
-            except OSError as error:
-                loaded.problems.append(Problem(path, f"cannot be read: {error.strerror}"))
-            else:
-                loaded.records.append(record)
+        for path in self._files(loaded.problems):
+            found = self._examine(path)
+            if isinstance(found, Problem):
+                loaded.problems.append(found)
+            elif found is not None:
+                loaded.records.append(found)
         return loaded
 
-    def set_aside(self, problem: Problem) -> Path:
-        """Move a file that is not a record into ``quarantine/``; return where it is now."""
-        place = self.path / "quarantine" / problem.path.relative_to(self.path)
-        place.parent.mkdir(parents=True, exist_ok=True)
+    def set_aside(self, problem: Problem) -> Path | None:
+        """Move a file that was read and is no record into ``quarantine/``.
+
+        Another process may have put a record in its place since it was read: that is put back.
+
+        Returns:
+            Where it is now; None if nothing bad is at its place any more.
+
+        Raises:
+            StoreError: It cannot be moved.
+        """
+        assert problem.kind == "bad"
+        try:
+            if not _is_bad(self._examine(problem.path)):
+                return None
+            target = self._move_aside(problem.path)
+            if _is_bad(self._examine(target, problem.path)):
+                return target
+            with suppress(RecordExists):  # there are two by now: both are kept
+                self._add(problem.path, read_bounded(target, strict_json.MAX_BYTES))
+                target.unlink()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"cannot set aside {problem.path}: {error.strerror}") from error
+        return None
+
+    def _move_aside(self, path: Path) -> Path:
+        """Move a file into ``quarantine/``; return where it is now."""
+        place = self.path / "quarantine" / path.relative_to(self.path)
         target = place.with_name(f"{place.stem}-{uuid4().hex[:8]}{place.suffix}")
-        shutil.move(problem.path, target)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(path, target)
         return target
+
+    def _files(self, problems: list[Problem]) -> list[Path]:
+        """Return what may be records, in order; folders that cannot be listed are problems."""
+        level = [self.path]
+        for depth in range(4):
+            below: list[Path] = []
+            for folder in level:
+                try:
+                    below += folder.iterdir()
+                except (NotADirectoryError, FileNotFoundError):
+                    continue
+                except OSError as error:
+                    reason = f"cannot be read: {error.strerror}"
+                    problems.append(Problem(folder, reason, "unreadable"))
+            level = [path for path in below if depth or path.name not in _OTHER_FOLDERS]
+        return sorted(path for path in level if path.suffix == ".json")
+
+    def _examine(self, path: Path, place: Path | None = None) -> Record | Problem | None:
+        """Return the record in a file, or what is wrong with it; None if there is no file.
+
+        Args:
+            path: The file.
+            place: Where it stands, or stood.
+        """
+        try:
+            record = _read(path)
+            self._check_place(record, place or path)
+        except NewerSchema as error:
+            return Problem(path, str(error), "newer")
+        except InvalidRecord as error:
+            return Problem(path, str(error))
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
+                return None  # it was there a moment ago
+            return Problem(path, f"cannot be read: {error.strerror}", "unreadable")
+        return record
 
     def _check_place(self, record: Record, path: Path) -> None:
         """Raise InvalidRecord if the file does not stand where its contents say."""
         identity = record.identity
-        stem = self._file_of(identity).stem
+        stem = self.record_of(identity).stem
         fits = (
             path.stem == stem if record.status == "ok" else path.stem.startswith(f"{stem}.failed")
         )
         if path.relative_to(self.path).parts[:3] != identity.folder or not fits:
             raise InvalidRecord("it does not stand where its contents say: it was moved or renamed")
 
-    def _file_of(self, identity: Identity) -> Path:
-        return self.path.joinpath(*identity.folder, f"{identity.seed}-{identity.key}.json")
-
     def _failed_file_of(self, identity: Identity, number: int) -> Path:
-        final = self._file_of(identity)
+        final = self.record_of(identity)
         return final.with_name(f"{final.stem}.failed{number}.json")
 
     def _actions_file(self, identity: Identity, digest: str) -> Path:
-        record = self._file_of(identity)
+        record = self.record_of(identity)
         return record.with_name(f"{record.stem}-{digest[:16]}.actions")
 
-    def _sweep(self) -> None:
-        """Remove what processes that were killed have left: what no run will need any more."""
+    def _sweep(self, done: Collection[str]) -> None:
+        """Remove what processes that were killed have left: what no run will need any more.
+
+        What belongs to another user and cannot be removed is left to them.
+        """
         claims, checkpoints = self.path / "claims", self.path / "checkpoints"
         for left_over in (*self._temporary.iterdir(), *claims.glob(_TEMPORARY)):
-            with suppress(FileNotFoundError):  # another process removes the same
-                if time.time() - left_over.stat().st_mtime > _STALE_SECONDS:
+            with suppress(OSError):  # another process removes the same, say
+                if time.time() - left_over.lstat().st_mtime > _STALE_SECONDS:
                     left_over.unlink()
-        left = [*claims.glob("*.json"), *checkpoints.glob("*")]
-        done = {path.stem.rpartition("-")[2] for path in self.path.glob("*/*/*/*.json") if left}
-        for path in left:
+        for path in (*claims.glob("*.json"), *checkpoints.glob("*")):
             if path.stem in done:
-                if path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    if path.is_dir():
+                        shutil.rmtree(path, ignore_errors=True)
+                    else:
+                        path.unlink()
 
     @property
     def _temporary(self) -> Path:
@@ -231,6 +354,36 @@ class Store:
             path.unlink(missing_ok=True)
             raise
         return path
+
+    def _add_actions(self, record: Record, actions: bytes) -> None:
+        """Add the actions of a record, unless an attempt that was cut short has left them whole."""
+        assert record.replay is not None
+        path = self._actions_file(record.identity, record.replay.actions)
+        try:
+            self._add(path, actions)
+        except RecordExists:
+            if hashlib.sha256(read_bounded(path, MAX_ACTIONS)).hexdigest() != record.replay.actions:
+                self._move_aside(path)
+                self._add(path, actions)
+
+    def _add_ok(self, final: Path, content: bytes) -> Path:
+        """Add an ``ok`` record; a bad file that has its place is set aside.
+
+        Raises:
+            RecordExists: There is a record.
+            StoreError: There is something that cannot be read.
+        """
+        try:
+            return self._add(final, content)
+        except RecordExists:
+            found = self._examine(final)
+            if isinstance(found, Record):
+                raise
+        if isinstance(found, Problem):
+            if found.kind != "bad":
+                raise StoreError(f"the place of a record is taken: {final}: {found.reason}")
+            self.set_aside(found)
+        return self._add(final, content)
 
     def _add(self, final: Path, content: bytes) -> Path:
         """Add a file: it has its name once it is complete, unless the name is taken."""
@@ -264,3 +417,56 @@ class Store:
                 os.fsync(file.fileno())
         except FileExistsError:
             raise RecordExists(f"{final} is there already") from None
+
+
+def check_recordable(identity: Identity) -> None:
+    """See that a run can be recorded at all, before it is run.
+
+    Raises:
+        InvalidRecord: The reader would refuse any record of it.
+    """
+    _checked(
+        Record(
+            identity=identity,
+            status="failed",
+            error=Failure(phase="start", step=None, reason="it was not run"),
+            budget_used=0,
+            evaluations=(),
+            training=Training(episodes=0, ends=(), returns=()),
+            provenance={},
+            timing={},
+        )
+    )
+
+
+def _is_bad(found: Record | Problem | None) -> bool:
+    return isinstance(found, Problem) and found.kind == "bad"
+
+
+def _read(path: Path) -> Record:
+    """Read a record.
+
+    Raises:
+        InvalidRecord: It is none; a file that is too large is not read.
+        OSError: It cannot be read.
+    """
+    try:
+        return Record.from_bytes(read_bounded(path, strict_json.MAX_BYTES))
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise InvalidRecord(str(error.strerror)) from error
+        raise
+
+
+def _checked(record: Record) -> bytes:
+    """Return a record's file.
+
+    Raises:
+        InvalidRecord: The reader would refuse it.
+    """
+    try:
+        content = record.to_bytes()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRecord(f"it cannot be written as JSON: {error}") from error
+    Record.from_bytes(content)
+    return content

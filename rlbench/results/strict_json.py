@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from rlbench.errors import InvalidRecord
 
-_MAX_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 _WIDTH = 100
 
 
@@ -39,7 +39,7 @@ def _wrap(items: list[str]) -> list[str]:
     return lines
 
 
-def load(data: bytes, max_bytes: int = _MAX_BYTES) -> Any:
+def load(data: bytes, max_bytes: int = MAX_BYTES) -> Any:
     """Read JSON from outside.
 
     Args:

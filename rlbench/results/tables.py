@@ -6,6 +6,7 @@ with ``agent`` and ``seed`` if they are known. Common other names of the columns
 """
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
+from rlbench.files import read_bounded
 from rlbench.suites import Suite
 
 ALIASES = {
@@ -24,6 +26,7 @@ ALIASES = {
     "step": ("step", "steps", "timestep", "timesteps"),
     "status": ("status",),
 }
+MAX_TABLE_BYTES = 1_000_000_000
 TASK_OF_ARRAY = "task {}"  # the name of a task that came without one, by its place
 
 Runs = Mapping[str, Mapping[str, NDArray[np.float64]]]
@@ -50,8 +53,9 @@ def read_csv(path: Path) -> Table:
         InvalidScores: It cannot be read, is not CSV, or has no rows.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True)]
+        text = read_bounded(path, MAX_TABLE_BYTES).decode("utf-8-sig")
+        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+        rows = [[cell.strip() for cell in row] for row in lines]
     except OSError as error:
         raise InvalidScores(f"cannot read {path}: {error.strerror}") from error
     except (csv.Error, UnicodeDecodeError) as error:

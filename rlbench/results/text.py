@@ -62,6 +62,12 @@ def without_paths(text: str) -> str:
     return _PATH.sub(_base_name, text)
 
 
+def one_line(text: str) -> str:
+    """Return text fit for a record: one visible line of at most 2,000 characters, without paths."""
+    line = without_paths(" ".join(text.split()))
+    return "".join(c if is_visible(c) else "?" for c in line)[:2000] or "no reason given"
+
+
 def _base_name(match: re.Match[str]) -> str:
     quote = match["quote"] or ""
     path = match[0].removeprefix(quote).removesuffix(quote).rstrip("/\\")

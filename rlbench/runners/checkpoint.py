@@ -1,14 +1,17 @@
 """Checkpoints: what an unfinished run goes on from.
 
 A run's folder holds ``actions``, all training actions so far, and ``<budget_used>-<n>/``: what the
-agent and the teacher saved, and ``state.json``. A checkpoint appears whole, by renaming its
-folder; then those before it are removed.
+agent and the teacher saved, and ``state.json``, with the sha256 of each of their files. A
+checkpoint appears whole, by renaming its folder; then those before it are removed. One whose files
+are not those that were written is passed over.
 """
 
+import errno
 import hashlib
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,14 +21,16 @@ from typing import Any
 from uuid import uuid4
 
 from rlbench.errors import InvalidRecord
+from rlbench.files import open_regular, read_bounded
 from rlbench.results import Engine, Evaluation, Proposals, Replay, Training, strict_json
 from rlbench.results.record import evaluation_of, from_plain, plain
 from rlbench.suites import sha256_of
 
-_VERSION = 2
+_VERSION = 3
 _STATE = "state.json"
 _NAME = re.compile(r"\d+-\d+")
 _MAX_STATE = 200_000_000  # bytes
+_MAX_ACTIONS = 300_000_000  # bytes of those of an evaluation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +129,7 @@ class Checkpoints:
                 "engine": state["engine"] and plain(state["engine"]),
                 "actions": written,
                 "actions_sha256": digest.hexdigest(),
+                "files": _hashes(temporary),
             }
             text = strict_json.dump({**content, "sha256": sha256_of(content)})
             (temporary / _STATE).write_text(text, encoding="utf-8")
@@ -139,10 +145,8 @@ class Checkpoints:
 
     def latest(self) -> Checkpoint | None:
         """Return the newest checkpoint that is whole, if there is one."""
-        if not self._folder.is_dir():
-            return None
         for path in sorted(self._whole(), key=_age, reverse=True):
-            with suppress(OSError, InvalidRecord):
+            with suppress(OSError, OverflowError, TypeError, InvalidRecord):
                 found = _read(path)
                 digest = hashlib.sha256(self.actions_until(found))
                 if digest.hexdigest() == found.actions_sha256:
@@ -152,20 +156,21 @@ class Checkpoints:
 
     def actions_until(self, checkpoint: Checkpoint) -> bytes:
         """Return the training actions that led to a checkpoint."""
-        with (self._folder / "actions").open("rb") as file:
+        with open_regular(self._folder / "actions") as file:
             return file.read(checkpoint.actions)
 
     def clear(self) -> None:
         """Remove all checkpoints of the run."""
         self._written, self._hash = 0, hashlib.sha256()
-        if self._folder.is_dir():
-            for path in self._whole():
-                _remove(path)
+        for path in self._whole():
+            _remove(path)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _whole(self) -> list[Path]:
         """Return the folders of checkpoints that were renamed: those that were whole once."""
-        return [path for path in self._folder.iterdir() if _NAME.fullmatch(path.name)]
+        with suppress(OSError):  # there is none, or it is somebody else's
+            return [path for path in self._folder.iterdir() if _NAME.fullmatch(path.name)]
+        return []
 
 
 def _age(path: Path) -> list[int]:
@@ -175,36 +180,64 @@ def _age(path: Path) -> list[int]:
 
 def replayed_actions(checkpoint: Checkpoint) -> bytes:
     """Return the actions of a checkpoint's last evaluation."""
-    return (checkpoint.folder / "replayed").read_bytes()
+    return read_bounded(checkpoint.folder / "replayed", _MAX_ACTIONS)
 
 
 def _read(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        OSError: A file is missing.
-        InvalidRecord: The state or the actions of the last evaluation are not as they were
-            written, or of another version.
+        OSError: A file cannot be read.
+        InvalidRecord: A file is not as it was written, is missing or was added, or the checkpoint
+            is of another version.
     """
-    content = strict_json.load((path / _STATE).read_bytes(), _MAX_STATE)
+    content = strict_json.load(read_bounded(path / _STATE, _MAX_STATE), _MAX_STATE)
     if not isinstance(content, dict) or content.pop("sha256", "") != sha256_of(content):
         raise InvalidRecord("it was changed after it was written")
-    if content.pop("version") != _VERSION:
+    if content.pop("version", None) != _VERSION:
         raise InvalidRecord("it is of another version")
-    checkpoint = Checkpoint(**{
-        **content,
-        "evaluations": tuple(evaluation_of(e) for e in content["evaluations"]),
-        "training": from_plain(Training, content["training"]),
-        "proposals": content["proposals"] and from_plain(Proposals, content["proposals"]),
-        "replay": content["replay"] and from_plain(Replay, content["replay"]),
-        "engine": content["engine"] and from_plain(Engine, content["engine"]),
-        "parts": tuple(content["parts"]),
-        "folder": path,
-    })  # fmt: skip
-    replayed = hashlib.sha256(replayed_actions(checkpoint)).hexdigest()
-    if checkpoint.replay is not None and checkpoint.replay.actions != replayed:
-        raise InvalidRecord("the actions of its last evaluation were changed")
-    return checkpoint
+    if content.pop("files", None) != _hashes(path):
+        raise InvalidRecord("its files are not those that were written")
+    try:
+        if content["actions"] < 0:
+            raise InvalidRecord("it counts fewer than no actions")
+        return Checkpoint(**{
+            **content,
+            "evaluations": tuple(evaluation_of(e) for e in content["evaluations"]),
+            "training": from_plain(Training, content["training"]),
+            "proposals": content["proposals"] and from_plain(Proposals, content["proposals"]),
+            "replay": content["replay"] and from_plain(Replay, content["replay"]),
+            "engine": content["engine"] and from_plain(Engine, content["engine"]),
+            "parts": tuple(content["parts"]),
+            "folder": path,
+        })  # fmt: skip
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InvalidRecord(f"it is no state of a run: {error}") from error
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Return the sha256 of each file in a checkpoint but its state, by its path from there.
+
+    Raises:
+        OSError: One cannot be read, or is neither a file nor a folder: what a link leads to may
+            change unseen.
+    """
+    found = {}
+    for parent, folders, files in os.walk(folder, onerror=_raise):
+        for path in (Path(parent, name) for name in (*folders, *files)):
+            mode = path.lstat().st_mode
+            name = path.relative_to(folder).as_posix()
+            if stat.S_ISDIR(mode) or name == _STATE:
+                continue
+            if not stat.S_ISREG(mode):
+                raise OSError(errno.EINVAL, f"{name} is neither a file nor a folder")
+            with open_regular(path) as file:
+                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _remove(folder: Path) -> None:

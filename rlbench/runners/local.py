@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
-from rlbench.errors import StoreError
+from rlbench.errors import InvalidRecord, StoreError
+from rlbench.files import open_to_append
 from rlbench.results import Claim, Failure, Phase, Record, Status, Store, Training, read_claim
+from rlbench.results.claims import Watch
 from rlbench.runners.provenance import provenance
 from rlbench.runners.run import LEAVE, STACK_DUMP, Run
 
@@ -23,7 +25,11 @@ GRACE = 60.0  # seconds for a worker to keep a checkpoint and leave
 _PATIENCE = 1.0  # seconds between two looks at the clock
 _RENEWAL = 5.0  # seconds between two signs of life
 _UNASKED = 3  # times that a run may be left, without getting further, when nobody here asked for it
+_MAX_LINE = 100_000  # bytes of an event
+# A process gets these for what its own code does, all others from somebody.
+_OWN_FAULTS = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS")
 _LAST_WORDS = 2.0  # seconds for a stack dump, and for events of a worker that has ended
+_PROGRESS = ("phase", "budget_used", "episodes")
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -32,7 +38,7 @@ class Event(NamedTuple):
 
     Attributes:
         run: Which.
-        kind: ``start``, ``progress``, ``elsewhere`` (another process is at it), ``remark`` or
+        kind: ``start``, ``progress``, ``elsewhere`` (another command is at it), ``remark`` or
             ``end``.
         data: ``progress``: phase, budget_used, episodes. ``remark``: text. ``end``: status (``ok``,
             ``failed``, ``oom``, ..., or ``stopped`` if it was asked to leave) and reason.
@@ -96,7 +102,7 @@ class _Worker:
             **({"CUDA_VISIBLE_DEVICES": slot.gpu} if slot.gpu else {}),
         }
         try:
-            with Store(first.store).log_of(first.identity).open("ab") as log:
+            with open_to_append(Store(first.store).log_of(first.identity)) as log:
                 self.process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "rlbench.runners.worker"],
                     stdin=subprocess.PIPE,
@@ -106,7 +112,10 @@ class _Worker:
                     start_new_session=True,
                 )
         except OSError as error:
-            raise StoreError(f"cannot start run {first.key} with a log: {error}") from error
+            log_file = Store(first.store).log_of(first.identity)
+            raise StoreError(
+                f"cannot start run {first.key} with the log {log_file}: {error.strerror}"
+            ) from error
         assert self.process.stdin is not None
         runs = [run.to_dict() for run in self.open.values()]
         with suppress(BrokenPipeError):
@@ -117,7 +126,7 @@ class _Worker:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
+        while line := self.process.stdout.readline(_MAX_LINE):
             with suppress(ValueError, RecursionError):
                 message = json.loads(line)
                 if _is_event(message):
@@ -129,7 +138,8 @@ class _Worker:
         self._heard = time.monotonic()
         run = self.open.get(message["key"])
         if run is not None and message["event"] == "progress":
-            self.last[run.key] = message
+            # Whatever else it says: the claim must not.
+            self.last[run.key] = {name: message[name] for name in _PROGRESS}
         return run
 
     def close(self, run: Run, *, done: bool) -> None:
@@ -196,7 +206,8 @@ class _Worker:
         """Record a run that the worker left without a word; return the data of its end.
 
         It may have written the record all the same. A worker that was asked to leave did not fail,
-        even if it was asked before it could listen.
+        even if it was asked before it could listen, and neither did one that somebody else's signal
+        ended. One that exits by itself did, and one that its own code brings down.
         """
         store = Store(run.store)
         if store.is_done(run.identity):
@@ -205,9 +216,28 @@ class _Worker:
             recorded = store.last_failure(run.identity)
             if recorded is not None and recorded.error is not None:
                 return {"status": recorded.status, "reason": recorded.error.reason}
-        if self._asked is not None or -exit_code in (*LEAVE, signal.SIGINT):
+        if self._asked is not None:
             return {"status": "stopped", "reason": ""}
-        return self.fail(run, *self._cause_of_death(exit_code))
+        status, reason = self._cause_of_death(exit_code)
+        if status == "stopped":
+            return {"status": status, "reason": reason}
+        return self.fail(run, status, reason)
+
+    def settle(self, run: Run, difference: str) -> dict[str, Any]:
+        """Say how a run ended whose worker found a record in the place of its own.
+
+        If this command still holds the claim, no other command wrote it: the agent did, or a copy
+        of the worker that the agent made.
+        """
+        if not difference:
+            return {"status": "ok", "reason": ""}
+        if not self.claims[run.key].is_held():
+            return {"status": "ok", "reason": "another command recorded it first"}
+        return self.fail(
+            run, "failed",
+            f"a record {difference} appeared while no other command was at the run: see "
+            f"{Store(run.store).record_of(run.identity).name}",
+        )  # fmt: skip
 
     def fail(self, run: Run, status: Status, reason: str) -> dict[str, Any]:
         """Record a failed run; return the data of its end."""
@@ -226,13 +256,20 @@ class _Worker:
                 "started": self._began.isoformat(timespec="seconds"),
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "seconds": round(time.monotonic() - self._started, 3),
-                "attempts": run.attempt,
+                **replace(run, signalled=self.claims[run.key].signalled).attempts,
             },
         )
-        Store(run.store).write(record)
+        store = Store(run.store)
+        try:
+            try:
+                store.write(record)
+            except InvalidRecord as refused:  # the agent may write events of its own
+                store.write_refused(record, refused)
+        except InvalidRecord as refused:
+            reason = f"{reason}; it cannot be recorded: {refused}"
         return {"status": status, "reason": reason}
 
-    def _cause_of_death(self, exit_code: int) -> tuple[Status, str]:
+    def _cause_of_death(self, exit_code: int) -> tuple[Status | Literal["stopped"], str]:
         if self.timed_out:
             return "timeout", self.timed_out
         if exit_code >= 0:
@@ -241,7 +278,7 @@ class _Worker:
         name = names.get(-exit_code, f"signal {-exit_code}")
         if name == "SIGKILL" and _system_kills() > self._kills_before:
             return "oom", "the system ended the worker when memory ran out"
-        return "failed", f"the worker was ended by {name}"
+        return "failed" if name in _OWN_FAULTS else "stopped", f"the worker was ended by {name}"
 
 
 def _is_event(message: Any) -> bool:
@@ -274,6 +311,7 @@ class _Waiting:
         self._free = list(reversed(list(runs)))
         self._failures = {run.key: Store(run.store).failures(run.identity) for run in self._free}
         self._elsewhere: list[Run] = []
+        self._watch = Watch()
         self._listen = listen
         self._next_look = 0.0
 
@@ -294,7 +332,7 @@ class _Waiting:
             claim, outcome = None, self._outcome_elsewhere(run)
             if outcome is None:
                 path = Store(run.store).claim_of(run.identity)
-                claim = Claim.take(path, {"identity": run.identity.to_dict()})
+                claim = Claim.take(path, {"identity": run.identity.to_dict()}, self._watch)
                 if claim is None:
                     self._elsewhere.append(run)
                     self._listen(Event(run, "elsewhere", {}))
@@ -305,16 +343,17 @@ class _Waiting:
                     claim.release({}, done=outcome["status"] == "ok")
                 self._listen(Event(run, "end", outcome))
             elif claim is not None:
-                claimed.append((replace(run, attempt=claim.attempt), claim))
+                again = replace(run, attempt=claim.attempt, signalled=claim.signalled)
+                claimed.append((again, claim))
         return claimed
 
     def _outcome_elsewhere(self, run: Run) -> dict[str, Any] | None:
         """Return the data of a run's end if another process recorded it since this one began."""
         store = Store(run.store)
         if store.is_done(run.identity):
-            return {"status": "ok", "reason": "another process recorded it"}
+            return {"status": "ok", "reason": "another command recorded it"}
         if store.failures(run.identity) > self._failures[run.key]:
-            return {"status": "failed", "reason": "it failed in another process"}
+            return {"status": "failed", "reason": "it failed in another command"}
         return None
 
     def put_back(self, run: Run) -> None:
@@ -327,7 +366,7 @@ class _Waiting:
             return
         self._next_look = time.monotonic() + _PATIENCE / 2
         for run in list(self._elsewhere):
-            claim = read_claim(Store(run.store).claim_of(run.identity))
+            claim = read_claim(Store(run.store).claim_of(run.identity), self._watch)
             if claim is None or claim.stale:
                 self._elsewhere.remove(run)
                 self._free.append(run)
@@ -459,13 +498,19 @@ class _Pool:
             self._note_end(worker, run, worker.bury(run, exit_code))
 
     def _note_end(self, worker: _Worker, run: Run, data: dict[str, Any]) -> None:
-        if data["status"] == "stopped" and not worker.is_leaving:
+        if data["status"] == "taken":
+            data = worker.settle(run, data["reason"])
+        if data["status"] in ("stopped", "anew") and not worker.is_leaving:
+            if data["status"] == "stopped":
+                worker.claims[run.key].count_signal()
             if self._may_begin_again(run, worker.last[run.key].get("budget_used", 0)):
                 worker.close(run, done=False)
                 self._waiting.put_back(run)
                 return
-            reason = "the worker was asked to leave again and again, but not by the command"
-            data = worker.fail(run, "failed", reason)
+            what = data["reason"] or "the worker was asked to leave"
+            data = worker.fail(run, "failed", f"{what} again and again, but not by the command")
+        if data["status"] == "anew":
+            data = {"status": "stopped", "reason": ""}
         worker.close(run, done=data["status"] == "ok")
         self._listen(Event(run, "end", data))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench import suites
-from rlbench.errors import StoreError, UsageError
+from rlbench.errors import RLBenchError, StoreError, UsageError
 from rlbench.results import Evaluation, Record, Replay, Store
 from rlbench.runners.agent import AgentPhase, Bools
 from rlbench.runners.evaluation import evaluate
@@ -61,7 +61,8 @@ def verify(
 
     Raises:
         StoreError: The record has no actions, or they were changed.
-        UsageError: The suite is not the one of the record any more.
+        UsageError: The suite is not the one of the record any more, or its environments cannot be
+            made.
         MissingExtra: The environments are not installed.
     """
     identity = record.identity
@@ -74,7 +75,12 @@ def verify(
     actions = _read(record, store)
     protocol = suite.protocol_of(task)
     slots = min(protocol.eval_envs, protocol.episodes)
-    env = suite.make(task, split="eval", num_envs=slots, seed=identity.seed)
+    try:
+        env = suite.make(task, split="eval", num_envs=slots, seed=identity.seed)
+    except RLBenchError:
+        raise
+    except Exception as error:
+        raise UsageError(f"the environments cannot be made: {error}") from error
     trace = EvaluationTrace(env.single_action_space)
     try:
         found = evaluate(

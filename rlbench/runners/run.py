@@ -27,6 +27,7 @@ class Run:
         track: Trackers that are told of it.
         eval_points: Extra evaluation points, besides the protocol's.
         attempt: Which attempt it is, from 1.
+        signalled: Attempts that were ended by signals that no command of ours sent.
     """
 
     identity: Identity
@@ -37,6 +38,12 @@ class Run:
     track: tuple[str, ...] = ()
     eval_points: tuple[int, ...] = ()
     attempt: int = 1
+    signalled: int = 0
+
+    @property
+    def attempts(self) -> dict[str, float]:
+        """What a record's timing says of the attempts at it."""
+        return {"attempts": self.attempt, "signalled": self.signalled}
 
     @property
     def key(self) -> str:

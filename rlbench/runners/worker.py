@@ -25,6 +25,7 @@ from typing import Any, TextIO
 
 from rlbench.errors import (
     AgentError,
+    InvalidRecord,
     RecordExists,
     RLBenchError,
     RunError,
@@ -32,7 +33,7 @@ from rlbench.errors import (
     StoreError,
 )
 from rlbench.results import Failure, Phase, Record, Status, Store
-from rlbench.results.text import is_visible, without_paths
+from rlbench.results.text import one_line
 from rlbench.runners.agent import Agent, Trainer, load_factory, load_group_factory
 from rlbench.runners.checkpoint import Checkpoints
 from rlbench.runners.curriculum import TeacherFactory, load_teacher
@@ -172,7 +173,7 @@ class Attempt:
             with suppress(OSError):
                 os.close(self._reserve.pop())
         if isinstance(error, Leave) or (error is not None and self._leaving.is_set()):
-            how = {"status": "stopped", "reason": ""}
+            how = {"status": "stopped" if self._leaving.is_set() else "anew", "reason": ""}
             if not isinstance(error, Leave):
                 _log("".join(traceback.format_exception(error)))
         else:
@@ -189,9 +190,15 @@ class Attempt:
         """Write the record; return how the run ended."""
         record = self._record(error)
         try:
-            self._store.write(record, self.progress.actions)
+            try:
+                self._store.write(record, self.progress.actions)
+            except InvalidRecord as refused:
+                record = self._store.write_refused(record, refused)
         except RecordExists:
-            return {"status": "ok", "reason": "another process recorded it first"}
+            same = self._store.has_equal(record)
+            return {"status": "taken", "reason": "" if same else "with other results"}
+        except InvalidRecord as refused:
+            return {"status": "failed", "reason": one_line(f"it cannot be recorded: {refused}")}
         except StoreError as problem:
             return {"status": "unsaved", "reason": str(problem)}
         if record.status != _KEEP_CHECKPOINT:
@@ -239,7 +246,7 @@ class Attempt:
             _log("".join(traceback.format_exception(error)))
             status, reason = _classify(error)
             step = None if progress.phase == "start" else progress.budget_used
-            failure = Failure(phase=progress.phase, step=step, reason=_one_line(reason))
+            failure = Failure(phase=progress.phase, step=step, reason=one_line(reason))
         seconds = time.perf_counter() - self._started + sum(progress.earlier.values())
         resumed = {"resumed_at": ",".join(map(str, progress.parts))} if progress.parts else {}
         return Record(
@@ -255,7 +262,7 @@ class Attempt:
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "seconds": round(seconds, 3),
                 **{f"seconds_{k}": round(v, 3) for k, v in progress.all_seconds().items()},
-                "attempts": self.run.attempt,
+                **self.run.attempts,
             },
             proposals=progress.proposals,
             replay=progress.replay,
@@ -398,12 +405,6 @@ def _classify(error: BaseException) -> tuple[Status, str]:
     except Exception:
         text = "it has no words for it"
     return "failed", f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _one_line(text: str) -> str:
-    """Return text fit for a record: one line, printable, of at most 2,000 characters."""
-    line = without_paths(" ".join(text.split()))
-    return "".join(c if is_visible(c) else "?" for c in line)[:2000] or "no reason given"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.command import COMMAND, SHORT, rlbench, run_short
+from support.faults import Bench
 from support.registered import register
 from support.toy import TOY
 
@@ -69,7 +70,7 @@ def test_all_runs_that_kept_their_actions_are_played(played: Path, tmp_path: Pat
 def test_one_run_that_differs_is_found_among_all(played: Path, tmp_path: Path) -> None:
     store, record = copied(played, tmp_path)
     last = record.evaluations[-1]
-    longer = dataclasses.replace(last, lengths=(last.lengths[0] + 1, *last.lengths[1:]))
+    longer = dataclasses.replace(last, lengths=(last.lengths[0] - 1, *last.lengths[1:]))
     forged = dataclasses.replace(record, evaluations=(*record.evaluations[:-1], longer))
     (path,) = store.path.glob("*/*/*/*.json")
     path.write_bytes(forged.to_bytes())
@@ -120,10 +121,37 @@ def test_actions_that_cannot_be_read_are_named(damage: str, played: Path, tmp_pa
         (path,) = store.path.glob("*/*/*/*.json")
         path.write_bytes(dataclasses.replace(record, replay=replay).to_bytes())
         actions.with_name(f"{path.stem}-{replay.actions[:16]}.actions").write_bytes(content)
-    err = rlbench("verify", record.identity.key, cwd=tmp_path, code=2).stderr
+    err = rlbench("verify", record.identity.key, cwd=tmp_path, code=1).stderr
     expected = {"gone": "cannot read the actions", "changed": "were changed", "bomb": "the size 60"}
     assert expected[damage] in err
     assert len(err.splitlines()) == 1
+
+
+def test_one_run_that_cannot_be_played_does_not_stop_the_others(
+    played: Path, tmp_path: Path
+) -> None:
+    store, record = copied(played, tmp_path)
+    content = store.read_actions(record)
+    others = {
+        "has no actions": dataclasses.replace(record.identity, seed=1),
+        "under other constants": dataclasses.replace(
+            record.identity, seed=2, constants={**record.identity.constants, "noop_max": 29}
+        ),
+        "unknown suite": dataclasses.replace(record.identity, seed=3, suite="chess@1"),
+    }
+    for reason, identity in others.items():
+        replay = None if reason == "has no actions" else record.replay
+        store.write(dataclasses.replace(record, identity=identity, replay=replay), content)
+    keys = [identity.key for identity in others.values()]
+    out = rlbench("verify", *keys, record.identity.key, "--json", cwd=tmp_path, code=1)
+    lines = out.stderr.splitlines()
+    assert len(lines) == 4
+    for line, reason, key in zip(lines, others, keys, strict=False):
+        assert line.startswith(f"not played: {key} Pong seed ")
+        assert reason in line
+    assert lines[3].startswith(f"equal: {record.identity.key}")
+    (tmp_path / "replays.json").write_text(out.stdout)
+    assert read_replays(tmp_path / "replays.json") == {record.sha256: True}
 
 
 def _sha256(content: bytes) -> str:
@@ -177,6 +205,45 @@ def test_status_shows_what_is_going_on_and_what_was_left(tmp_path: Path) -> None
     assert "left" in rlbench("status", cwd=tmp_path).stdout
 
 
+ODD = [-1, True, 10**400, "\x1b[2J", [1], {"a": {"b": [{}]}}, None]
+
+
+def test_odd_claims_are_named_and_none_can_do_harm(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "--tasks", "Walk", "--seeds", "1")
+    store = Store(bench.store)
+    bench.run()
+    (record,) = store.load().records
+    identity = dataclasses.replace(record.identity, seed=7)
+    good = {"token": "t", "host": "elsewhere", "since": time.time(), "identity": identity.to_dict()}
+    names = ("host", "pid", "attempt", "signalled", "phase", "budget_used", "episodes", "since")
+    for number, (name, odd) in enumerate((name, odd) for name in names for odd in ODD):
+        (store.path / "claims" / f"{number}.json").write_text(json.dumps({**good, name: odd}))
+    (store.path / "claims/none.json").write_text('{"token": "t", "identity": {"seed": []}}')
+    (store.path / "claims/list.json").write_text('{"token": "t", "identity": [[]]}')
+    os.mkfifo(store.path / "claims/pipe.json")
+    done = subprocess.run(
+        [*COMMAND, "status", "--json"], cwd=tmp_path, env=bench.environment, capture_output=True,
+        text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert len(rows) == len(ODD) * (len(names) - 1) + 2, "of those of `since` one or two will do"
+    for row in rows:
+        for name in ("budget_used", "episodes", "attempt"):
+            assert type(row[name]) is int
+    named = done.stderr.splitlines()
+    assert all("it is no claim" in line for line in named)
+    assert {"none", "list", "pipe"} <= {line.split(".json")[0].split("/")[-1] for line in named}
+    shown = subprocess.run(
+        [*COMMAND, "status"], cwd=tmp_path, env=bench.environment, capture_output=True, text=True,
+        timeout=60,
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    assert "\x1b" not in shown.stdout
+    assert "\\x1b[2J" in shown.stdout
+    bench.run()
+
+
 def test_options_can_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text(
         'suite = "atari100k"\nagent = "random"\ntasks = ["Pong", "Boxing"]\nseeds = 1\n'
@@ -210,13 +277,13 @@ def test_what_is_wrong_in_a_file_is_named(text: str, said: str, tmp_path: Path) 
     assert "cannot read the file none.toml" in err
 
 
-def test_a_run_has_at_most_18_flags() -> None:
+def test_a_run_has_at_most_20_flags() -> None:
     from typer.main import get_command
 
     from rlbench.cli.app import app
 
     parameters = get_command(app).commands["run"].params
-    assert len([p for p in parameters if p.name != "help"]) <= 18
+    assert len([p for p in parameters if p.name != "help"]) <= 20
 
 
 @pytest.fixture

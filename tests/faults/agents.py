@@ -3,7 +3,9 @@
 import asyncio
 import atexit
 import ctypes
+import json
 import os
+import platform
 import resource
 import shutil
 import signal
@@ -22,6 +24,7 @@ import numpy as np
 from gymnasium.vector import VectorWrapper
 from support.faults import WALKS
 
+from rlbench.results import Evaluation, Identity, Record, Store, Training
 from rlbench.runners import TaskInfo
 from rlbench.suites import Scalar, Task
 
@@ -168,6 +171,7 @@ def start_process(_: Any) -> None:
 LINES = [
     b"5", b"[1]", b"null", b'"x"', b"{}", b'{"key": 3}', b'{"key": [], "event": "end"}',
     b'{"key": "x", "event": "progress"}', b"[" * 9999, b"\xff\xfe\0",
+    b"x" * 10**6,
 ]  # fmt: skip
 
 
@@ -226,6 +230,44 @@ def use_helper(_: Any) -> None:
     assert helper.stdout is not None
     helper.stdout.read()
     raise ValueError("the helper is gone")
+
+
+def forge(_: Any) -> None:
+    """Put a good record in the place of the one that will be written."""
+    (claim,) = (
+        claim for path in Path("runs/claims").glob("*.json")
+        if (claim := json.loads(path.read_text())).get("identity", {}).get("task") == "Forge"
+    )  # fmt: skip
+    identity = Identity.from_dict(claim["identity"])
+    evaluations = tuple(
+        Evaluation(budget_used=at, returns=(30.0,) * 6, lengths=(30,) * 6, distinct_starts=3)
+        for at in (30, 60)
+    )
+    record = Record(
+        identity=identity, status="ok", error=None, budget_used=60, evaluations=evaluations,
+        training=Training(episodes=0, ends=(), returns=()), provenance={}, timing={},
+    )  # fmt: skip
+    Store("runs").write(record)
+
+
+def spoil_record(_: Any) -> None:
+    """Have the record say of the machine what no record may say."""
+    platform.platform = lambda *_, **__: "x" * 2000
+
+
+def lie(_: Any) -> None:
+    """Say, in a worker's place, that more was spent than there is, and exit."""
+    for path in Path("runs/claims").glob("*.json"):
+        event = {"key": path.stem, "event": "progress", "phase": "train", "budget_used": -5,
+                 "episodes": 0, "over": True, "token": "mine"}  # fmt: skip
+        for descriptor in range(1, 64):
+            with suppress(OSError):
+                os.write(descriptor, b"\n" + json.dumps(event).encode() + b"\n")
+    os._exit(9)
+
+
+def exit_in_evaluation(_: Any) -> None:
+    os._exit(5)
 
 
 def fail_when_told(_: Any) -> None:
@@ -289,9 +331,18 @@ def raise_in_evaluation(_: Any) -> None:
 QUICK = {
     "Segfault": Fault(lambda _: ctypes.string_at(0), "failed", "ended by SIGSEGV"),
     "Abort": Fault(lambda _: os.abort(), "failed", "ended by SIGABRT"),
-    "Kill group": Fault(lambda _: os.killpg(0, signal.SIGKILL), "failed", "ended by SIGKILL"),
+    "Kill group": Fault(
+        lambda _: os.killpg(0, signal.SIGKILL), "failed", "ended by SIGKILL again and again"
+    ),
     "Exit 0": Fault(lambda _: os._exit(0), "failed", "exit code 0 before the run was over"),
     "Exit 7": Fault(lambda _: os._exit(7), "failed", "exit code 7 before the run was over"),
+    "Exit 5": Fault(
+        exit_in_evaluation, "failed", "exit code 5 before the run was over", "eval",
+        kind=TrainsInEvaluations,
+    ),
+    "Refused": Fault(spoil_record, "failed", "the reader refuses its record", "end", None),
+    "Forge": Fault(forge, "failed", "a record with other results appeared", None),
+    "Lie": Fault(lie, "failed", "exit code 9", None),
     "SystemExit": Fault(raises(SystemExit(3)), "failed", "SystemExit: 3"),
     "KeyboardInterrupt": Fault(raises(KeyboardInterrupt()), "failed", "KeyboardInterrupt"),
     "Cancelled": Fault(raises(asyncio.CancelledError()), "failed", "CancelledError"),
@@ -299,7 +350,7 @@ QUICK = {
         lambda _: os.kill(os.getpid(), signal.SIGTERM), "failed",
         "asked to leave again and again, but not by the command", step=0,
     ),
-    "Real-time": Fault(lambda _: os.kill(os.getpid(), 40), "failed", "ended by signal 40"),
+    "Real-time": Fault(lambda _: os.kill(os.getpid(), 40), "failed", "ended by signal 40 again"),
     "Fork": Fault(fork_and_sleep),
     "Fork and go on": Fault(fork),
     "Process": Fault(start_process),

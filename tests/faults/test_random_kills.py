@@ -41,7 +41,7 @@ def kill_at_random(bench: Bench, chance: random.Random, whom: str, longest: floa
                 kill(victim, signal.SIGKILL)
                 killed += 1
         _, err = process.communicate(timeout=120)
-    assert process.returncode in (-9, 0, 1), err
+    assert process.returncode in (-9, 0), err
     assert "Traceback" not in err
     wait_until(lambda: not bench.workers(), 5.0)
     return killed
@@ -60,9 +60,7 @@ def test_killed_again_and_again(case: int, undisturbed, tmp_path: Path, tally) -
         tally[f"kills of {whom} at random moments"] += kill_at_random(bench, chance, whom, whole)
         for path, content in before.items():
             assert path.read_bytes() == content
-        assert all(
-            record.error.reason == "the worker was ended by SIGKILL" for record in bench.failures()
-        )
+        assert bench.failures() == []
     kept = bench.kept()
     bench.run()
     check_complete(bench, expected)

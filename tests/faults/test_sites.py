@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.faults import Bench, Site, check_complete, wait_until
+from support.faults import Bench, Site, check_complete, seal, wait_until
 
 from rlbench.results import Record, Training
 from rlbench.runners.checkpoint import Checkpoints
@@ -39,7 +39,7 @@ EVER = {
     "in the middle of a claim": command("open", "middle", rf"claims/\.{NAME} w"),
     "before a claim is linked": command("link", "before", rf"claims/{RUN}\.json$"),
     **named("a claim's file is removed", around(command, "unlink", rf"claims/\.{NAME}$")),
-    "after the log is opened": command("open", "after", rf"logs/{RUN}\.log ab"),
+    "after the log is opened": command("fstat", "after", rf"logs/{RUN}\.log$"),
     "after the actions are opened": worker("open", "after", rf"{CHECKPOINTS}/actions (wb|r\+b)"),
     "in the middle of the actions": worker("open", "middle", rf"{CHECKPOINTS}/actions (wb|r\+b)"),
     **named("the actions are flushed", around(worker, "fsync", f"{CHECKPOINTS}/actions$")),
@@ -77,12 +77,12 @@ FIRST = {
 }
 # Only in one that goes on.
 ONWARD = {
-    "after the claims are locked": command("open", "after", r"claims/\.lock"),
+    "after the claims are locked": command("fstat", "after", r"claims/\.lock$"),
     "after a second claim's file is made": command("open", "after", rf"claims/\.{NAME} w", 2),
     **named("a claim is taken over", around(command, "replace", rf"claims/{RUN}\.json$")),
-    "after the state is opened": worker("open", "after", r"/state\.json rb"),
+    "after the state is opened": worker("fstat", "after", r"/state\.json$"),
     "after the agent's state is opened": worker("open", "after", r"/learner\.json r"),
-    "after the actions are read": worker("open", "after", f"{CHECKPOINTS}/actions rb"),
+    "after the actions are opened to be read": worker("fstat", "after", f"{CHECKPOINTS}/actions$"),
 }
 # In one that begins anew.
 ANEW = {
@@ -155,6 +155,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     shutil.copytree(begun.store, stale)
     for state in stale.glob("checkpoints/*/*/agent/learner.json"):
         state.write_text("{}")
+        seal(state.parents[1])
     return {"begins": fresh.store, "goes on": begun.store, "begins anew": stale}
 
 
@@ -184,11 +185,7 @@ def test_killed_at_a_place(
     if len(bench.records()) == 1:
         kept = bench.kept()
         assert store == "begins anew" or all(kept.get(key, -1) >= had[key] for key in had)
-        assert [r.error.reason for r in bench.failures()] in (
-            [], ["the worker was ended by SIGKILL"],
-        )  # fmt: skip
-    else:
-        assert bench.failures() == [], "a run that is recorded did not fail"
+    assert bench.failures() == []
     bench.run()
     for path, content in finished.items():
         assert path.read_bytes() == content
@@ -260,7 +257,7 @@ def test_a_damaged_checkpoint_is_not_taken_for_a_failure_of_the_agent(
     for path in bench.store.glob(f"checkpoints/*/{file}"):
         path.write_bytes(DAMAGE[damage](path.read_bytes()))
     tally["damaged checkpoints"] += 1
-    assert (bench.kept() == had) == file.endswith("learner.json")
+    assert bench.kept() != had
     bench.run()
     check_complete(bench, undisturbed)
 
@@ -285,6 +282,8 @@ def test_killed_at_one_place_after_the_other(undisturbed, tmp_path: Path, tally)
     bench = Bench(tmp_path, *OPTIONS)
     finished: dict[Path, bytes] = {}
     for site in CHAIN:
+        if site.who == "worker":  # the command would do the rest
+            site = replace(site, victims=("parent", "self"))
         strike(bench, site)
         tally["kills at named places"] += 1
         for path, content in finished.items():
@@ -292,4 +291,4 @@ def test_killed_at_one_place_after_the_other(undisturbed, tmp_path: Path, tally)
         finished = bench.finished_files()
     bench.run()
     check_complete(bench, undisturbed)
-    assert {r.error.reason for r in bench.failures()} == {"the worker was ended by SIGKILL"}
+    assert bench.failures() == []

@@ -1,16 +1,21 @@
 """A store keeps every record, whoever else writes to it."""
 
 import errno
+import hashlib
 import multiprocessing
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.records import at_seed, make_record
 
-from rlbench.errors import RecordExists, StoreError
-from rlbench.results import Store
+from rlbench.errors import InvalidRecord, NewerSchema, RecordExists, StoreError
+from rlbench.results import Record, Replay, Store
+from rlbench.results.record import SCHEMA_VERSION
+from rlbench.results.store import check_recordable
 
 RECORD = make_record()
 
@@ -72,13 +77,149 @@ def test_bad_files_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
     assert "changed after it was written" in reasons["1"]
     assert "moved or renamed" in reasons["3"]
     assert "not JSON" in reasons["4"]
-    assert "cannot be read" in reasons["5"]
+    assert "cannot be read: Is a directory" in reasons["5"]
+    kinds = {problem.path.name[0]: problem.kind for problem in loaded.problems}
+    assert kinds == {"1": "bad", "3": "bad", "4": "bad", "5": "unreadable"}
     for problem in loaded.problems:
-        aside = store.set_aside(problem)
-        assert aside.exists()
-        assert "quarantine" in aside.parts
-    assert store.load().problems == []
+        if problem.kind == "bad":
+            aside = store.set_aside(problem)
+            assert aside is not None
+            assert aside.exists()
+            assert "quarantine" in aside.parts
+            assert store.set_aside(problem) is None, "another process was faster"
+    assert [problem.path.name for problem in store.load().problems] == ["5-folder.json"]
     assert len(store.load().records) == 1
+
+
+def newer(record: Record) -> bytes:
+    """Return a record's file as a later release might write it."""
+    return record.to_bytes().replace(
+        f'"schema": {SCHEMA_VERSION}'.encode(), f'"schema": {SCHEMA_VERSION + 1}'.encode()
+    )
+
+
+def test_a_record_of_a_later_release_is_named_as_such(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    path = store.write(RECORD)
+    path.write_bytes(newer(RECORD))
+    with pytest.raises(NewerSchema, match="upgrade rlbench"):
+        Record.from_bytes(path.read_bytes())
+    (problem,) = store.load().problems
+    assert (problem.path, problem.kind) == (path, "newer")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda path: os.mkfifo(path), id="named pipe"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), id="endless device"),
+        pytest.param(lambda path: path.symlink_to("/nowhere"), id="link to nothing"),
+        pytest.param(lambda path: path.symlink_to(path.name), id="link to itself"),
+    ],
+)
+def test_what_is_no_file_is_named_and_left_alone(make, tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    store.write(RECORD)
+    place = store.record_of(at_seed(RECORD, 1).identity)
+    make(place)
+    loaded = store.load()
+    assert loaded.records == [RECORD]
+    assert [(problem.path, problem.kind) for problem in loaded.problems] == [(place, "unreadable")]
+
+
+def test_a_file_that_is_too_large_is_bad_and_not_read_whole(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    path = store.write(RECORD)
+    with path.open("r+b") as file:
+        file.truncate(10**12)  # of holes
+    (problem,) = store.load().problems
+    assert (problem.kind, problem.reason) == ("bad", "over the limit of 1,000,000 bytes")
+
+
+def test_a_record_that_came_in_the_meantime_is_not_set_aside(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    path = store.write(RECORD)
+    content = path.read_bytes()
+    for other in (content, newer(RECORD)):
+        path.write_bytes(content[:-9])
+        (problem,) = store.load().problems
+        path.write_bytes(other)
+        assert store.set_aside(problem) is None
+        assert path.read_bytes() == other
+    assert [path for path in (store.path / "quarantine").rglob("*") if path.is_file()] == []
+
+
+def test_a_bad_file_that_came_in_the_meantime_does_not_cost_the_record(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    store.write(at_seed(RECORD, 1))
+    place = store.record_of(RECORD.identity)
+    place.write_text("{}")
+    assert store.write(RECORD) == place
+    assert len(store.load().records) == 2
+    assert len(list((store.path / "quarantine").rglob("*.json"))) == 1
+    place.unlink()
+    os.mkfifo(place)
+    with pytest.raises(StoreError, match="the place of a record is taken"):
+        store.write(RECORD)
+
+
+def test_torn_actions_do_not_stay_beside_a_whole_record(tmp_path: Path) -> None:
+    """A crash may leave such a file where the file system has no links."""
+    store, actions = store_at(tmp_path), b"all the actions"
+    digest = hashlib.sha256(actions).hexdigest()
+    replay = Replay(actions=digest, dtype="int8", shape=(1, 1), hashes=("0" * 16,))
+    record = replace(RECORD, replay=replay)
+    place = store.record_of(record.identity)
+    place.parent.mkdir(parents=True)
+    place.with_name(f"{place.stem}-{digest[:16]}.actions").write_bytes(actions[:-1])
+    store.write(record, actions)
+    assert store.read_actions(record) == actions
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"budget_used": -1}, "budget_used"),
+        ({"provenance": {"gpu": "x" * 2000}}, "provenance"),
+        ({"provenance": {"gpu": float("nan")}}, "JSON"),
+        ({"provenance": {"gpu": {1, 2}}}, "JSON"),
+        ({"evaluations": ()}, "without an evaluation"),
+    ],
+)
+def test_what_the_reader_refuses_is_recorded_as_failed(
+    change: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    store = store_at(tmp_path)
+    record = replace(RECORD, **change)
+    with pytest.raises(InvalidRecord, match=reason) as refused:
+        store.write(record)
+    assert not list(store.path.glob("*/*/*/*"))
+    failed = store.write_refused(record, refused.value)
+    assert store.load() == ([failed], [])
+    assert failed.error is not None
+    assert failed.error.reason.startswith("the reader refuses its record: ")
+    assert (failed.identity, failed.timing) == (record.identity, record.timing)
+
+
+def test_a_run_that_can_never_be_recorded_is_known_beforehand() -> None:
+    check_recordable(RECORD.identity)
+    with pytest.raises(InvalidRecord):
+        check_recordable(replace(RECORD.identity, seed=-1))
+
+
+def test_checkpoints_go_when_their_run_is_done_and_not_for_a_file_of_its_name(
+    tmp_path: Path,
+) -> None:
+    store = store_at(tmp_path)
+    store.write(RECORD).write_text("{}")
+    key = RECORD.identity.key
+    (store.path / "checkpoints" / key).mkdir(parents=True)
+    (store.path / "claims" / f"{key}.json").touch()
+    store.prepare()
+    assert (store.path / "checkpoints" / key).is_dir()
+    store.prepare({key})
+    assert not (store.path / "checkpoints" / key).exists()
+    assert not (store.path / "claims" / f"{key}.json").exists()
 
 
 def test_file_systems_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Interrupted runs: what they go on from, and that they end as if nothing had happened."""
 
 import json
+import os
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.faults import seal
 from support.toy import TOY
 
 from rlbench.errors import AgentError, StaleCheckpoint
@@ -176,7 +178,7 @@ def test_a_checkpoint_that_does_not_fit_is_found_out(damage: str, tmp_path: Path
             protocol=replace(SUITE.protocol, environment={"continuous": False, "reward": 2.0}),
         )
     elif damage == "load":
-        next(tmp_path.glob("*/agent/learner.json")).write_text("{}")
+        factory = type("Changed", (Learner,), {"load": lambda self, folder: {}["seen"]})
     else:
         factory = type("Forgets", (Learner,), {"save": None, "load": None})
     with pytest.raises(StaleCheckpoint, match=r"engine does not|load raised KeyError|no save"):
@@ -197,6 +199,63 @@ def test_torn_checkpoints_are_passed_over(tmp_path: Path) -> None:
     state.write_bytes(content)
     actions = tmp_path / "actions"
     actions.write_bytes(actions.read_bytes()[:-1])
+    assert Checkpoints(tmp_path, 1.0).latest() is None
+
+
+def swap(path: Path) -> None:
+    path.write_text(path.read_text().replace('"seen": ', '"seen": 1'))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(swap, id="swapped"),
+        pytest.param(lambda path: path.unlink(), id="missing"),
+        pytest.param(lambda path: path.with_name("more.json").write_text("{}"), id="one more"),
+        pytest.param(lambda path: path.with_name("more.json").symlink_to(path), id="link"),
+        pytest.param(lambda path: os.mkfifo(path.with_name("more.json")), id="named pipe"),
+        pytest.param(lambda path: path.rename(path.with_name("other.json")), id="renamed"),
+        pytest.param(lambda path: path.parent.rename(path.parents[1] / "teacher"), id="moved"),
+    ],
+)
+def test_a_checkpoint_whose_files_are_others_is_passed_over(change, tmp_path: Path) -> None:
+    undisturbed, _ = play(None)
+    play(tmp_path, 15)
+    assert Checkpoints(tmp_path, 1.0).latest() is not None
+    change(next(tmp_path.glob("*/agent/learner.json")))
+    assert Checkpoints(tmp_path, 1.0).latest() is None
+    again, _ = play(tmp_path)
+    assert again.resumed == 0
+    assert results(again) == results(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("files", {}), ("version", 2), ("version", [1]), ("actions", 10**30), ("actions", "x"),
+        ("actions", -1), ("evaluations", 3), ("evaluations", [{"odd": 1}]), ("training", []),
+        ("parts", None), ("more", 1),
+    ],
+)  # fmt: skip
+def test_odd_states_are_passed_over(name: str, value: object, tmp_path: Path) -> None:
+    play(tmp_path, 15)
+    (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    seal(folder)
+    assert Checkpoints(tmp_path, 1.0).latest() is not None
+    seal(folder, **{name: value})
+    assert Checkpoints(tmp_path, 1.0).latest() is None
+
+
+def test_links_are_not_kept_as_what_they_lead_to_may_change(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Links(Learner):
+        def save(self, folder: Path) -> None:
+            super().save(folder)
+            (folder / "latest").symlink_to("learner.json")
+
+    play(tmp_path, 15, factory=Links)
+    assert "agent/latest is neither a file nor a folder" in capsys.readouterr().err
     assert Checkpoints(tmp_path, 1.0).latest() is None
 
 

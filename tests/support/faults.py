@@ -1,5 +1,6 @@
 """What the fault tests share: suites that take no time, agents, and the command on them."""
 
+import hashlib
 import json
 import os
 import random
@@ -16,7 +17,7 @@ import numpy as np
 from rlbench.results import Record, Store
 from rlbench.runners import TaskInfo, Transitions
 from rlbench.runners.checkpoint import Checkpoints
-from rlbench.suites import Task
+from rlbench.suites import Task, sha256_of
 from support.command import COMMAND
 from support.processes import workers_in
 from support.registered import register
@@ -224,6 +225,24 @@ class Bench:
         """Have everything in the store look as if it had been left there long ago."""
         for path in self.store.rglob("*"):
             os.utime(path, (time.time() - OLD,) * 2)
+
+
+def seal(folder: Path, **changed: Any) -> None:
+    """Have the hashes of a checkpoint fit what it holds now, as anybody could.
+
+    Args:
+        folder: Of the checkpoint.
+        changed: Of its state.
+    """
+    state = folder / "state.json"
+    files = [path for path in folder.rglob("*") if path.is_file() and path != state]
+    hashes = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+    content = {**json.loads(state.read_text()), "files": hashes, **changed}
+    del content["sha256"]
+    state.write_text(json.dumps({**content, "sha256": sha256_of(content)}))
 
 
 def wait_until(happened: Callable[[], Any], seconds: float = 60.0) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rlbench.files import read_bounded
 from rlbench.results import strict_json
 from rlbench.runners.agent import Bools, TaskInfo
 
@@ -50,4 +51,6 @@ class UniformTeacher:
 
     def load(self, folder: Path) -> None:
         """Go on with the draws that were saved."""
-        self._random.bit_generator.state = strict_json.load((folder / "random.json").read_bytes())
+        self._random.bit_generator.state = strict_json.load(
+            read_bounded(folder / "random.json", strict_json.MAX_BYTES)
+        )

@@ -42,7 +42,7 @@ def kill(plan: dict[str, Any]) -> None:
 
 def described(call: str, arguments: tuple[Any, ...]) -> str:
     """Return the arguments of a call as text: paths, and what a file is opened for."""
-    if call == "fsync":
+    if call in ("fsync", "fstat"):
         return os.readlink(f"/proc/self/fd/{arguments[0]}")
     kept = arguments[:2] if call in ("open", "link", "rename", "replace") else arguments[:1]
     return " ".join(os.fspath(a) for a in kept if isinstance(a, str | os.PathLike))
