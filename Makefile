@@ -5,6 +5,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+VENV := .venv/pyvenv.cfg
 CORE := .venv/.core
 DEV := .venv/.dev
 TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/runs \
@@ -15,16 +17,19 @@ TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/
 
 install: $(CORE)
 
-$(CORE): pyproject.toml
+$(VENV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "rlbench needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[atari,site]'
 	@touch $@
 
-$(DEV): $(CORE)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[atari,dev]'
+$(CORE): pyproject.toml $(VENV)
+	$(INSTALL) --editable '.[atari,site]'
 	@touch $@
+
+$(DEV): pyproject.toml $(VENV)
+	$(INSTALL) --editable '.[atari,dev]'
+	@touch $(CORE) $@
 
 demo: install
 	$(BIN)/rlbench run $(TRIAL) --agent random
@@ -32,8 +37,9 @@ demo: install
 	$(BIN)/rlbench stats --suite atari100k --store demo/runs --unofficial budget=2000,episodes=5
 	$(BIN)/rlbench leaderboard build --store demo/runs --out demo/site
 
+# The tests of a file share what they set up, so they stay in one process.
 test: $(DEV)
-	$(BIN)/pytest -m "not slow and not faults"
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not faults"
 
 test-slow: $(DEV)
 	$(BIN)/pytest -m slow

@@ -16,6 +16,8 @@ RLBenchError
     ├── InvalidEnvironment  the environment answered what no environment may answer
     └── BudgetExhausted   the run's budget is spent
 
+There is one warning, `SwappedAxes`.
+
 The command line prints the message of an `RLBenchError` as one line and exits with 2.
 """
 
@@ -83,6 +85,10 @@ class StaleCheckpoint(RLBenchError):
 
 class InvalidScores(RLBenchError, ValueError):
     """Scores that statistics cannot be computed from."""
+
+
+class SwappedAxes(UserWarning):
+    """Scores whose axes look swapped: a warning, since there may be many runs of few tasks."""
 
 
 class RunError(RLBenchError):

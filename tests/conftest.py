@@ -1,15 +1,14 @@
-"""Fixtures and where the golden cases are."""
+"""Fixtures of all tests."""
 
-import os
 from pathlib import Path
 
 import pytest
+from support.golden import folder
 
 
 @pytest.fixture(scope="session")
 def golden() -> Path:
     """Return the folder of golden cases, or skip."""
-    folder = Path(os.environ.get("RLBENCH_GOLDEN", Path(__file__).parents[2] / "shared/golden"))
-    if not folder.is_dir():
-        pytest.skip(f"no golden cases at {folder}: set RLBENCH_GOLDEN")
-    return folder
+    if not folder().is_dir():
+        pytest.skip(f"no golden cases at {folder()}: RLBENCH_GOLDEN names no folder")
+    return folder()

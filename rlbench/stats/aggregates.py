@@ -4,13 +4,15 @@ Every function takes scores as an array (runs, tasks), or as a list of one array
 where tasks have different numbers of runs. Scores are meant to be normalised.
 """
 
+import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rlbench.errors import InvalidScores
+from rlbench.errors import InvalidScores, SwappedAxes
 from rlbench.stats.resampling import Floats
 
 SWAPPED = 8  # so many times more runs than tasks, in an array, look like a mistake
@@ -18,23 +20,25 @@ ScoresLike = ArrayLike | Sequence[ArrayLike]
 
 
 def columns(scores: ScoresLike, name: str = "scores") -> list[Floats]:
-    """Return the scores as one array (runs,) a task.
+    """Return the scores as one array (runs,) a task; warn if an array's axes look swapped.
 
     Args:
         scores: (runs, tasks), or one array (runs,) a task.
         name: What to call them in an error.
 
     Raises:
-        InvalidScores: There is no score, an array has not the shape it should have, its axes look
-            swapped, or a score is not finite.
+        InvalidScores: There is no score, an array has not the shape it should have, or a score is
+            not finite.
     """
     if isinstance(scores, np.ndarray):
         if scores.ndim != 2:
             raise InvalidScores(f"{name} must be (runs, tasks), not of shape {scores.shape}")
         if scores.shape[0] > SWAPPED * scores.shape[1] > SWAPPED:
-            raise InvalidScores(
+            warnings.warn(
                 f"the axes of {name} look swapped: {scores.shape[0]} runs of {scores.shape[1]} "
-                f"tasks. Pass {name}.T if they are, and list({name}.T) if they are not"
+                f"tasks. Pass {name}.T if they are; list({name}.T) says that they are not",
+                SwappedAxes,
+                stacklevel=_levels_to_the_caller(),
             )
         parts: list[Any] = list(scores.T)
     else:
@@ -53,6 +57,14 @@ def columns(scores: ScoresLike, name: str = "scores") -> list[Floats]:
                 f"run {run} on task {index} of {name} is {task[run]}: leave the run out"
             )
     return tasks
+
+
+def _levels_to_the_caller() -> int:
+    """Return the stack level of the line that called rlbench, for a warning from our caller."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("rlbench."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def mean(scores: ScoresLike) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.command import COMMAND, SHORT, rlbench, run_short
+from support.command import COMMAND, SHORT, heed_interrupts, rlbench, run_short
 from support.processes import workers_in
 
 from rlbench.results import Store
@@ -284,12 +284,6 @@ def test_unofficial_runs_never_pass_for_official(done: Path) -> None:
     assert f"--unofficial {','.join(sorted(SHORT.split(',')))}" in error
 
 
-def test_leaderboard(done: Path, tmp_path: Path) -> None:
-    out = rlbench("leaderboard", "build", "--store", "runs", "--out", str(tmp_path / "s"), cwd=done)
-    index = Path(out.stdout.strip().removeprefix("site: "))
-    assert "unofficial" in index.read_text()
-
-
 def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
     out = run_short("--agent", "random", "--seeds", "2", "--dry-run", cwd=tmp_path).stdout
     assert "52 of 52 runs to do" in out
@@ -383,8 +377,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_worker(tmp_path: Path) -> None:
         [*COMMAND, "run", "--suite", "atari100k", "--agent", "random", "--tasks", "Pong",
          "--seeds", "30", "--jobs", "1", "--unofficial", SHORT],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        # A shell that started the tests in the background has SIGINT ignored by all of them.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heed_interrupts,
     )  # fmt: skip
     while not list(tmp_path.glob("runs/*/*/*/*.json")):
         time.sleep(0.05)

@@ -13,7 +13,7 @@ from support.faults import Bench, check_complete, wait_until
 from rlbench.results import Record
 
 OPTIONS = ("--tasks", "Walk", "--seeds", "2", "--jobs", "2", "-o", "pace=0.004")
-CASES, SHORT = 200, 1
+CASES, SHORT = 200, 3
 WHOM = ("workers", "the command", "all at once")
 
 

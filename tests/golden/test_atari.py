@@ -1,43 +1,31 @@
-"""Every case of `atari_preproc.json.gz`, bit for bit.
+"""Every case of `atari_preproc`, bit for bit.
 
 The cases of ale-py's vector environment, and those of gymnasium's wrappers that do the same, are
 replayed by the suite's engine. All cases are replayed by gymnasium's wrappers, some of them with
 a raw seed.
 """
 
-import gzip
-import json
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from gymnasium.wrappers import AtariPreprocessing
 from support.atari_reference import FrameStack, RawSeedPreprocessing, raw_game
+from support.golden import content
 
 from rlbench import suites
 from rlbench.suites.atari.envs import AtariEnvs
 
 Row = list[Any]
 
-FILE = "atari_preproc.json.gz"
 SAME_AS_OURS = {"alevec_noop0", "gym_noop0", "gym_rawaleseed_noop0"}
 RAW_SEED = {"alevec_noop0", "gym_rawaleseed_noop0", "envpool_noop1"}
 
 
-def load(folder: Path) -> tuple[int, dict[str, dict[str, list[Row]]]]:
-    path = folder / FILE
-    if not path.is_file():
-        pytest.skip(f"no {path}")
-    with gzip.open(path) as file:
-        content = json.load(file)
-    return _seed_of(content), content["traces"]
-
-
-def _seed_of(content: dict[str, Any]) -> int:
+def seed_of(traces: dict[str, dict[str, list[Row]]]) -> int:
     """Find the seed: the actions are those of default_rng(seed), and meta names the seeds."""
-    case = content["traces"]["Pong:gray84"]["alevec_noop0"]
+    case = traces["Pong:gray84"]["alevec_noop0"]
     recorded = [(k - 1, row[0]) for k, row in enumerate(case) if row[0] != "R"]
     for seed in range(1000):
         actions = np.random.default_rng(seed).integers(6, size=len(case) - 1)
@@ -113,7 +101,8 @@ def replay_with_gymnasium(
 
 
 def test_every_case_is_replayed_bit_for_bit(golden: Path) -> None:
-    seed, traces = load(golden)
+    traces = content("atari_preproc", golden)["traces"]
+    seed = seed_of(traces)
     replayed = 0
     for name, engines in traces.items():
         game, kind = name.split(":")

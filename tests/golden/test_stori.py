@@ -1,21 +1,17 @@
 """Every mode of the original STORI, frame by frame, with the draws that it made."""
 
-import gzip
-import json
-import os
 import zlib
-from pathlib import Path
 from typing import Any
 
 import ale_py
 import numpy as np
 import pytest
+from support.golden import OWN, folder, found, read
 
 from rlbench.suites.stori.engine import DisturbedGame
 from rlbench.suites.stori.modes import rows_of
 from rlbench.suites.stori.perturbations import Schedule
 
-FOLDER = Path(os.environ.get("RLBENCH_GOLDEN", Path(__file__).parents[3] / "shared/golden"))
 GAMES = {
     "Breakout": "breakout", "Boxing": "boxing", "Gopher": "gopher", "BankHeist": "bank_heist"
 }  # fmt: skip
@@ -44,21 +40,15 @@ class Recorded:
         return value
 
 
-def traces(game: str) -> list[dict[str, Any]]:
-    path = FOLDER / f"stori_{game.lower()}.json.gz"
-    if not path.exists():
-        return []
-    found: list[dict[str, Any]] = json.loads(gzip.decompress(path.read_bytes()))["traces"]
-    return found
-
-
-CASES = [(game, trace["label"], trace) for game in GAMES for trace in traces(game)]
+TRACES: list[dict[str, Any]] = [
+    trace for path in found("stori_*", folder()) for trace in read(path)["traces"]
+]
 
 
 def test_there_are_cases() -> None:
-    if not FOLDER.exists():
-        pytest.skip(f"no golden cases at {FOLDER}")
-    assert len(CASES) > 100
+    if not folder().is_dir():
+        pytest.skip(f"no golden cases at {folder()}")
+    assert len(TRACES) >= (116 if folder() == OWN else 1)
 
 
 def setting_of(trace: dict[str, Any]) -> tuple[str, float, Schedule]:
@@ -82,10 +72,10 @@ def setting_of(trace: dict[str, Any]) -> tuple[str, float, Schedule]:
 
 
 @pytest.mark.parametrize(
-    ("game", "trace"),
-    [pytest.param(game, trace, id=f"{game}-{label}") for game, label, trace in CASES],
+    "trace", [pytest.param(trace, id=f"{trace['game']}-{trace['label']}") for trace in TRACES]
 )
-def test_as_the_original(game: str, trace: dict[str, Any]) -> None:
+def test_as_the_original(trace: dict[str, Any]) -> None:
+    game = trace["game"]
     effect, probability, schedule = setting_of(trace)
     ale = ale_py.ALEInterface()
     ale.setFloat("repeat_action_probability", 0.0)

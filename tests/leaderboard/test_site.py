@@ -9,7 +9,6 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,11 +21,12 @@ from scipy import stats as scipy_stats
 from support.command import COMMAND
 from support.records import ATARI, make_record
 
-from rlbench import suites
+from rlbench import __version__, suites
 from rlbench.errors import UsageError
 from rlbench.leaderboard import build_site
+from rlbench.leaderboard.boards import make_boards
 from rlbench.leaderboard.releases import freeze, write_release
-from rlbench.leaderboard.site import score
+from rlbench.leaderboard.site import _PLOT_WIDTH, _pages, score
 from rlbench.leaderboard.tables import number
 from rlbench.results import Loaded, Record, Store, published
 from rlbench.stats.ranks import MIN_RUNS
@@ -217,7 +217,7 @@ class Sites(NamedTuple):
     Attributes:
         here: Of all records in reversed order, with a release of all but the newcomers.
         there: The same by the command, in the store's order.
-        frozen: Of the records of the release alone.
+        frozen: The boards of Atari 100k of the records of the release alone.
         records: All records but the newcomers'.
     """
 
@@ -241,28 +241,28 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Sites:
     write_release(release, folder / f"releases/{DAY}.json")
     rows = [{"record": sha256, "equal": equal} for sha256, equal in replays.items()]
     (folder / "replays.json").write_text(json.dumps(rows))
-    fill(folder / "frozen", records)
     store = fill(folder / "all", [*records, *newcomers()])
     (folder / "all/atari100k-1/alpha/pong/evil<b>.json").write_text("<script>alert(2)</script>")
 
-    def start(name: str, *more: str) -> subprocess.Popen[str]:
-        command = [*COMMAND, "leaderboard", "build", "--store", name, "--out", f"site-{name}"]
-        return subprocess.Popen([*command, *more], cwd=folder, stdout=-1, stderr=-1, text=True)
-
-    with ExitStack() as stack:
-        shown = ("--replays", "replays.json")
-        at_work = [
-            stack.enter_context(start("all", "--releases", "releases", *shown)),
-            stack.enter_context(start("frozen", *shown)),
-        ]
+    command = [
+        *COMMAND, "leaderboard", "build", "--store", "all", "--out", "site-all",
+        "--releases", "releases", "--replays", "replays.json",
+    ]  # fmt: skip
+    with subprocess.Popen(command, cwd=folder, stdout=-1, stderr=-1, text=True) as process:
         loaded = store.load()
         reversed_ = Loaded(loaded.records[::-1], loaded.problems)
         build_site(reversed_, folder / "site", replays=replays, releases=[release])
-        for process in at_work:
-            _, said = process.communicate(timeout=300)
-            assert process.returncode == 0, said
-    here, there, frozen = (tree(folder / name) for name in ("site", "site-all", "site-frozen"))
-    return Sites(here, there, frozen, records)
+        boards = make_boards(records, replays, frozenset(of_board))
+        frozen = dict(
+            _pages(
+                [board for board in boards if board.suite.name == "atari100k"],
+                {"version": __version__, "dates": [], "plot_width": _PLOT_WIDTH, "top": "",
+                 "release": "", "problems": []},
+            )
+        )  # fmt: skip
+        _, said = process.communicate(timeout=600)
+        assert process.returncode == 0, said
+    return Sites(tree(folder / "site"), tree(folder / "site-all"), frozen, records)
 
 
 @pytest.fixture(scope="module")

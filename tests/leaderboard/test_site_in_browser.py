@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 from support.browser import Seen, open_browser, open_page
-from support.command import COMMAND
+from support.command import COMMAND, heed_interrupts
 from support.records import ATARI, make_record
 
 from rlbench import suites
@@ -294,8 +294,7 @@ def serving(out: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # In a shell's background Ctrl-C is ignored, and that is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heed_interrupts,
     )
     with process:
         try:

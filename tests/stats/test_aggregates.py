@@ -1,12 +1,14 @@
 """Point estimates equal hand-worked numbers and know no order."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rlbench import stats
-from rlbench.errors import InvalidScores
+from rlbench.errors import InvalidScores, SwappedAxes
 from rlbench.stats.intervals import POINTS as METRICS
 
 RAGGED = [[1.0, 3.0], [5.0], [0.0, 0.0, 6.0]]
@@ -69,12 +71,23 @@ def test_a_list_of_tasks_is_the_matrix(rows: list) -> None:
         assert metric(list(scores.T)) == metric(scores)
 
 
-def test_axes_that_look_swapped_are_refused_unless_meant() -> None:
-    scores = np.random.default_rng(0).normal(size=(26, 3))
-    with pytest.raises(InvalidScores, match=r"26 runs of 3 tasks. Pass scores.T if they are"):
-        stats.iqm(scores)
-    with pytest.raises(InvalidScores, match="the axes of y look swapped"):
-        stats.improvement(scores[:5], scores)
-    assert stats.iqm(list(scores.T)) == pytest.approx(stats.iqm(scores.T))
+def test_axes_that_look_swapped_give_a_warning_at_the_line_that_called() -> None:
+    scores = np.random.default_rng(0).normal(size=(40, 3))
+    with pytest.warns(SwappedAxes, match=r"40 runs of 3 tasks. Pass scores.T if they are") as found:
+        value = stats.iqm(scores)
+    assert value == stats.iqm(list(scores.T))
+    with pytest.warns(SwappedAxes, match="the axes of y look swapped") as more:
+        estimate = stats.improvement(scores[:5], scores)
+    assert estimate == stats.improvement(list(scores[:5].T), list(scores.T))
+    assert {warning.filename for warning in [*found, *more]} == {__file__}
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("default")
+        for _ in range(5):
+            stats.bootstrap(scores, ["iqm", "mean"])
+    assert len(seen) == 1, "once a line, however often it is called"
+
+
+def test_other_axes_give_no_warning() -> None:
+    scores = np.random.default_rng(0).normal(size=(40, 3))
     assert np.isfinite(stats.iqm(scores[:24]))
     assert np.isfinite(stats.iqm(scores[:, :1]))

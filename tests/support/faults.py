@@ -18,7 +18,7 @@ from rlbench.results import Record, Store
 from rlbench.runners import TaskInfo, Transitions
 from rlbench.runners.checkpoint import Checkpoints
 from rlbench.suites import Task, sha256_of
-from support.command import COMMAND
+from support.command import COMMAND, heed_interrupts
 from support.processes import workers_in
 from support.registered import register
 from support.toy import TOY
@@ -155,7 +155,7 @@ class Bench:
         """Start the command."""
         return subprocess.Popen(
             self.command, cwd=self.folder, env={**self.environment, **variables}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_interrupts,
         )  # fmt: skip
 
     def run(self, *codes: int, **variables: str) -> subprocess.CompletedProcess[str]:
