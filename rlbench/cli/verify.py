@@ -8,7 +8,7 @@ from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption, load_sto
 from rlbench.cli.output import print_json
 from rlbench.errors import UsageError
 from rlbench.results import Loaded, Record, Store
-from rlbench.results.scores import display_name
+from rlbench.results.labels import run_labels
 
 EXIT_DIFFERENT = 1
 
@@ -33,6 +33,7 @@ def verify(
 
     loaded = load_store(store)
     rows = []
+    names = run_labels(record.identity for record in loaded.records)
     chosen = [_record_of(key, loaded, store) for key in runs or ()] or _all_of(loaded, store)
     for record in chosen:
         verdict = verify_record(record, Store(store))
@@ -42,7 +43,7 @@ def verify(
                 "record": record.sha256,
                 "key": identity.key,
                 "suite": identity.suite,
-                "agent": display_name(identity),
+                "agent": names[identity.key],
                 "task": identity.task,
                 "seed": identity.seed,
                 "equal": verdict.equal,

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from rlbench import suites
 from rlbench.errors import UsageError
 from rlbench.leaderboard.retention import RetentionRow, retention_rows
-from rlbench.results import Record, Scores, belongs, collect, published, unofficial_text
+from rlbench.results import Identity, Record, Scores, belongs, collect, published, unofficial_text
+from rlbench.results.labels import display_name, labels
 from rlbench.results.published import Published
-from rlbench.results.scores import agent_hash, display_name
 from rlbench.stats import (
     align,
     improvement,
@@ -27,7 +27,7 @@ from rlbench.stats import (
 from rlbench.stats.bands import CurveEstimate
 from rlbench.stats.ranks import MIN_RUNS
 from rlbench.stats.summary import SummaryRow, TaskRow
-from rlbench.suites import Scalar, Suite, Task, sha256_of, slug
+from rlbench.suites import Scalar, Suite, Task, slug
 
 Badge = Literal["self-reported", "replayed", "replay differs", "published"]
 Floats = NDArray[np.float64]
@@ -38,13 +38,6 @@ MAX_TASKS = 100  # that are all shown, whether or not they have runs
 THRESHOLDS = 101  # of performance profiles
 OF_MEANS = ("mean",)  # what can be said where a task has a mean and no runs
 FOREVER = 1e10  # seconds that no run takes
-
-
-class _Who(NamedTuple):
-    """What tells an agent's records from those of another: its name, and its version's hash."""
-
-    name: str
-    version: str
 
 
 class Place(NamedTuple):
@@ -245,12 +238,15 @@ def _board(
     failures = _failures(records)
     scores = collect(records, suite)
     own = [_from_records(scores, agent, failures, replays) for agent in scores.values]
-    scored = {_who(entry.records[0]) for entry in own}
-    names = {entry.agent for entry in own}
-    others = [
-        _from_paper(f"{name} (published)" if name in names else name, paper)
-        for name, paper in papers.items()
-    ]
+    called = labels(record.identity for record in records)
+    scored = {entry.records[0].identity.agent_key for entry in own}
+    names = set(called.values())
+    others = []
+    for name, paper in papers.items():
+        while name in names:
+            name += " (published)"
+        names.add(name)
+        others.append(_from_paper(name, paper))
     entries = _ranked(suite, [*own, *others])
     entries.sort(
         key=lambda entry: (
@@ -261,11 +257,9 @@ def _board(
     board = Board(
         suite=suite, folder=folder, unofficial=unofficial, entries=tuple(entries),
         without_scores={
-            name: sum(
-                len(found) for who, found in failures.items()
-                if who.name == name and who not in scored
-            )
-            for name in sorted({who.name for who in failures if who not in scored})
+            called[agent]: len(failures[agent])
+            for agent in sorted(failures, key=called.__getitem__)
+            if agent not in scored
         },
         profiles={}, improvements={}, curves=[], retention=[],
     )  # fmt: skip
@@ -287,14 +281,14 @@ def _board(
     )
 
 
-def _failures(records: Sequence[Record]) -> dict[_Who, dict[str, Record]]:
-    """Return by agent, then key, the runs that failed and were not made good since."""
+def _failures(records: Sequence[Record]) -> dict[str, dict[str, Record]]:
+    """Return by agent, then run, both by key, the runs that failed and were not made good since."""
     done = {record.identity.key for record in records if record.status == "ok"}
-    found: dict[_Who, dict[str, Record]] = {}
+    found: dict[str, dict[str, Record]] = {}
     failed = [r for r in records if r.status != "ok" and r.identity.key not in done]
     # The last record of a run stays, whatever order they come in.
     for record in sorted(failed, key=lambda r: (str(r.timing.get("finished")), r.sha256)):
-        found.setdefault(_who(record), {})[record.identity.key] = record
+        found.setdefault(record.identity.agent_key, {})[record.identity.key] = record
     return found
 
 
@@ -304,23 +298,19 @@ def _in_order(suite: Suite, records: Iterable[Record]) -> tuple[Record, ...]:
     return tuple(sorted(records, key=lambda r: (place[r.identity.task], r.identity.seed)))
 
 
-def _who(record: Record) -> _Who:
-    return _Who(display_name(record.identity), agent_hash(record.identity))
-
-
 def _from_records(
     scores: Scores,
     agent: str,
-    failures: Mapping[_Who, Mapping[str, Record]],
+    failures: Mapping[str, Mapping[str, Record]],
     replays: Mapping[str, bool],
 ) -> Entry:
     records = _in_order(scores.suite, scores.records[agent])
-    who = _who(records[0])
+    identity = records[0].identity
     seconds = [record.timing.get("seconds") for record in records]
     known = [float(s) for s in seconds if isinstance(s, (int, float)) and 0 <= s < FOREVER]
     return Entry(
         agent=agent,
-        slug=_page_name(who),
+        slug=_page_name(identity),
         badge=_badge(records, replays),
         values=scores.values[agent],
         runs={
@@ -333,18 +323,18 @@ def _from_records(
         hours=float(np.mean(known)) / 3600 if len(known) == len(records) else None,
         date=max(str(record.timing.get("finished", ""))[:10] for record in records),
         records=records,
-        failures=_in_order(scores.suite, failures.get(who, {}).values()),
+        failures=_in_order(scores.suite, failures.get(identity.agent_key, {}).values()),
         paper=None,
     )
 
 
-def _page_name(who: _Who) -> str:
-    """Return what an agent's page is called: different names never share one."""
+def _page_name(identity: Identity) -> str:
+    """Return what an agent's page is called: different agents never share one."""
     try:
-        readable = slug(who.name)[:40]
+        readable = slug(display_name(identity))[:40]
     except UsageError:  # nothing of the name is left
         readable = "agent"
-    return f"{readable}-{sha256_of(who._asdict())[:8]}"
+    return f"{readable}-{identity.agent_key[:8]}"
 
 
 def _badge(records: Sequence[Record], replays: Mapping[str, bool]) -> Badge:

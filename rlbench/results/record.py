@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from rlbench.errors import InvalidRecord, UsageError
 from rlbench.results import strict_json
-from rlbench.results.identity import Identity
+from rlbench.results.identity import Identity, check_identity
 from rlbench.suites import sha256_of
 
 SCHEMA_VERSION = 1
@@ -250,6 +250,7 @@ def _validator() -> Callable[[object], object]:
 
 def _check_sense(record: Record) -> None:
     """Raise InvalidRecord if the parts contradict each other."""
+    check_identity(record.identity)
     if (record.status == "ok") == (record.error is not None):
         raise InvalidRecord(
             f"status {record.status} and error {record.error} contradict each other"

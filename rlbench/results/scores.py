@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
-from rlbench.results.identity import Identity
+from rlbench.results.labels import labels
 from rlbench.results.record import Record
-from rlbench.suites import Suite, sha256_of
+from rlbench.results.values import unofficial_text
+from rlbench.suites import Suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,19 +134,18 @@ def collect(records: Iterable[Record], suite: Suite) -> Scores:
         suite: The suite, with unofficial constants if those are meant.
 
     Returns:
-        The scores. Agents that differ in anything but the name (version, options, source) are
-        told apart by a suffix; their scores are never pooled.
+        The scores, by the labels of the agents: see `rlbench.results.labels`. Those of agents that
+        differ in anything (factory, version, options, source, what they were given) are never
+        pooled.
     """
-    groups: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        identity = record.identity
-        if record.status == "ok" and belongs(record, suite):
-            group = (display_name(identity), agent_hash(identity))
-            groups.setdefault(group, []).append(record)
-    names = [name for name, _ in groups]
+    mine = [record for record in records if belongs(record, suite)]
+    names = labels(record.identity for record in mine)
+    groups: dict[str, list[Record]] = {}
+    for record in mine:
+        if record.status == "ok":
+            groups.setdefault(names[record.identity.agent_key], []).append(record)
     values, seeds, by_agent = {}, {}, {}
-    for (name, short_hash), group_records in sorted(groups.items()):
-        label = name if names.count(name) == 1 else f"{name} [{short_hash}]"
+    for label, group_records in sorted(groups.items()):
         group_records.sort(key=lambda record: record.identity.seed)
         by_task = {
             task.name: [r for r in group_records if r.identity.task == task.name]
@@ -159,39 +159,21 @@ def collect(records: Iterable[Record], suite: Suite) -> Scores:
     return Scores(suite=suite, values=values, seeds=seeds, records=by_agent)
 
 
-def display_name(identity: Identity) -> str:
-    """Return the agent's name, and in a curriculum the teacher's: ``SAC + ALP-GMM``."""
-    teacher = f" + {identity.teacher.name}" if identity.teacher else ""
-    return identity.agent.name + teacher
-
-
-def agent_hash(identity: Identity) -> str:
-    """Return six hexadecimal digits that tell apart agents of the same name."""
-    agent, teacher = identity.agent, identity.teacher
-    content = {
-        "version": agent.version,
-        "config": dict(agent.config),
-        "source": agent.source,
-        "teacher": teacher and teacher.content(),
-    }
-    return sha256_of(content)[:6]
-
-
 COLUMNS = (
     "suite", "unofficial", "task", "agent", "version", "seed", "status", "score", "normalised",
-    "episodes", "distinct_starts", "budget_used", "seconds", "key",
+    "episodes", "distinct_starts", "budget_used", "seconds", "key", "options",
 )  # fmt: skip
 
 
 def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
     """Return one flat row a record of the suite, by the names in `COLUMNS`.
 
-    The score of a failed run is None.
+    The score of a failed run is None. The agent is named as `collect` names it.
     """
     out = []
-    for record in records:
-        if not belongs(record, suite):
-            continue
+    mine = [record for record in records if belongs(record, suite)]
+    names = labels(record.identity for record in mine)
+    for record in mine:
         identity = record.identity
         score = record.score if record.status == "ok" else None
         task = suite.task(identity.task)
@@ -204,7 +186,7 @@ def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
                 "suite": identity.suite,
                 "unofficial": unofficial_text(identity.unofficial),
                 "task": identity.task,
-                "agent": identity.agent.name,
+                "agent": names[identity.agent_key],
                 "version": identity.agent.version,
                 "seed": identity.seed,
                 "status": record.status,
@@ -215,14 +197,10 @@ def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
                 "budget_used": record.budget_used,
                 "seconds": record.timing.get("seconds"),
                 "key": identity.key,
+                "options": unofficial_text(identity.agent.config),
             }
         )
     return out
-
-
-def unofficial_text(unofficial: Mapping[str, Any]) -> str:
-    """Return changed constants as the command line takes them, e.g. ``budget=2000,episodes=5``."""
-    return ",".join(f"{name}={value}" for name, value in sorted(unofficial.items()))
 
 
 def write_csv(

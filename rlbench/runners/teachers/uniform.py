@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from rlbench.results import strict_json
 from rlbench.runners.agent import Bools, TaskInfo
 
+__version__ = "1"
+
 
 def make(task: TaskInfo, *, seed: int) -> "UniformTeacher":
     """Make the teacher of a run."""
