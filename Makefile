@@ -1,6 +1,7 @@
 # make demo    run the main job for real on a small, unofficial budget and build the site
 # make test    run the tests
 # make faults  inject many faults, for half an hour
+# make fuzz    read a million mutated records
 # make check   what CI runs besides: lint, types, the wheel
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ DEV := .venv/.dev
 TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/runs \
          --unofficial budget=2000,episodes=5
 
-.PHONY: install demo test test-slow faults lint types wheel-test check bench bench-stats bench-adastop \
+.PHONY: install demo test test-slow faults fuzz lint types wheel-test check bench bench-stats bench-adastop \
         clean
 
 install: $(CORE)
@@ -46,6 +47,9 @@ test-slow: $(DEV)
 
 faults: $(DEV)
 	$(BIN)/pytest -m faults tests/faults
+
+fuzz: $(DEV)
+	RLBENCH_FUZZ=1000000 $(BIN)/pytest -n auto tests/results/test_fuzz.py
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -49,7 +49,7 @@ def records(number: int) -> Iterator[Record]:
                             unofficial={},
                             agent=AgentId(
                                 name=f"agent {agent}", version="1", spec="agent.py", config={},
-                                source=None,
+                                source=None, factory="agent:make",
                             ),
                             teacher=None,
                             seed=seed,

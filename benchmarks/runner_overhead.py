@@ -129,9 +129,18 @@ def parallel_ratios(game: str) -> list[float]:
         with tempfile.TemporaryDirectory() as folder:
             store = Store(folder)
             store.prepare()
-            wanted = identities(suite, [suite.task(game)], resolve("random", {}), range(2))
+            agent = resolve("random", {})
+            wanted = identities(suite, [suite.task(game)], agent.id, range(2))
             runs = [
-                Run(identity=i, store=folder, device="cpu", threads=1, checkpoint_every=600.0)
+                Run(
+                    identity=i,
+                    agent=agent.recipe,
+                    teacher=None,
+                    store=folder,
+                    device="cpu",
+                    threads=1,
+                    checkpoint_every=600.0,
+                )
                 for i in wanted
             ]
             run_all(runs, slots=[Slot()] * 2, listen=lambda _: None)

@@ -3,6 +3,7 @@
 RLBenchError
 ├── UsageError            what was asked for does not exist or does not fit
 │   ├── UnknownName       a suite, task, agent or constant that is not there
+│   ├── CannotImport      an agent or a teacher that raises when it is imported
 │   └── MissingExtra      an optional dependency is not installed
 ├── StoreError            a store cannot be read or written
 │   ├── RecordExists      a record with that name is there already
@@ -54,6 +55,10 @@ class UnknownName(UsageError):
             hint = f" Known: {', '.join(known)}." if len(known) <= 12 else ""
         self.name = name
         super().__init__(f"unknown {what} {name!r}.{hint}" + (f" See: {see}" if see else ""))
+
+
+class CannotImport(UsageError):
+    """An agent or a teacher that raises, hangs or ends its process when it is imported."""
 
 
 class MissingExtra(UsageError):

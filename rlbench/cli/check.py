@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlbench.cli.options import JsonOption, parse_assignment, parse_suite
+from rlbench.cli.options import JsonOption, parse_options, parse_suite
 from rlbench.cli.output import echo, print_json
-from rlbench.errors import UsageError
+from rlbench.errors import CannotImport, UsageError
 
 if TYPE_CHECKING:
     from rlbench.runners.contract import Finding
@@ -54,12 +54,16 @@ def check(
     Exit code 1 means that a check failed.
     """
     from rlbench.runners import resolve
+    from rlbench.runners.resolving import given_options
 
     chosen = parse_suite(suite)
     named = chosen.task(task) if task else chosen.tasks[0]
-    config = dict(parse_assignment(text) for text in option or [])
+    options = parse_options(option)
     chosen.load_factory()
-    resolve(agent, config, trust=trust)
+    try:
+        config = dict(resolve(agent, options, trust=trust).recipe.options)
+    except CannotImport:
+        config = given_options(options)  # the first check says what is wrong
     asked = {
         "agent": agent, "suite": chosen.id, "task": named.name, "config": config,
         "device": device, "steps": steps,

@@ -23,8 +23,8 @@ from rlbench.cli.sources import (
     print_deviations,
 )
 from rlbench.errors import InvalidScores, UnknownName, UsageError
-from rlbench.results import published
 from rlbench.results.published import Published
+from rlbench.results.rankable import Terms, ranked_together, why_not_ranked
 from rlbench.stats import adastop, compare, plan, rank_sets, runs_needed
 from rlbench.stats.comparisons import Comparison, TestStatistic
 from rlbench.stats.intervals import POINTS
@@ -69,7 +69,7 @@ def compare_agents(
     """
     chosen = _statistic(statistic)
     scale = Scale(suite, unofficial, normalise_by)
-    agents, notes, papers = _chosen(sources or [], store, scale)
+    agents, notes, papers, own = _chosen(sources or [], store, scale)
     if stop not in ("", "adastop"):
         raise UnknownName("stopping rule", stop, ["adastop"])
     if stop and papers:
@@ -77,8 +77,8 @@ def compare_agents(
             f"--stop decides on runs that are still to be done; those of {min(papers)} are "
             "published: leave --stop out"
         )
-    if len(published.ranked_together(agents, papers)) > 1:
-        _show_apart(Gathered(agents, notes, papers), chosen, alpha, scale, json)
+    if len(ranked_together(agents, papers, own)) > 1:
+        _show_apart(Gathered(agents, notes, papers, own), chosen, alpha, scale, json)
         return 0
     scores = _aligned(agents, scale, notes)
     if stop:
@@ -110,9 +110,9 @@ def plan_runs(
     """Print power and width of intervals for numbers of runs, from the runs there are."""
     chosen = _statistic(statistic)
     scale = Scale(suite, unofficial, normalise_by)
-    agents, notes, papers = _chosen(sources or [], store, scale)
+    agents, notes, papers, own = _chosen(sources or [], store, scale)
     for a, b in combinations(agents, 2):
-        if why := published.why_not_ranked(a, b, papers):
+        if why := why_not_ranked(a, b, papers, own):
             raise UsageError(f"{a} and {b} are not planned for, since they are not ranked: {why}")
     scores = _aligned(agents, scale, notes)
     rows = [row._asdict() for row in plan(scores, statistic=chosen, alpha=alpha)]
@@ -143,7 +143,7 @@ def _chosen(sources: Sequence[str], stores: Sequence[Path] | None, scale: Scale)
     """
     files = [Path(source) for source in sources if Path(source).exists() or "." in source]
     names = [source for source in sources if Path(source) not in files]
-    none = Gathered({}, [], {})
+    none = Gathered({}, [], {}, {})
     from_files = gather(files, [], scale) if files else none
     in_stores = none
     if stores or names or not files:
@@ -159,7 +159,7 @@ def _chosen(sources: Sequence[str], stores: Sequence[Path] | None, scale: Scale)
         found = f" there is only {next(iter(agents))!r}" if agents else " there is none"
         raise UsageError(f"a comparison needs at least two agents:{found}")
     papers = {agent: scores for agent, scores in in_stores.published.items() if agent in taken}
-    return Gathered(agents, from_files.notes + in_stores.notes, papers)
+    return Gathered(agents, from_files.notes + in_stores.notes, papers, in_stores.own)
 
 
 def _aligned(agents: Agents, scale: Scale, notes: list[str]) -> Scores:
@@ -181,10 +181,10 @@ def _show_apart(
     gathered: Gathered, statistic: TestStatistic, alpha: float, scale: Scale, json: bool
 ) -> None:
     """Show agents that may not all be ranked: each group by itself, and what lies between them."""
-    agents, notes, papers = gathered
-    groups = [g for g in published.ranked_together(agents, papers) if len(g) > 1]
+    agents, notes, papers, own = gathered
+    groups = [g for g in ranked_together(agents, papers, own) if len(g) > 1]
     between = [
-        _unranked_row(a, b, agents, papers, statistic)
+        _unranked_row(a, b, agents, papers, own, statistic)
         for a, b in combinations(agents, 2)
         if not any(a in group and b in group for group in groups)
     ]
@@ -248,6 +248,7 @@ def _unranked_row(
     b: str,
     agents: Agents,
     papers: Mapping[str, Published],
+    own: Mapping[str, Terms],
     statistic: TestStatistic,
 ) -> dict[str, Any]:
     """Return the row of a pair that is shown and not ranked, on the tasks that both have."""
@@ -268,7 +269,7 @@ def _unranked_row(
         "method": "none: not ranked",
         "test": "none: not ranked",
         "decision": "not ranked",
-        "reason": published.why_not_ranked(a, b, papers),
+        "reason": why_not_ranked(a, b, papers, own),
     }
 
 

@@ -10,9 +10,10 @@ import typer
 
 from rlbench.errors import UnknownName, UsageError
 from rlbench.files import read_bounded
-from rlbench.suites import Scalar
+from rlbench.results.values import plain, unofficial_text
 
 CHECKPOINT_SECONDS = 600.0  # between two checkpoints
+TEACHER_PREFIX = "teacher."  # of the teacher's options among those of the agent
 _MAX_BYTES = 1_000_000
 _TABLES = ("options", "unofficial")  # of name = value
 _ONLY_HERE = ("checkpoint_every", "track")
@@ -23,12 +24,12 @@ class Settings:
     """What a file says that has no option on the command line, or that adds to one.
 
     Attributes:
-        options: Of the agent.
+        options: Of the agent; those of the teacher begin with ``teacher.``.
         checkpoint_every: Seconds between two checkpoints.
         track: Trackers that are told of runs.
     """
 
-    options: Mapping[str, Scalar]
+    options: Mapping[str, Any]
     checkpoint_every: float
     track: tuple[str, ...]
 
@@ -54,23 +55,42 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
         if name not in known | {*_TABLES, *_ONLY_HERE}:
             raise UnknownName(f"option in {path}:", name, [*sorted(known), *_TABLES, *_ONLY_HERE])
     context.obj = Settings(
-        options=_table(content, "options", path),
+        options=_options(_table(content, "options", path)),
         checkpoint_every=_seconds(content.get("checkpoint_every", CHECKPOINT_SECONDS), path),
         track=_names(content.get("track", []), path),
     )
     defaults = {name: _text(value) for name, value in content.items() if name in known}
     changed = _table(content, "unofficial", path)
     if changed:
-        defaults["unofficial"] = ",".join(f"{name}={value}" for name, value in changed.items())
+        defaults["unofficial"] = unofficial_text(changed)
     context.default_map = defaults
     return path
 
 
-def _table(content: Mapping[str, Any], name: str, path: Path) -> dict[str, Scalar]:
+def _table(content: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
     table = content.get(name, {})
-    if not isinstance(table, dict) or not all(isinstance(v, Scalar) for v in table.values()):
-        raise UsageError(f"{name} in {path} is no table of numbers, words, true and false")
-    return table
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: {name} is not a table: write [{name}]")
+    try:
+        return {key: plain(value) for key, value in table.items()}
+    except ValueError as error:
+        raise UsageError(f"{path}: [{name}] {error}") from error
+
+
+def _options(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options by name: ``teacher.x`` is a table in TOML, and ``"@FILE"`` names a file."""
+    options: dict[str, Any] = {}
+    for name, value in table.items():
+        if f"{name}." == TEACHER_PREFIX and isinstance(value, dict):
+            options |= {TEACHER_PREFIX + key: _file(item) for key, item in value.items()}
+        else:
+            options[name] = _file(value)
+    return options
+
+
+def _file(value: Any) -> Any:
+    is_file = isinstance(value, str) and value.startswith("@")
+    return Path(value[1:]) if is_file else value
 
 
 def _seconds(value: Any, path: Path) -> float:

@@ -39,7 +39,7 @@ def print_plan(
         record
         for record in loaded.records
         if record.status == "ok"
-        and record.identity.agent == left[0].agent
+        and record.identity.agent_key == left[0].agent_key
         and record.identity.suite == suite.id
         and record.identity.unofficial == suite.unofficial
     ]

@@ -23,8 +23,9 @@ from rlbench.cli.sources import (
     print_deviations,
 )
 from rlbench.errors import InvalidScores, UnknownName, UsageError
-from rlbench.results import Store, collect, published
+from rlbench.results import Store, collect
 from rlbench.results.published import Published
+from rlbench.results.rankable import NOTHING, why_alone, why_not_ranked
 from rlbench.results.scores import Curve
 from rlbench.results.tables import ALIASES, number_of, read_csv
 from rlbench.stats import align
@@ -135,17 +136,21 @@ def sources_to_show(
         InvalidScores: A file is bad, or an agent is in two sources.
         UsageError: There is nothing to show.
     """
-    agents, notes, papers = gather(files or [], stores, scale)
+    agents, notes, papers, own = gather(files or [], stores, scale)
     means = [agent for agent, scores in papers.items() if scores.source.means_only]
     if means:
         notes = [*notes, f"Left out, since there are means and no runs: {', '.join(means)}."]
+    shared = [agent for agent in agents if why_alone(own.get(agent, NOTHING))]
+    if shared:
+        notes = [*notes, f"Left out, since their seeds share data: {', '.join(shared)}."]
+    means += shared
     agents = {agent: tasks for agent, tasks in agents.items() if agent not in means}
     papers = {agent: scores for agent, scores in papers.items() if agent not in means}
     if not agents:
-        raise UsageError("there are no runs to show, only means")
+        raise UsageError("there are no independent runs to show")
     not_ranked = ""
     for a, b in combinations(agents, 2):
-        if why := published.why_not_ranked(a, b, papers):
+        if why := why_not_ranked(a, b, papers, own):
             not_ranked = f"{a} and {b} are not ranked: {why}"
             break
     return Shown(agents, notes, papers, not_ranked)

@@ -1,6 +1,7 @@
 """`rlbench list`: suites, tasks, agents, teachers, runs."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,8 +16,11 @@ from rlbench.cli.options import (
 )
 from rlbench.cli.output import print_json, print_table
 from rlbench.results import published, unofficial_text
+from rlbench.results.labels import run_labels
 from rlbench.results.record import SCHEMA_VERSION
-from rlbench.results.scores import display_name
+
+if TYPE_CHECKING:
+    from rlbench.runners.factories import Registered
 
 PUBLISHED_COLUMNS = ("source", "suite", "agent", "tasks", "runs", "paper", "licence")
 
@@ -80,30 +84,34 @@ def list_tasks(suite: SuiteOption, json: JsonOption = False) -> None:
 @app.command("agents")
 def list_agents(json: JsonOption = False) -> None:
     """List the registered agents."""
-    from rlbench.runners.agent import OWN, registered_agents
+    from rlbench.runners.agent import OWN
 
-    rows = [
-        {"agent": name, "factory": factory, "from": "rlbench" if name in OWN else "entry point"}
-        for name, factory in registered_agents().items()
-    ]
-    _print(rows, ("agent", "factory", "from"), json)
+    _print_registered("agent", OWN, json)
 
 
 @app.command("teachers")
 def list_teachers(json: JsonOption = False) -> None:
     """List the registered teachers of curricula."""
     from rlbench.runners.curriculum import OWN_TEACHERS
+
+    _print_registered("teacher", OWN_TEACHERS, json)
+
+
+def _print_registered(kind: str, own: Mapping[str, "Registered"], as_json: bool) -> None:
+    """Print what comes with rlbench, and what other packages register."""
     from rlbench.runners.factories import registered
 
     rows = [
         {
-            "teacher": name,
+            kind: name,
             "factory": target,
-            "from": "rlbench" if name in OWN_TEACHERS else "entry point",
+            "version": own[name].version if name in own else None,
+            "extra": own[name].extra or None if name in own else None,
+            "from": "rlbench" if name in own else "entry point",
         }
-        for name, target in registered("teacher", OWN_TEACHERS).items()
+        for name, target in registered(kind, own).items()
     ]
-    _print(rows, ("teacher", "factory", "from"), json)
+    _print(rows, (kind, "factory", "version", "extra", "from"), as_json)
 
 
 @app.command("runs")
@@ -113,14 +121,16 @@ def list_runs(store: ReadableStoreOption = DEFAULT_STORE, json: JsonOption = Fal
         _print(_published_rows(), PUBLISHED_COLUMNS, json)
         return
     rows = []
-    for record in load_store(store).records:
+    records = load_store(store).records
+    names = run_labels(record.identity for record in records)
+    for record in records:
         identity = record.identity
         rows.append(
             {
                 "key": identity.key,
                 "suite": identity.suite,
                 "unofficial": unofficial_text(identity.unofficial),
-                "agent": display_name(identity),
+                "agent": names[identity.key],
                 "task": identity.task,
                 "seed": identity.seed,
                 "status": record.status,

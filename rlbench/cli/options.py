@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,7 +11,8 @@ from rlbench.cli.output import echo
 from rlbench.errors import UsageError
 from rlbench.results import Loaded, Record, Store, belongs, unofficial_text
 from rlbench.results.scores import is_old_of
-from rlbench.suites import Scalar, Suite
+from rlbench.results.values import parse_assignment, parse_assignments
+from rlbench.suites import Suite
 
 DEFAULT_STORE = Path("runs")
 PUBLISHED = Path("published")  # where a store is read: the published scores that rlbench brings
@@ -52,23 +53,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON: a list of 
 
 def parse_suite(name: str, unofficial: str = "") -> Suite:
     """Return the suite of that name, with the constants in `unofficial` changed."""
-    values = dict(parse_assignment(item) for item in unofficial.split(",") if item.strip())
-    return suites.get(name).make_unofficial(values)
+    return suites.get(name).make_unofficial(parse_assignments(unofficial))
 
 
-def parse_assignment(text: str) -> tuple[str, Scalar]:
-    """Return name and value of ``name=value``; numbers, true and false are read as such."""
-    name, equals, value = (part.strip() for part in text.partition("="))
-    if not equals or not name:
-        raise UsageError(f"{text!r} is not of the form name=value")
-    if value.lower() in ("true", "false"):
-        return name, value.lower() == "true"
-    for number in (int, float):
-        try:
-            return name, number(value)
-        except ValueError:
-            continue
-    return name, value
+def parse_options(texts: list[str] | None) -> dict[str, Any]:
+    """Return the values of ``name=value`` texts by name; the last one of a name counts."""
+    return dict(parse_assignment(text) for text in texts or [])
 
 
 def parse_seeds(text: str) -> list[int]:

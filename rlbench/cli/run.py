@@ -6,34 +6,33 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlbench.cli.config import Settings, read_config
+from rlbench.cli.config import TEACHER_PREFIX, Settings, read_config
 from rlbench.cli.options import (
     DEFAULT_STORE,
     StoreOption,
     SuiteOption,
     UnofficialOption,
-    parse_assignment,
     parse_eval_points,
+    parse_options,
     parse_seeds,
     parse_suite,
 )
 from rlbench.cli.output import echo
 from rlbench.errors import InvalidRecord, StoreError, UsageError
-from rlbench.results import AgentId, Identity, Loaded, Problem, Store
+from rlbench.results import Identity, Loaded, Problem, Store
 from rlbench.results.store import check_recordable
-from rlbench.suites import Scalar, Suite, Task
+from rlbench.suites import Suite, Task
 
 if TYPE_CHECKING:
     from rlbench.cli.slots import Places
-    from rlbench.runners import Limits, Run
+    from rlbench.runners import Limits, Resolved, Run
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
-TEACHER_PREFIX = "teacher."  # of the teacher's options among those of the agent
 STEP_TIMEOUT = 3600.0  # a training phase of an agent that owns its loop counts as one step
 
 
@@ -63,6 +62,14 @@ def run(
         str, typer.Option("--teacher", help="Of a curriculum; named as agents are.")
     ] = "",
     name: Annotated[str, typer.Option("--name", help="The agent's display name.")] = "",
+    given: Annotated[
+        str,
+        typer.Option(
+            "--given",
+            metavar="WORD,...",
+            help="What a command that says nothing itself was given, e.g. pretraining.",
+        ),
+    ] = "",
     trust: Annotated[
         bool, typer.Option("--trust", help="Load an agent from a file that can run code.")
     ] = False,
@@ -115,20 +122,22 @@ def run(
     does the rest. Exit code 1 means that some runs failed.
     """
     from rlbench.cli.slots import parse_places
-    from rlbench.runners import Limits, Run, has_group, identities, resolve
+    from rlbench.runners import Limits, Run, identities, resolve
     from rlbench.runners.tracking import check_trackers
 
     settings: Settings = context.obj
     check_trackers(settings.track)
     chosen = parse_suite(suite, unofficial)
-    options = {**settings.options, **dict(parse_assignment(text) for text in option or [])}
+    options = {**settings.options, **parse_options(option)}
     chosen.load_factory()
     mine = {k: v for k, v in options.items() if not k.startswith(TEACHER_PREFIX)}
-    who = resolve(agent, mine, name or None, trust=trust)
+    who = resolve(agent, mine, name or None, trust=trust, given=_words(given))
+    guide = _parse_teacher(chosen, teacher, options)
     wanted = identities(
-        chosen, _parse_tasks(chosen, tasks), who, parse_seeds(seeds),
-        _parse_teacher(chosen, teacher, options),
-    )  # fmt: skip
+        chosen, _parse_tasks(chosen, tasks), who.id, parse_seeds(seeds), guide.id if guide else None
+    )
+    if not quiet:
+        _print_sources(who, guide)
     points = {
         identity.task: _points(chosen, chosen.task(identity.task), eval_points)
         for identity in wanted
@@ -141,7 +150,7 @@ def run(
         jobs=jobs,
         runs_per_gpu=runs_per_gpu,
         runs=len(wanted),
-        has_group=chosen.protocol.kind != "offline" and has_group(agent),
+        has_group=chosen.protocol.kind != "offline" and who.has_group,
     )
     if dry_run:
         from rlbench.cli.dry_run import print_plan
@@ -157,7 +166,8 @@ def run(
         return 0
     runs = [
         Run(
-            identity=identity, store=str(store), device=device, threads=places.threads,
+            identity=identity, agent=who.recipe, teacher=guide.recipe if guide else None,
+            store=str(store), device=device, threads=places.threads,
             checkpoint_every=settings.checkpoint_every, track=settings.track,
             eval_points=points[identity.task],
         )
@@ -217,7 +227,18 @@ def _clear_way(
     return free
 
 
-def _parse_teacher(suite: Suite, spec: str, options: Mapping[str, Scalar]) -> AgentId | None:
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _print_sources(agent: "Resolved", teacher: "Resolved | None") -> None:
+    """Say which files or which version the runs go by."""
+    for kind, who in (("agent", agent), ("teacher", teacher)):
+        if who is not None:
+            typer.echo(f"{kind} {who.id.name}: {who.source_text}")
+
+
+def _parse_teacher(suite: Suite, spec: str, options: Mapping[str, Any]) -> "Resolved | None":
     """Return the teacher, which curricula have and other suites have not."""
     from rlbench.runners import resolve_teacher
 

@@ -9,7 +9,8 @@ from rlbench import suites
 from rlbench.cli.options import DEFAULT_STORE, StoreOption, load_store
 from rlbench.cli.output import echo, format_cell, print_json
 from rlbench.errors import UsageError
-from rlbench.results import Record, published, unofficial_text
+from rlbench.results import AgentId, Record, published, unofficial_text
+from rlbench.results.labels import run_labels
 from rlbench.results.published import PublishedSource
 from rlbench.suites import Suite
 
@@ -31,7 +32,8 @@ def show(
     if what in [source.slug for source in published.sources()]:
         _show_source(published.get(what))
         return
-    found = [r for r in load_store(store).records if r.identity.key.startswith(what.lower())]
+    records = load_store(store).records
+    found = [r for r in records if r.identity.key.startswith(what.lower())]
     if not found:
         raise UsageError(
             f"{what!r} is neither a suite nor the key of a run in {store}. "
@@ -42,8 +44,9 @@ def show(
     if json:
         print_json([json_module.loads(r.to_bytes()) for r in found])
         return
+    names = run_labels(record.identity for record in records)
     for record in found:
-        _show_run(record)
+        _show_run(record, names[record.identity.key])
 
 
 def _show_suite(suite: Suite) -> None:
@@ -89,18 +92,27 @@ def _show_source(source: PublishedSource) -> None:
             echo(f"{name:<20} {value}")
 
 
-def _show_run(record: Record) -> None:
+def _version(agent: AgentId) -> str:
+    return agent.version or f"source {str(agent.source)[:12]}"
+
+
+def _show_run(record: Record, label: str) -> None:
     identity = record.identity
+    teacher = identity.teacher
     lines: dict[str, object] = {
         "run": identity.key,
         "suite": identity.suite,
         "unofficial": unofficial_text(identity.unofficial) or None,
         "task": identity.task,
-        "agent": f"{identity.agent.name} ({identity.agent.spec})",
-        "version": identity.agent.version or f"source {str(identity.agent.source)[:12]}",
+        "agent": f"{label} ({identity.agent.spec})",
+        "factory": identity.agent.factory or None,
+        "version": _version(identity.agent),
         "options": unofficial_text(identity.agent.config) or None,
-        "teacher": identity.teacher and f"{identity.teacher.name} ({identity.teacher.spec})",
-        "teacher's options": identity.teacher and unofficial_text(identity.teacher.config),
+        "given": ", ".join(identity.agent.given) or None,
+        "teacher": teacher and f"{teacher.name} ({teacher.spec})",
+        "teacher's factory": teacher and teacher.factory,
+        "teacher's version": teacher and _version(teacher),
+        "teacher's options": teacher and (unofficial_text(teacher.config) or None),
         "seed": identity.seed,
         "digest": identity.digest,
         "status": record.status,

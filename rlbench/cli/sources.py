@@ -1,6 +1,6 @@
 """Where verbs that compare take scores from: files, folders, stores and papers together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from rlbench.cli.options import DEFAULT_STORE, PUBLISHED, parse_suite, records_of
 from rlbench.cli.output import echo, print_table
 from rlbench.errors import InvalidScores, UsageError
-from rlbench.results import Runs, collect, published, read_scores, select, unofficial_text
+from rlbench.results import Runs, Scores, collect, published, read_scores, select, unofficial_text
+from rlbench.results.engines import usual_engines
 from rlbench.results.published import Published
+from rlbench.results.rankable import Terms, terms_of
 from rlbench.suites import Suite
 
 Agents = dict[str, dict[str, NDArray[np.float64]]]
@@ -44,11 +46,13 @@ class Gathered(NamedTuple):
         agents: Scores by agent and task.
         notes: What must be said of them.
         published: Those of the agents that come from papers.
+        own: The terms of those that have records.
     """
 
     agents: Agents
     notes: list[str]
     published: dict[str, Published]
+    own: dict[str, Terms]
 
 
 class Scale:
@@ -104,21 +108,24 @@ def gather(files: Sequence[Path], stores: Sequence[Path] | None, scale: Scale) -
     agents: Agents = {}
     notes = []
     papers: dict[str, Published] = {}
+    own: dict[str, Terms] = {}
     for file in files:
         runs, note = read_scores(file, scale.columns)
         _add(agents, select(runs, scale.suite) if scale.suite else runs, str(file))
         if note:
             notes.append(f"{file}: {note}.")
-    for place in stores or ([] if files else [DEFAULT_STORE]):
-        if scale.suite is None:
-            raise UsageError("records need a suite: add --suite, e.g. --suite atari100k")
-        if place == PUBLISHED:
-            papers = published.load(scale.suite)
-            runs = {agent: scores.normalised() for agent, scores in papers.items()}
-        else:
-            runs = _from_store(place, scale.suite)
-        _add(agents, runs, str(place))
-    return Gathered(agents, notes, papers)
+    places = list(stores or ([] if files else [DEFAULT_STORE]))
+    if places and scale.suite is None:
+        raise UsageError("records need a suite: add --suite, e.g. --suite atari100k")
+    if PUBLISHED in places and scale.suite:
+        papers = published.load(scale.suite)
+        runs = {agent: scores.normalised() for agent, scores in papers.items()}
+        _add(agents, runs, str(PUBLISHED))
+    if scale.suite:
+        for place, scores in _from_stores([p for p in places if p != PUBLISHED], scale.suite):
+            _add(agents, {a: scores.normalised(a) for a in scores.values}, str(place))
+            own |= {a: terms_of(scores.records[a], scores.engines[a]) for a in scores.values}
+    return Gathered(agents, notes, papers, own)
 
 
 def deviations_of(agent: str, papers: Mapping[str, Published]) -> str | None:
@@ -160,11 +167,17 @@ def print_deviations(papers: Mapping[str, Published], *, err: bool) -> None:
             )
 
 
-def _from_store(store: Path, suite: Suite) -> Runs:
-    scores = collect(records_of(store, suite), suite)
-    if not scores.values:
-        raise UsageError(f"every run of {suite.id} in the store {store} failed: there is no score")
-    return {agent: scores.normalised(agent) for agent in scores.values}
+def _from_stores(stores: Sequence[Path], suite: Suite) -> Iterator[tuple[Path, Scores]]:
+    """Yield the scores of each store, told apart by the engines of all of them."""
+    records = {store: records_of(store, suite) for store in stores}
+    usual = usual_engines([r for of_store in records.values() for r in of_store], suite)
+    for store, of_store in records.items():
+        scores = collect(of_store, suite, usual)
+        if not scores.values:
+            raise UsageError(
+                f"every run of {suite.id} in the store {store} failed: there is no score"
+            )
+        yield store, scores
 
 
 def _add(agents: Agents, more: Runs, source: str) -> None:

@@ -20,6 +20,7 @@ from rlbench.cli.sources import (
 )
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results.published import Published
+from rlbench.results.rankable import NOTHING, honest, why_alone
 from rlbench.stats import methods_text, summarise, summarise_tasks
 from rlbench.stats.intervals import METHODS, Method
 from rlbench.stats.pairs import PairMethod
@@ -71,15 +72,18 @@ def stats(
     scale = Scale(suite, unofficial, normalise_by)
     if kept and show_text:
         raise UsageError("--methods-text tells of aggregates, not of --retention: leave one out")
-    agents, notes, papers = gather(files or [], store, scale)
+    agents, notes, papers, own = gather(files or [], store, scale)
     if kept:
+        agents = {a: tasks for a, tasks in agents.items() if not why_alone(own.get(a, NOTHING))}
         rows = _retention(agents, scale.suite, cast(PairMethod, how), by_strength=per_task)
         notes = [*_of_retention(rows), *notes]
     elif per_task:
-        rows = [row._asdict() for row in summarise_tasks(agents)]
+        found = [honest(row, own.get(row.agent, NOTHING)) for row in summarise_tasks(agents)]
+        rows = [row._asdict() for row in found]
     else:
         lists = {agent: list(tasks.values()) for agent, tasks in agents.items()}
-        rows = [row._asdict() for row in summarise(lists, method=how)]
+        summary = [honest(r, own.get(r.agent, NOTHING)) for r in summarise(lists, method=how)]
+        rows = [row._asdict() for row in summary]
     if papers:
         rows = _with_papers(rows, papers)
     if json:

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,7 +10,7 @@ from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption, load_sto
 from rlbench.cli.output import duration, echo, print_json, print_table
 from rlbench.errors import RLBenchError
 from rlbench.results import Identity, Loaded, Phase, read_claim
-from rlbench.results.scores import display_name
+from rlbench.results.labels import run_labels
 from rlbench.results.store import check_recordable
 
 _COLUMNS = ("agent", "task", "seed", "state", "phase", "budget_used", "budget", "episodes",
@@ -23,9 +24,12 @@ def status(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None
     outcomes = {record.identity.key: record.status for record in loaded.records}
     outcomes |= {r.identity.key: r.status for r in loaded.records if r.status == "ok"}
     open_rows = []
-    for path in sorted((store / "claims").glob("*.json")):
-        row = _row(path)
-        if row and outcomes.get(row["key"]) != "ok":
+    claimed = [row for path in sorted((store / "claims").glob("*.json")) if (row := _row(path))]
+    identities = [row["agent"] for row in claimed] + [r.identity for r in loaded.records]
+    names = run_labels(identities)
+    for row in claimed:
+        row["agent"] = names[row["key"]]
+        if outcomes.get(row["key"]) != "ok":
             if row["state"] == _LEFT:
                 row["state"] = outcomes.get(row["key"], _LEFT)
             open_rows.append(row)
@@ -34,11 +38,11 @@ def status(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None
         return
     if open_rows:
         print_table(open_rows, _COLUMNS)
-    _print_summary(loaded, len(open_rows), store)
+    _print_summary(loaded, names, len(open_rows), store)
 
 
 def _row(path: Path) -> dict[str, Any] | None:
-    """Return what a claim says of a run, or None if it is none, with a line on standard error."""
+    """Return what a claim says of a run, its identity as the agent; if it is none, None."""
     claim = read_claim(path)
     if claim is None:
         return None
@@ -56,7 +60,7 @@ def _row(path: Path) -> dict[str, Any] | None:
     return {
         "key": identity.key,
         "suite": identity.suite,
-        "agent": display_name(identity),
+        "agent": identity,
         "task": identity.task,
         "seed": identity.seed,
         "state": left if claim.stale else "running",
@@ -70,10 +74,10 @@ def _row(path: Path) -> dict[str, Any] | None:
     }
 
 
-def _print_summary(loaded: Loaded, unfinished: int, store: Path) -> None:
+def _print_summary(loaded: Loaded, names: Mapping[str, str], unfinished: int, store: Path) -> None:
     """Print how many runs are done, by suite and agent."""
     counts = Counter(
-        (record.identity.suite, display_name(record.identity), record.status)
+        (record.identity.suite, names[record.identity.key], record.status)
         for record in loaded.records
     )
     for (suite, agent, outcome), number in sorted(counts.items()):

@@ -8,7 +8,7 @@ from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption, load_sto
 from rlbench.cli.output import echo, print_json
 from rlbench.errors import RLBenchError, UsageError
 from rlbench.results import Loaded, Record, Store
-from rlbench.results.scores import display_name
+from rlbench.results.labels import run_labels
 
 EXIT_DIFFERENT = 1
 
@@ -34,6 +34,7 @@ def verify(
 
     loaded = load_store(store)
     rows = []
+    names = run_labels(record.identity for record in loaded.records)
     not_played = 0
     chosen = [_record_of(key, loaded, store) for key in runs or ()] or _all_of(loaded, store)
     for record in chosen:
@@ -50,7 +51,7 @@ def verify(
                 "record": record.sha256,
                 "key": identity.key,
                 "suite": identity.suite,
-                "agent": display_name(identity),
+                "agent": names[identity.key],
                 "task": identity.task,
                 "seed": identity.seed,
                 "equal": verdict.equal,

@@ -12,9 +12,17 @@ from numpy.typing import NDArray
 from rlbench import suites
 from rlbench.errors import UsageError
 from rlbench.leaderboard.retention import RetentionRow, retention_rows
-from rlbench.results import Record, Scores, belongs, collect, published, unofficial_text
+from rlbench.results import Identity, Record, Scores, belongs, collect, published, unofficial_text
+from rlbench.results.labels import display_name, labels
 from rlbench.results.published import Published
-from rlbench.results.scores import agent_hash, display_name
+from rlbench.results.rankable import (
+    NOTHING,
+    Terms,
+    honest,
+    ranked_together,
+    terms_of,
+    why_alone,
+)
 from rlbench.stats import (
     align,
     improvement,
@@ -27,7 +35,7 @@ from rlbench.stats import (
 from rlbench.stats.bands import CurveEstimate
 from rlbench.stats.ranks import MIN_RUNS
 from rlbench.stats.summary import SummaryRow, TaskRow
-from rlbench.suites import Constant, Suite, Task, sha256_of, slug
+from rlbench.suites import Constant, Suite, Task, slug
 
 Badge = Literal["self-reported", "replayed", "replay differs", "published"]
 Floats = NDArray[np.float64]
@@ -38,13 +46,6 @@ MAX_TASKS = 100  # that are all shown, whether or not they have runs
 THRESHOLDS = 101  # of performance profiles
 OF_MEANS = ("mean",)  # what can be said where a task has a mean and no runs
 FOREVER = 1e10  # seconds that no run takes
-
-
-class _Who(NamedTuple):
-    """What tells an agent's records from those of another: its name, and its version's hash."""
-
-    name: str
-    version: str
 
 
 class Place(NamedTuple):
@@ -78,6 +79,7 @@ class Entry:
         values: Task to raw scores (runs,), in the suite's order; of means, one a task.
         runs: Task to the names of its runs: seeds, or what the source calls them.
         normalised: Task to normalised scores (runs,).
+        terms: What it was given, and on which engine.
         metrics: Aggregates of the normalised scores by name.
         tasks: Aggregates of the raw scores by task.
         place: Its rank set and tier, if it may be ranked.
@@ -95,6 +97,7 @@ class Entry:
     values: Mapping[str, Floats]
     runs: Mapping[str, tuple[str, ...]]
     normalised: Mapping[str, Floats]
+    terms: Terms
     metrics: Mapping[str, SummaryRow]
     tasks: Mapping[str, TaskRow]
     place: Place | None
@@ -109,6 +112,28 @@ class Entry:
     def failed(self) -> int:
         """How many of its runs failed and were not made good since."""
         return len(self.failures)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader must know of its runs: what was not as in the plainest of runs."""
+        found = []
+        if self.terms.given:
+            found.append(f"was given {', '.join(self.terms.given).replace('_', ' ')}")
+        if self.terms.engine:
+            found.append(f"ran on {self.terms.engine}, not on the expected engine")
+        counts = {
+            "with extra evaluations": sum(
+                any(e.extra for e in record.evaluations) for record in self.records
+            ),
+            "with less than the whole budget spent": sum(
+                record.budget_used != record.identity.constants["budget"] for record in self.records
+            ),
+            "begun again after a signal from outside": sum(
+                bool(record.timing.get("signalled")) for record in self.records
+            ),
+        }
+        found += [f"runs {what}: {number}" for what, number in counts.items() if number]
+        return tuple(found)
 
     @property
     def source(self) -> str:
@@ -245,12 +270,15 @@ def _board(
     failures = _failures(records)
     scores = collect(records, suite)
     own = [_from_records(scores, agent, failures, replays) for agent in scores.values]
-    scored = {_who(entry.records[0]) for entry in own}
-    names = {entry.agent for entry in own}
-    others = [
-        _from_paper(f"{name} (published)" if name in names else name, paper)
-        for name, paper in papers.items()
-    ]
+    called = labels(record.identity for record in records)
+    scored = {entry.records[0].identity.agent_key for entry in own}
+    names = set(called.values())
+    others = []
+    for name, paper in papers.items():
+        while name in names:
+            name += " (published)"
+        names.add(name)
+        others.append(_from_paper(name, paper))
     entries = _ranked(suite, [*own, *others])
     entries.sort(
         key=lambda entry: (
@@ -261,11 +289,9 @@ def _board(
     board = Board(
         suite=suite, folder=folder, unofficial=unofficial, entries=tuple(entries),
         without_scores={
-            name: sum(
-                len(found) for who, found in failures.items()
-                if who.name == name and who not in scored
-            )
-            for name in sorted({who.name for who in failures if who not in scored})
+            called[agent]: len(failures[agent])
+            for agent in sorted(failures, key=called.__getitem__)
+            if agent not in scored
         },
         profiles={}, improvements={}, curves=[], retention=[],
     )  # fmt: skip
@@ -287,14 +313,14 @@ def _board(
     )
 
 
-def _failures(records: Sequence[Record]) -> dict[_Who, dict[str, Record]]:
-    """Return by agent, then key, the runs that failed and were not made good since."""
+def _failures(records: Sequence[Record]) -> dict[str, dict[str, Record]]:
+    """Return by agent, then run, both by key, the runs that failed and were not made good since."""
     done = {record.identity.key for record in records if record.status == "ok"}
-    found: dict[_Who, dict[str, Record]] = {}
+    found: dict[str, dict[str, Record]] = {}
     failed = [r for r in records if r.status != "ok" and r.identity.key not in done]
     # The last record of a run stays, whatever order they come in.
     for record in sorted(failed, key=lambda r: (str(r.timing.get("finished")), r.sha256)):
-        found.setdefault(_who(record), {})[record.identity.key] = record
+        found.setdefault(record.identity.agent_key, {})[record.identity.key] = record
     return found
 
 
@@ -304,47 +330,44 @@ def _in_order(suite: Suite, records: Iterable[Record]) -> tuple[Record, ...]:
     return tuple(sorted(records, key=lambda r: (place[r.identity.task], r.identity.seed)))
 
 
-def _who(record: Record) -> _Who:
-    return _Who(display_name(record.identity), agent_hash(record.identity))
-
-
 def _from_records(
     scores: Scores,
     agent: str,
-    failures: Mapping[_Who, Mapping[str, Record]],
+    failures: Mapping[str, Mapping[str, Record]],
     replays: Mapping[str, bool],
 ) -> Entry:
     records = _in_order(scores.suite, scores.records[agent])
-    who = _who(records[0])
+    terms = terms_of(records, scores.engines[agent])
+    identity = records[0].identity
     seconds = [record.timing.get("seconds") for record in records]
     known = [float(s) for s in seconds if isinstance(s, (int, float)) and 0 <= s < FOREVER]
     return Entry(
         agent=agent,
-        slug=_page_name(who),
+        slug=_page_name(identity),
         badge=_badge(records, replays),
         values=scores.values[agent],
         runs={
             task: tuple(str(seed) for seed in seeds.tolist())
             for task, seeds in scores.seeds[agent].items()
         },
-        **_aggregates(agent, scores.values[agent], scores.normalised(agent)),
+        **_aggregates(agent, scores.values[agent], scores.normalised(agent), terms),
         place=None,
         not_ranked="",
         hours=float(np.mean(known)) / 3600 if len(known) == len(records) else None,
         date=max(str(record.timing.get("finished", ""))[:10] for record in records),
         records=records,
-        failures=_in_order(scores.suite, failures.get(who, {}).values()),
+        failures=_in_order(scores.suite, failures.get(identity.agent_key, {}).values()),
         paper=None,
     )
 
 
-def _page_name(who: _Who) -> str:
-    """Return what an agent's page is called: different names never share one."""
+def _page_name(identity: Identity) -> str:
+    """Return what an agent's page is called: different agents never share one."""
     try:
-        readable = slug(who.name)[:40]
+        readable = slug(display_name(identity))[:40]
     except UsageError:  # nothing of the name is left
         readable = "agent"
-    return f"{readable}-{sha256_of(who._asdict())[:8]}"
+    return f"{readable}-{identity.agent_key[:8]}"
 
 
 def _badge(records: Sequence[Record], replays: Mapping[str, bool]) -> Badge:
@@ -381,12 +404,18 @@ def _from_paper(agent: str, paper: Published) -> Entry:
 
 
 def _aggregates(
-    agent: str, values: Mapping[str, Floats], normalised: Mapping[str, Floats]
+    agent: str,
+    values: Mapping[str, Floats],
+    normalised: Mapping[str, Floats],
+    terms: Terms = NOTHING,
 ) -> dict[str, Any]:
+    metrics = [honest(row, terms) for row in summarise({agent: list(normalised.values())})]
+    tasks = [honest(row, terms) for row in summarise_tasks({agent: values})]
     return {
         "normalised": normalised,
-        "metrics": {row.metric: row for row in summarise({agent: list(normalised.values())})},
-        "tasks": {row.task: row for row in summarise_tasks({agent: values})},
+        "terms": terms,
+        "metrics": {row.metric: row for row in metrics},
+        "tasks": {row.task: row for row in tasks},
     }
 
 
@@ -396,7 +425,8 @@ def _ranked(suite: Suite, entries: list[Entry]) -> list[Entry]:
     by_slug = {entry.slug: entry for entry in entries if not why[entry.slug]}
     papers = {name: entry.paper for name, entry in by_slug.items() if entry.paper}
     places: dict[str, Place] = {}
-    pools = [pool for pool in published.ranked_together(by_slug, papers) if len(pool) > 1]
+    own = {name: entry.terms for name, entry in by_slug.items() if not entry.paper}
+    pools = [pool for pool in ranked_together(by_slug, papers, own) if len(pool) > 1]
     # The suite's own runs first, then the largest.
     pools.sort(key=lambda pool: (all(name in papers for name in pool), -len(pool), pool))
     for number, pool in enumerate(pools, 1):
@@ -415,6 +445,8 @@ def _ranked(suite: Suite, entries: list[Entry]) -> list[Entry]:
 def _why_alone(suite: Suite, entry: Entry) -> str:
     """Say why an agent can be ranked against nobody, if it cannot."""
     if entry.paper and (reason := published.unrankable(entry.paper)):
+        return reason
+    if reason := why_alone(entry.terms):
         return reason
     if len(entry.values) < len(suite.tasks):
         return f"{len(entry.values)} of {len(suite.tasks)} tasks"

@@ -21,11 +21,11 @@ AGENT_COLUMNS = (
     "agent", "page", "badge", "pool", "rank_low", "rank_high", "pool_size", "tier", "not_ranked",
     "tasks", "runs_min", "runs_max", "failed", "hours", "date",
     *(name for metric in METRICS for name in (metric, f"{metric}_low", f"{metric}_high")),
-    "interval_method", "rank_method", "source", "deviations", "licence", "url",
+    "interval_method", "rank_method", "source", "deviations", "licence", "url", "remarks",
 )  # fmt: skip
 RUN_COLUMNS = (
     "agent", "task", "run", "score", "normalised", "episodes", "budget_used", "steps", "seconds",
-    "key", "sha256", "stand_in", "std", "of",
+    "key", "sha256", "engine", "stand_in", "std", "of",
 )  # fmt: skip
 NOT_RANKED = "their protocols differ"
 
@@ -72,6 +72,7 @@ def _agent_row(entry: Entry) -> Row:
         "failed": entry.failed,
         "hours": entry.hours,
         "date": entry.date,
+        "remarks": "; ".join(entry.remarks) or None,
     }
     if numbers := _numbers_of_runs(entry):
         row |= {"runs_min": min(numbers), "runs_max": max(numbers)}
@@ -113,7 +114,13 @@ def _of_records(entry: Entry, suite: Suite) -> list[Row]:
     found = []
     for record, row in zip(entry.records, rows(entry.records, suite), strict=True):
         known = {name: row[name] for name in RUN_COLUMNS if name in row}
-        more = {"agent": entry.agent, "run": str(row["seed"]), "sha256": record.sha256}
+        engine = record.engine.fingerprint if record.engine else None
+        more = {
+            "agent": entry.agent,
+            "run": str(row["seed"]),
+            "sha256": record.sha256,
+            "engine": engine,
+        }
         found.append({**dict.fromkeys(RUN_COLUMNS), **known, **more})
     return found
 

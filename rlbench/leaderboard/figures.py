@@ -325,14 +325,14 @@ def plot_curves(
     level: float = 0.95,
     seed: int = 0,
 ) -> Plot:
-    """Draw learning curves: a statistic at every checkpoint, with bands.
+    """Draw learning curves: a statistic at every point, with bands.
 
     Of more than eight agents the bands are not drawn; they are in the rows.
 
     Args:
-        curves: By agent: (runs, tasks, checkpoints), or one array (runs, checkpoints) a task, at
-            common checkpoints (`stats.align`).
-        steps: (checkpoints,) increasing, of all agents, or by agent.
+        curves: By agent: (runs, tasks, points), or one array (runs, points) a task, at
+            common points (`stats.align`).
+        steps: (points,) increasing, of all agents, or by agent.
         statistic: ``iqm``, ``mean``, ``median`` or ``optimality_gap``.
         unit: Of the steps, for the axis.
         band: ``pointwise`` or ``simultaneous``.
@@ -344,7 +344,7 @@ def plot_curves(
         seed: Of the resampling.
 
     Raises:
-        InvalidScores: There is no agent, curves are bad or have one checkpoint, the steps do not
+        InvalidScores: There is no agent, curves are bad or have one point, the steps do not
             fit them, or an option is out of range.
         UnknownName: There is no such statistic, method, band or width.
         MissingExtra: matplotlib is not installed.
@@ -372,7 +372,7 @@ def plot_curves(
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     sentences = [
         f"Learning curves of {_number_of(len(agents), 'agent')}: the {IN_TEXT[statistic]} at every "
-        f"checkpoint, {setting_text(agents.values(), normalised_by)}.",
+        f"evaluation point, {setting_text(agents.values(), normalised_by)}.",
         _band_text(bands, seed),
         "Whole curves are resampled.",
     ]
@@ -633,11 +633,9 @@ def _steps_of(
     at = np.asarray(steps[agent] if isinstance(steps, Mapping) else steps, dtype=np.float64)
     number = tasks[0].shape[1]
     if at.shape != (number,) or not np.isfinite(at).all() or (np.diff(at) <= 0).any():
-        raise InvalidScores(
-            f"steps of {agent!r} must be {number} increasing numbers, one a checkpoint"
-        )
+        raise InvalidScores(f"steps of {agent!r} must be {number} increasing numbers, one a point")
     if number < 2:
-        raise InvalidScores(f"a curve needs at least two checkpoints: {agent!r} has one")
+        raise InvalidScores(f"a curve needs at least two points: {agent!r} has one")
     return at
 
 

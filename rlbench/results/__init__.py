@@ -15,9 +15,10 @@ from rlbench.results.record import (
     Status,
     Training,
 )
-from rlbench.results.scores import Scores, belongs, collect, rows, unofficial_text, write_csv
+from rlbench.results.scores import Scores, belongs, collect, rows, write_csv
 from rlbench.results.store import Loaded, Problem, Store
 from rlbench.results.tables import Runs, select
+from rlbench.results.values import unofficial_text
 
 __all__ = [
     "MAX_VALUE",

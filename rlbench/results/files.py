@@ -1,8 +1,8 @@
 """Scores from the files of other tools: which format it is, and what counts as a run's score.
 
 - Tables (`tables`): ``.csv``, ``.parquet``, ``.json`` with a list of rows.
-- Arrays: ``.npz`` or ``.json`` with agents to arrays (runs, tasks); of (runs, tasks, checkpoints)
-  the last checkpoint counts.
+- Arrays: ``.npz`` or ``.json`` with agents to arrays (runs, tasks); of (runs, tasks, points)
+  the last point counts.
 - Training logs: a folder with Stable-Baselines3's ``monitor.csv`` files, ``AGENT/RUN/*monitor.csv``
   below it; a run's score is the mean return of its last 100 episodes.
 - Exported charts: CSV files from Weights & Biases (``Step`` and a column a run) and TensorBoard

@@ -1,10 +1,23 @@
 """Identities: what is run, by which agent, and the key that follows from it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from rlbench.suites import Constant, Scalar, sha256_of, slug
+from rlbench.errors import InvalidRecord, UnknownName
+from rlbench.results.values import plain
+from rlbench.suites import Constant, sha256_of, slug
+
+GIVEN = {
+    "chosen_resets": "training episodes began in states that were chosen or stored",
+    "demonstrations": "behaviour of experts",
+    "earlier_data": "experience gathered before the run",
+    "eval_adaptation": "it goes on learning or searching during evaluation",
+    "human_labels": "preferences, rewards or other labels by people",
+    "language_model": "answers of a language model",
+    "pretraining": "parameters learned before the run",
+    "shared_seeds": "data or parameters shared between the runs of several seeds",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,24 +27,34 @@ class AgentId:
     Attributes:
         name: The display name.
         version: The agent's own word for its version; empty if it has none.
-        spec: How it was named on the command line.
-        config: The options that it was given.
-        source: sha256 of its file if it has no version.
+        spec: How it was named, without the folders of the machine.
+        config: All its options, defaults included: JSON data. A file stands as
+            ``{"file": name, "sha256": ...}``.
+        source: sha256 of its files if it has no version.
+        factory: What makes it: ``module:function``, ``cmd``, or ``sb3:`` and an algorithm.
+        given: What it was given besides the run's own budget, sorted: names in `GIVEN`.
     """
 
     name: str
     version: str
     spec: str
-    config: Mapping[str, Scalar]
+    config: Mapping[str, Any]
     source: str | None
+    factory: str = ""
+    given: tuple[str, ...] = ()
 
     def content(self) -> dict[str, Any]:
         """Return what tells it from every other: all but how it was named."""
-        return {
-            "agent": f"{self.name}@{self.version}",
-            "config": dict(self.config),
-            "source": self.source,
-        }
+        return {name: value for name, value in self.to_dict().items() if name != "spec"}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {**asdict(self), "config": dict(self.config), "given": list(self.given)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the agent in plain data; in records of schema 1 some fields are missing."""
+        return cls(**{**data, "given": tuple(data.get("given", ()))})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +94,24 @@ class Identity:
         content = {
             "digest": self.digest,
             "task": self.task,
-            **self.agent.content(),
-            "teacher": self.teacher and self.teacher.content(),
+            **self._players(),
             "seed": self.seed,
         }
         return sha256_of(content)[:16]
+
+    @property
+    def agent_key(self) -> str:
+        """The first 16 hexadecimal digits of the hash of agent and teacher.
+
+        Runs that share it are runs of one agent: their scores may be pooled.
+        """
+        return sha256_of(self._players())[:16]
+
+    def _players(self) -> dict[str, Any]:
+        return {
+            "agent": self.agent.content(),
+            "teacher": self.teacher and self.teacher.content(),
+        }
 
     @property
     def folder(self) -> tuple[str, str, str]:
@@ -90,8 +126,8 @@ class Identity:
             "digest": self.digest,
             "constants": _listed(self.constants),
             "unofficial": _listed(self.unofficial),
-            "agent": asdict(self.agent),
-            "teacher": self.teacher and asdict(self.teacher),
+            "agent": self.agent.to_dict(),
+            "teacher": self.teacher and self.teacher.to_dict(),
             "seed": self.seed,
             "key": self.key,
         }
@@ -104,8 +140,8 @@ class Identity:
             task=data["task"],
             constants=_tupled(data["constants"]),
             unofficial=_tupled(data["unofficial"]),
-            agent=AgentId(**data["agent"]),
-            teacher=data["teacher"] and AgentId(**data["teacher"]),
+            agent=AgentId.from_dict(data["agent"]),
+            teacher=data["teacher"] and AgentId.from_dict(data["teacher"]),
             seed=data["seed"],
         )
 
@@ -116,3 +152,35 @@ def _listed(constants: Mapping[str, Constant]) -> dict[str, Any]:
 
 def _tupled(constants: Mapping[str, Any]) -> dict[str, Constant]:
     return {n: tuple(v) if isinstance(v, list) else v for n, v in constants.items()}
+
+
+def check_given(words: Iterable[str]) -> tuple[str, ...]:
+    """Return what an agent was given, sorted and without repeats.
+
+    Raises:
+        UnknownName: A word is not in `GIVEN`.
+    """
+    found = sorted(set(words))
+    for word in found:
+        if word not in GIVEN:
+            raise UnknownName("thing that an agent can be given:", word, GIVEN)
+    return tuple(found)
+
+
+def check_identity(identity: Identity) -> None:
+    """Raise InvalidRecord if the parts of an identity contradict each other."""
+    constants = identity.to_dict()["constants"]
+    for name, value in identity.to_dict()["unofficial"].items():
+        stated = constants.get(name)
+        if name == "suite" or type(value) is not type(stated) or value != stated:
+            raise InvalidRecord(
+                f"it names {name}={value!r} as unofficial, but its constant is {stated!r}"
+            )
+    for agent in filter(None, (identity.agent, identity.teacher)):
+        if list(agent.given) != sorted(set(agent.given)):
+            raise InvalidRecord("what its agent was given is not sorted")
+        try:
+            for value in agent.config.values():
+                plain(value)
+        except ValueError as error:
+            raise InvalidRecord(f"its agent's options: {error}") from error

@@ -3,16 +3,18 @@
 import csv
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
-from rlbench.results.identity import Identity
+from rlbench.results.engines import other_engines, usual_engines
+from rlbench.results.labels import labels
 from rlbench.results.record import SCHEMA_VERSION, Record
-from rlbench.suites import Suite, sha256_of
+from rlbench.results.values import unofficial_text
+from rlbench.suites import Suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,12 +33,15 @@ class Scores:
             seeds. Only tasks with runs are there, in the suite's order.
         seeds: Agent, then task, to the seeds of these runs, (runs,) int64.
         records: Agent to its records, in the same order; none where the scores came without.
+        engines: Agent to the engine that it ran on, where that is not the usual one: see
+            `rlbench.results.engines`.
     """
 
     suite: Suite
     values: Mapping[str, Mapping[str, NDArray[np.float64]]]
     seeds: Mapping[str, Mapping[str, NDArray[np.int64]]]
     records: Mapping[str, tuple[Record, ...]]
+    engines: Mapping[str, str] = field(default_factory=dict)
 
     def normalised(self, agent: str) -> dict[str, NDArray[np.float64]]:
         """Return normalised scores (runs,) by task, in the suite's order."""
@@ -153,27 +158,36 @@ def is_old_of(record: Record, suite: Suite) -> bool:
     )
 
 
-def collect(records: Iterable[Record], suite: Suite) -> Scores:
+def collect(
+    records: Iterable[Record], suite: Suite, usual: Mapping[str, str] | None = None
+) -> Scores:
     """Gather the scores of a suite.
 
     Args:
         records: Any records; failed ones and those of other digests are left out.
         suite: The suite, with unofficial constants if those are meant.
+        usual: The usual engines, see `usual_engines`; by default those of these records.
 
     Returns:
-        The scores. Agents that differ in anything but the name (version, options, source) are
-        told apart by a suffix; their scores are never pooled.
+        The scores, by the labels of the agents: see `rlbench.results.labels`. Those of agents that
+        differ in anything (factory, version, options, source, what they were given) are never
+        pooled, nor are runs on engines that behave differently: ``hp [ale-py 0.10.0]``.
     """
+    mine = [record for record in records if belongs(record, suite)]
+    names = labels(record.identity for record in mine)
+    usual = usual_engines(mine, suite) if usual is None else usual
+    others = other_engines(mine, suite, usual)
     groups: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        identity = record.identity
-        if record.status == "ok" and belongs(record, suite):
-            group = (display_name(identity), agent_hash(identity))
-            groups.setdefault(group, []).append(record)
-    names = [name for name, _ in groups]
-    values, seeds, by_agent = {}, {}, {}
-    for (name, short_hash), group_records in sorted(groups.items()):
-        label = name if names.count(name) == 1 else f"{name} [{short_hash}]"
+    for record in mine:
+        if record.status == "ok":
+            name, engine = names[record.identity.agent_key], others.get(record.sha256, "")
+            groups.setdefault((name, engine), []).append(record)
+    values, seeds, by_agent, engines = {}, {}, {}, {}
+    for (name, engine), group_records in sorted(groups.items()):
+        label = f"{name} [{engine}]" if engine else name
+        while label in engines or (engine and label in names.values()):
+            label += "*"  # an agent may be named like another's label
+        engines[label] = engine
         group_records.sort(key=lambda record: record.identity.seed)
         by_task = {
             task.name: [r for r in group_records if r.identity.task == task.name]
@@ -184,44 +198,25 @@ def collect(records: Iterable[Record], suite: Suite) -> Scores:
             t: np.array([r.identity.seed for r in rs]) for t, rs in by_task.items() if rs
         }
         by_agent[label] = tuple(group_records)
-    return Scores(suite=suite, values=values, seeds=seeds, records=by_agent)
-
-
-def display_name(identity: Identity) -> str:
-    """Return the agent's name, and in a curriculum the teacher's: ``SAC + ALP-GMM``."""
-    teacher = f" + {identity.teacher.name}" if identity.teacher else ""
-    return identity.agent.name + teacher
-
-
-def agent_hash(identity: Identity) -> str:
-    """Return six hexadecimal digits that tell apart agents of the same name."""
-    agent, teacher = identity.agent, identity.teacher
-    content = {
-        "version": agent.version,
-        "config": dict(agent.config),
-        "source": agent.source,
-        "teacher": teacher and teacher.content(),
-    }
-    return sha256_of(content)[:6]
+    return Scores(suite=suite, values=values, seeds=seeds, records=by_agent, engines=engines)
 
 
 COLUMNS = (
     "suite", "unofficial", "task", "agent", "version", "seed", "status", "score", "normalised",
-    "episodes", "distinct_starts", "budget_used", "seconds", "key", "schema",
+    "episodes", "distinct_starts", "budget_used", "seconds", "key", "schema", "options",
 )  # fmt: skip
 
 
 def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
     """Return one flat row a record of the suite, by the names in `COLUMNS`.
 
-    The score of a failed run is None. A record of schema 1 has the status ``old`` if it has a
-    score: no statistics take it in.
+    The score of a failed run is None. The agent is named as `collect` names it. A record of schema
+    1 has the status ``old`` if it has a score: no statistics take it in.
     """
     out = []
-    for record in records:
-        old = is_old_of(record, suite)
-        if not old and not belongs(record, suite):
-            continue
+    mine = [record for record in records if belongs(record, suite) or is_old_of(record, suite)]
+    names = labels(record.identity for record in mine)
+    for record in mine:
         identity = record.identity
         score = record.score if record.status == "ok" else None
         task = suite.task(identity.task)
@@ -234,10 +229,10 @@ def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
                 "suite": identity.suite,
                 "unofficial": unofficial_text(identity.unofficial),
                 "task": identity.task,
-                "agent": identity.agent.name,
+                "agent": names[identity.agent_key],
                 "version": identity.agent.version,
                 "seed": identity.seed,
-                "status": "old" if old and record.status == "ok" else record.status,
+                "status": "old" if record.is_old and record.status == "ok" else record.status,
                 "score": score,
                 "normalised": normalised,
                 "episodes": final and len(final.returns),
@@ -246,14 +241,10 @@ def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
                 "seconds": record.timing.get("seconds"),
                 "key": identity.key,
                 "schema": 1 if record.is_old else SCHEMA_VERSION,
+                "options": unofficial_text(identity.agent.config),
             }
         )
     return out
-
-
-def unofficial_text(unofficial: Mapping[str, Any]) -> str:
-    """Return changed constants as the command line takes them, e.g. ``budget=2000,episodes=5``."""
-    return ",".join(f"{name}={value}" for name, value in sorted(unofficial.items()))
 
 
 def write_csv(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlbench import suites
 from rlbench.errors import InvalidRecord, RLBenchError, UsageError
+from rlbench.results.identity import check_identity
 from rlbench.results.text import published_look_alike
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def _parts(record: "Record") -> Iterator[str]:
 
 def _names(record: "Record") -> Iterator[str]:
     identity = record.identity
+    check_identity(identity)
     try:
         _ = identity.folder
     except UsageError as error:

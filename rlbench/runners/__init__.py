@@ -5,7 +5,6 @@ from rlbench.runners.agent import (
     AgentFactory,
     TaskInfo,
     Transitions,
-    has_group,
     load_factory,
     resolve,
 )
@@ -16,6 +15,7 @@ from rlbench.runners.meter import MeteredEnv
 from rlbench.runners.offline import run_offline
 from rlbench.runners.online import run_online
 from rlbench.runners.progress import Progress
+from rlbench.runners.resolving import Recipe, Resolved
 from rlbench.runners.run import Run, identities
 
 __all__ = [
@@ -25,13 +25,14 @@ __all__ = [
     "Limits",
     "MeteredEnv",
     "Progress",
+    "Recipe",
+    "Resolved",
     "Run",
     "Slot",
     "TaskInfo",
     "Teacher",
     "Transitions",
     "evaluate",
-    "has_group",
     "identities",
     "load_factory",
     "resolve",

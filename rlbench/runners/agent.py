@@ -1,8 +1,8 @@
 """What an agent is to the runner, and how `--agent` names one."""
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -13,16 +13,25 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from rlbench.errors import UsageError
-from rlbench.results import AgentId
 from rlbench.runners import factories
-from rlbench.suites import Dataset, Scalar, slug
+from rlbench.runners.factories import Registered
+from rlbench.runners.resolving import (
+    Found,
+    Resolved,
+    ask,
+    find_python,
+    resolve_found,
+    signature_in,
+    version_of,
+)
+from rlbench.suites import Dataset
 
 AgentPhase = Literal["train", "eval"]
 Bools = NDArray[np.bool_]
 
 OWN = {
-    "random": "rlbench.runners.agents.random:make",
-    "noop": "rlbench.runners.agents.noop:make",
+    "random": Registered("rlbench.runners.agents.random:make", "1"),
+    "noop": Registered("rlbench.runners.agents.noop:make", "1"),
 }
 COMMAND = "cmd:"
 SB3 = "sb3:"
@@ -34,7 +43,6 @@ ADAPTERS = {
     SB3_ZIP: "rlbench.runners.adapters.sb3_zip",
     SBX: "rlbench.runners.adapters.sb3",
 }
-MAX_NAME = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,41 +198,49 @@ GroupFactory = Callable[..., Sequence[Agent]]
 
 
 def resolve(
-    spec: str, config: Mapping[str, Scalar], name: str | None = None, *, trust: bool = False
-) -> AgentId:
-    """Find an agent without running any of its code.
+    spec: str,
+    options: Mapping[str, Any],
+    name: str | None = None,
+    *,
+    trust: bool = False,
+    given: Iterable[str] = (),
+) -> Resolved:
+    """Find an agent without running any of its code in this process.
 
     Args:
         spec: A registered name, ``module:factory``, ``file.py``, ``file.py:factory``, the bare
             name of a file in the current folder or of an importable module, ``cmd:`` and a
             command, ``sb3:`` or ``sbx:`` and an algorithm, or ``sb3-zip:`` and a saved model.
-        config: The options for the factory.
+        options: The options for the factory: JSON data, and paths of files.
         name: The display name; by default the registered name, or that of the module, the
             command's program or the saved model.
         trust: Accept a file of data that runs code when it is loaded.
+        given: What it was given besides what it says itself, see `rlbench.results.identity.GIVEN`.
 
     Raises:
-        UnknownName: There is no such agent, or no such factory in its file.
+        UnknownName: There is no such agent, no such factory in its file, no such option of it, or
+            no such thing that it can be given.
         UsageError: The display name cannot be kept, the file is not Python or no saved model, it
-            is not trusted, or there is no such program.
+            is not trusted or cannot be imported, there is no such program, or an option's value
+            does not fit.
+        MissingExtra: It needs an extra.
     """
-    found, version, digest = _identify(spec, config)
-    if getattr(_adapter_of(spec), "NEEDS_TRUST", False) and not trust:
+    found = _find(spec, options)
+    if getattr(adapter_of(spec), "NEEDS_TRUST", False) and not trust:
         raise UsageError(
             f"the agent {spec!r} is not trusted: loading the file runs code that is in it; add"
             " --trust if you know where it comes from"
         )
-    name = name or found
-    slug(name)
-    if len(name) > MAX_NAME or not name.isprintable():
-        raise UsageError(f"the name {name!r} must be printable, of at most {MAX_NAME} characters")
-    return AgentId(
-        name=name,
-        version=version,
-        spec=spec,
-        config=dict(config),
-        source=digest,
-    )
+    return resolve_found("agent", spec, options, found, name=name, given=given)
+
+
+def agent_version(spec: str, options: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Return version and source hash of an agent, in the process of its run."""
+    adapter = adapter_of(spec)
+    if adapter is None:
+        return version_of("agent", spec, OWN)
+    found: Found = adapter.identify(spec, options)
+    return found.version, found.source
 
 
 def load_factory(spec: str) -> AgentFactory:
@@ -233,7 +249,7 @@ def load_factory(spec: str) -> AgentFactory:
     Raises:
         UsageError: The module has no such factory.
     """
-    adapter = _adapter_of(spec)
+    adapter = adapter_of(spec)
     if adapter is not None:
         made_by_adapter: AgentFactory = adapter.make_factory(spec)
         return made_by_adapter
@@ -250,7 +266,7 @@ def load_group_factory(spec: str) -> GroupFactory | None:
     It stands beside the factory: ``make_group(tasks: Sequence[TaskInfo], seeds: Sequence[int], *,
     device, **config) -> Sequence[Agent]``.
     """
-    if _adapter_of(spec) is not None:
+    if adapter_of(spec) is not None:
         return None
     return factories.load(factories.find("agent", spec, OWN), "make_group")
 
@@ -260,29 +276,22 @@ def registered_agents() -> dict[str, str]:
     return factories.registered("agent", OWN)
 
 
-def has_group(spec: str) -> bool:
-    """Say whether an agent's file has a `make_group`, without running it."""
-    if _adapter_of(spec) is not None:
-        return False
-    return factories.defines(factories.find("agent", spec, OWN), "make_group")
+def _find(spec: str, options: Mapping[str, Any]) -> Found:
+    adapter = adapter_of(spec)
+    if adapter is None:
+        return find_python("agent", spec, OWN)
+    found: Found = adapter.identify(spec, options)
+    if getattr(adapter, "NEEDS_IMPORT", False):
+        return replace(found, signature=signature_in(ask("agent", spec)))
+    return found
 
 
-def _identify(spec: str, config: Mapping[str, Scalar]) -> tuple[str, str, str | None]:
-    """Return the name, the version and the source hash of an agent."""
-    adapter = _adapter_of(spec)
-    if adapter is not None:
-        identity: tuple[str, str, str | None] = adapter.identify(spec, config)
-        return identity
-    if spec in OWN:
-        return spec, "1", None
-    return factories.identify(factories.find("agent", spec, OWN))
-
-
-def _adapter_of(spec: str) -> ModuleType | None:
+def adapter_of(spec: str) -> ModuleType | None:
     """Return the module that makes agents of a prefix, by `identify` and `make_factory`.
 
     If it sets `NEEDS_TRUST`, its agents are files that may run code when they are loaded, though
-    they do not look like programs.
+    they do not look like programs. If it sets `NEEDS_IMPORT`, only its `signature`, in a process of
+    its own, can say which options there are.
     """
     for prefix, module in ADAPTERS.items():
         if spec.startswith(prefix):

@@ -59,6 +59,7 @@ from rlbench.runners.online import (
     training_envs,
 )
 from rlbench.runners.progress import Progress
+from rlbench.runners.resolving import open_options
 from rlbench.runners.worker import end_with_parent
 from rlbench.suites import Dataset, Scalar, Suite, Task
 
@@ -704,7 +705,7 @@ def main() -> None:
     try:
         suite = suites.get(asked["suite"])
         for finding in check_contract(
-            suite, suite.task(asked["task"]), factory, config=asked["config"],
+            suite, suite.task(asked["task"]), factory, config=open_options(asked["config"]),
             device=asked["device"], steps=asked["steps"],
         ):  # fmt: skip
             send(**finding._asdict())

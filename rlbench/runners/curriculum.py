@@ -9,14 +9,15 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidEnvironment, StaleCheckpoint, TeacherError, UsageError
-from rlbench.results import AgentId, Proposals
+from rlbench.results import Proposals
 from rlbench.results.record import MAX_PROPOSALS
 from rlbench.runners import factories
 from rlbench.runners.agent import Bools, TaskInfo
+from rlbench.runners.factories import Registered
 from rlbench.runners.meter import Step
-from rlbench.suites import Scalar
+from rlbench.runners.resolving import Resolved, find_python, resolve_found, version_of
 
-OWN_TEACHERS = {"uniform": "rlbench.runners.teachers.uniform:make"}
+OWN_TEACHERS = {"uniform": Registered("rlbench.runners.teachers.uniform:make", "1")}
 
 
 class Teacher(Protocol):
@@ -65,24 +66,24 @@ class TeacherSaver(Protocol):
 TeacherFactory = Callable[..., Teacher]
 
 
-def resolve_teacher(spec: str, config: Mapping[str, Scalar]) -> AgentId:
-    """Find a teacher, as agents are found, without running any of its code.
+def resolve_teacher(spec: str, options: Mapping[str, Any]) -> Resolved:
+    """Find a teacher, as agents are found, without running any of its code in this process.
 
     Args:
         spec: A registered name, ``module:factory``, ``file.py``, ``file.py:factory``, or the bare
             name of a file in the current folder or of an importable module.
-        config: The options for the factory.
+        options: The options for the factory: JSON data, and paths of files.
 
     Raises:
-        UnknownName: There is no such teacher, or no such factory in its file.
-        UsageError: The file is not Python.
+        UnknownName: There is no such teacher, no such factory in its file, or no such option of it.
+        UsageError: The file is not Python or cannot be imported, or an option's value does not fit.
     """
-    name, version, source = (
-        (spec, "1", None)
-        if spec in OWN_TEACHERS
-        else factories.identify(factories.find("teacher", spec, OWN_TEACHERS))
-    )
-    return AgentId(name=name, version=version, spec=spec, config=dict(config), source=source)
+    return resolve_found("teacher", spec, options, find_python("teacher", spec, OWN_TEACHERS))
+
+
+def teacher_version(spec: str) -> tuple[str, str | None]:
+    """Return version and source hash of a teacher, in the process of its run."""
+    return version_of("teacher", spec, OWN_TEACHERS)
 
 
 def load_teacher(spec: str) -> TeacherFactory:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from rlbench import suites
 from rlbench.results import AgentId, Identity
+from rlbench.runners.resolving import Recipe
 from rlbench.suites import Suite, Task
 
 # Signals to a worker: to keep a checkpoint and leave, and to say what its threads are doing.
@@ -20,6 +21,8 @@ class Run:
 
     Attributes:
         identity: What is run.
+        agent: What the agent is made from.
+        teacher: What the teacher is made from, if there is one.
         store: The folder that the record goes to.
         device: Passed on to the agent.
         threads: Threads that numerical libraries may use.
@@ -31,6 +34,8 @@ class Run:
     """
 
     identity: Identity
+    agent: Recipe
+    teacher: Recipe | None
     store: str
     device: str
     threads: int
@@ -57,9 +62,13 @@ class Run:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the run in plain data."""
-        identity = Identity.from_dict(data["identity"])
-        listed = {name: tuple(data[name]) for name in ("track", "eval_points")}
-        return cls(**{**data, "identity": identity, **listed})
+        parts = {
+            "identity": Identity.from_dict(data["identity"]),
+            "agent": Recipe(**data["agent"]),
+            "teacher": data["teacher"] and Recipe(**data["teacher"]),
+            **{name: tuple(data[name]) for name in ("track", "eval_points")},
+        }
+        return cls(**{**data, **parts})
 
     @property
     def suite(self) -> Suite:
@@ -80,7 +89,7 @@ def identities(
             suite=suite.id,
             task=task.name,
             constants=suite.constants(task),
-            unofficial=dict(suite.unofficial),
+            unofficial=suite.unofficial_of(task),
             agent=agent,
             teacher=teacher,
             seed=seed,

@@ -31,22 +31,31 @@ from rlbench.errors import (
     RunError,
     StaleCheckpoint,
     StoreError,
+    UsageError,
 )
 from rlbench.results import Failure, Phase, Record, Status, Store
 from rlbench.results.text import one_line
-from rlbench.runners.agent import Agent, Trainer, load_factory, load_group_factory
+from rlbench.runners.agent import (
+    Agent,
+    Trainer,
+    agent_version,
+    load_factory,
+    load_group_factory,
+)
 from rlbench.runners.checkpoint import Checkpoints
-from rlbench.runners.curriculum import TeacherFactory, load_teacher
+from rlbench.runners.curriculum import TeacherFactory, load_teacher, teacher_version
 from rlbench.runners.offline import run_offline
 from rlbench.runners.online import OnlineRun, check_agent, give_back, run_online
 from rlbench.runners.progress import Leave, Progress
 from rlbench.runners.provenance import provenance
+from rlbench.runners.resolving import open_options
 from rlbench.runners.run import LEAVE, STACK_DUMP, Run
 from rlbench.runners.tracking import Tracker, open_trackers
 
 _REPORT_SECONDS = 0.5
 _TRACK_SECONDS = 5.0
 _KEEP_CHECKPOINT = "oom"  # another attempt may end otherwise
+_CHANGED = "the files of the {} were changed since the command began; the same command runs them"
 _RESERVE = 8  # open files that are given up for the record, if the agent has left none
 
 
@@ -98,12 +107,13 @@ class Attempt:
         execute: Callable[..., None] = partial(run_online, teacher=self._teacher())
         if suite.protocol.kind == "offline":
             execute = run_offline
-        factory = load_factory(identity.agent.spec)
+        config = self.agent_options()
+        factory = load_factory(run.agent.spec)
         while True:
             try:
                 execute(
                     suite, suite.task(identity.task), factory,
-                    config=dict(identity.agent.config), seed=identity.seed, device=run.device,
+                    config=config, seed=identity.seed, device=run.device,
                     progress=self.progress, tick=self.tick, checkpoints=self._checkpoints,
                     eval_points=run.eval_points,
                 )  # fmt: skip
@@ -111,6 +121,17 @@ class Attempt:
                 self.begin_anew(error)
             else:
                 return
+
+    def agent_options(self) -> dict[str, Any]:
+        """Return the agent's options, files by their paths.
+
+        Raises:
+            UsageError: The agent or such a file is not what it was when the command began.
+        """
+        agent, recipe = self.run.identity.agent, self.run.agent
+        if agent_version(recipe.spec, recipe.options) != (agent.version, agent.source):
+            raise UsageError(_CHANGED.format("agent"))
+        return open_options(recipe.options)
 
     def prepare(self) -> OnlineRun:
         """Make the environments of a run that is one of a group."""
@@ -207,10 +228,12 @@ class Attempt:
 
     def _teacher(self) -> TeacherFactory | None:
         """Return what makes the run's teacher, with its options."""
-        teacher = self.run.identity.teacher
-        if teacher is None:
+        teacher, recipe = self.run.identity.teacher, self.run.teacher
+        if teacher is None or recipe is None:
             return None
-        return partial(load_teacher(teacher.spec), **teacher.config)
+        if teacher_version(recipe.spec) != (teacher.version, teacher.source):
+            raise UsageError(_CHANGED.format("teacher"))
+        return partial(load_teacher(recipe.spec), **open_options(recipe.options))
 
     def _send(self, **event: Any) -> None:
         self._out.write(json.dumps({"key": self.run.key, **event}) + "\n")
@@ -369,15 +392,14 @@ def _begin_group(attempts: Sequence[Attempt], stack: ExitStack) -> dict[Attempt,
         online = attempt.prepare()
         stack.callback(online.close)
         prepared[attempt] = online
-    identity = attempts[0].run.identity
-    make_group = load_group_factory(identity.agent.spec)
+    run = attempts[0].run
+    options = attempts[0].agent_options()
+    make_group = load_group_factory(run.agent.spec)
     assert make_group is not None
     infos = [online.info for online in prepared.values()]
     seeds = [online.agent_seed for online in prepared.values()]
     try:
-        agents: list[Agent] = list(
-            make_group(infos, seeds, device=attempts[0].run.device, **identity.agent.config)
-        )
+        agents: list[Agent] = list(make_group(infos, seeds, device=run.device, **options))
     except (AgentError, Leave):
         raise
     except Exception as error:

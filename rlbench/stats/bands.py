@@ -1,4 +1,4 @@
-"""Bands: intervals at every checkpoint of a curve, or every threshold of a profile."""
+"""Bands: intervals at every point of a curve, or every threshold of a profile."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,7 +18,7 @@ BANDS = ("pointwise", "simultaneous")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurveEstimate:
-    """A statistic at every checkpoint or threshold, with a band.
+    """A statistic at every point or threshold, with a band.
 
     Attributes:
         point: (k,) the statistic of the scores.

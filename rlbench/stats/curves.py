@@ -1,4 +1,4 @@
-"""Learning curves: a statistic at every checkpoint."""
+"""Learning curves: a statistic at every point."""
 
 from collections.abc import Sequence
 
@@ -29,16 +29,16 @@ def learning_curve(
     level: float = 0.95,
     seed: int = 0,
 ) -> CurveEstimate:
-    """Estimate a statistic at every checkpoint, with a band.
+    """Estimate a statistic at every point, with a band.
 
-    Whole curves are resampled: a draw takes one run of a task with all its checkpoints.
+    Whole curves are resampled: a draw takes one run of a task with all its points.
 
     Args:
-        scores: (runs, tasks, checkpoints), or one array (runs, checkpoints) a task. Curves of
-            unequal length are first brought to common checkpoints by `align`.
+        scores: (runs, tasks, points), or one array (runs, points) a task. Curves of
+            unequal length are first brought to common points by `align`.
         statistic: A name or a function, as `bootstrap` takes it.
         method: ``rao-wu`` or ``percentile``.
-        band: ``pointwise``: it holds at each checkpoint by itself; or ``simultaneous``: it holds
+        band: ``pointwise``: it holds at each point by itself; or ``simultaneous``: it holds
             at all of them together (`bands.ends_of`).
         repetitions: Resamples.
         level: Nominal coverage, between 0 and 1.
@@ -46,7 +46,7 @@ def learning_curve(
 
     Raises:
         InvalidScores: The scores are empty, misshapen or not finite, tasks have different
-            checkpoints, or an option is out of range.
+            points, or an option is out of range.
         UnknownName: There is no such statistic, method or band.
     """
     check_options(method, repetitions, level, CURVE_METHODS)
@@ -75,8 +75,8 @@ def area_under_curve(
     the unit of a score. What is returned are scores, for `bootstrap` and all others.
 
     Args:
-        scores: (runs, tasks, checkpoints), or one array (runs, checkpoints) a task.
-        steps: (checkpoints,) increasing.
+        scores: (runs, tasks, points), or one array (runs, points) a task.
+        steps: (points,) increasing.
 
     Returns:
         One array (runs,) a task.
@@ -88,8 +88,8 @@ def area_under_curve(
     at = _increasing(steps, "steps")
     if len(at) != curves[0].shape[1] or len(at) < 2:
         raise InvalidScores(
-            f"steps must be (checkpoints,), at least two; there are {len(at)} steps and "
-            f"{curves[0].shape[1]} checkpoints"
+            f"steps must be (points,), at least two; there are {len(at)} steps and "
+            f"{curves[0].shape[1]} points"
         )
     return [np.asarray(np.trapezoid(curve, at, axis=1) / (at[-1] - at[0])) for curve in curves]
 
@@ -97,21 +97,21 @@ def area_under_curve(
 def align(
     curves: Sequence[Sequence[tuple[ArrayLike, ArrayLike]]], steps: ArrayLike | None = None
 ) -> tuple[Floats, list[Floats]]:
-    """Bring curves of different lengths and checkpoints to common checkpoints.
+    """Bring curves of different lengths and points to common points.
 
-    A run's score at a step is that of its last checkpoint at or before the step; nothing is
-    interpolated, smoothed or carried beyond a run's last checkpoint.
+    A run's score at a step is that of its last point at or before the step; nothing is
+    interpolated, smoothed or carried beyond a run's last point.
 
     Args:
         curves: A task each, a run each: its steps (n,), increasing, and its scores (n,).
-        steps: (k,) the common checkpoints. By default, every step at which a run has a
-            checkpoint, from where all runs have begun to where the first one ends.
+        steps: (k,) the common points. By default, every step at which a run has a
+            point, from where all runs have begun to where the first one ends.
 
     Returns:
-        The common checkpoints (k,), and one array (runs, k) a task, as `learning_curve` takes it.
+        The common points (k,), and one array (runs, k) a task, as `learning_curve` takes it.
 
     Raises:
-        InvalidScores: A curve is misshapen, not finite, or does not span the checkpoints.
+        InvalidScores: A curve is misshapen, not finite, or does not span the points.
     """
     runs = [
         [(_increasing(at, f"the steps of run {r} on task {t}"), np.asarray(score, np.float64))
@@ -147,15 +147,15 @@ def align(
 
 
 def curves_of(scores: NDArray[np.float64] | Sequence[ArrayLike]) -> list[Floats]:
-    """Return the scores as one array (runs, checkpoints) a task.
+    """Return the scores as one array (runs, points) a task.
 
     Raises:
-        InvalidScores: They are empty, misshapen or not finite, or tasks differ in checkpoints.
+        InvalidScores: They are empty, misshapen or not finite, or tasks differ in points.
     """
     if isinstance(scores, np.ndarray):
         if scores.ndim != 3:
             raise InvalidScores(
-                f"scores must be (runs, tasks, checkpoints), not of shape {scores.shape}"
+                f"scores must be (runs, tasks, points), not of shape {scores.shape}"
             )
         scores = list(scores.swapaxes(0, 1))
     curves = [np.asarray(task, dtype=np.float64) for task in scores]
@@ -163,16 +163,16 @@ def curves_of(scores: NDArray[np.float64] | Sequence[ArrayLike]) -> list[Floats]
         raise InvalidScores("there are no scores: no task")
     for index, curve in enumerate(curves):
         if curve.ndim != 2 or 0 in curve.shape:
-            raise InvalidScores(f"task {index} must be (runs, checkpoints), not {curve.shape}")
+            raise InvalidScores(f"task {index} must be (runs, points), not {curve.shape}")
         if curve.shape[1] != curves[0].shape[1]:
             raise InvalidScores(
-                f"task {index} has {curve.shape[1]} checkpoints and task 0 has "
+                f"task {index} has {curve.shape[1]} points and task 0 has "
                 f"{curves[0].shape[1]}: bring them to common ones by align"
             )
         if not np.isfinite(curve).all():
-            run, checkpoint = np.argwhere(~np.isfinite(curve))[0]
+            run, point = np.argwhere(~np.isfinite(curve))[0]
             raise InvalidScores(
-                f"run {run} on task {index} is {curve[run, checkpoint]} at checkpoint {checkpoint}"
+                f"run {run} on task {index} is {curve[run, point]} at point {point}"
             )
     return curves
 

@@ -159,12 +159,12 @@ def _bootstrap(
     if too_few(tasks):
         return [no_interval(point, level) for point in points]
     key, task_key = keys_of(seed, 2)
-    by_checkpoint = replicates_of(
+    by_point = replicates_of(
         [task[:, None] for task in tasks], statistics, layout_of(tasks, method), repetitions, key,
         task_key if resample_tasks else None,
     )  # fmt: skip
     estimates = []
-    for statistic, point, replicates in zip(statistics, points, by_checkpoint[:, 0], strict=True):
+    for statistic, point, replicates in zip(statistics, points, by_point[:, 0], strict=True):
         tails = tails_of(level)
         if method == "bca":
             tails = _bca_tails(tasks, statistic, point, replicates, level)
@@ -241,10 +241,10 @@ def replicates_of(
     key: int,
     task_key: int | None = None,
 ) -> Floats:
-    """Return statistics of the same resamples, (statistics, checkpoints, repetitions).
+    """Return statistics of the same resamples, (statistics, points, repetitions).
 
     Args:
-        tasks: (runs, checkpoints) a task.
+        tasks: (runs, points) a task.
         statistics: Names or functions, as `bootstrap` takes them.
         layout: Of the resamples.
         repetitions: How many resamples.

@@ -43,7 +43,7 @@ def aggregates(
     """Return statistics of every resample.
 
     Args:
-        values: (runs of all tasks, checkpoints), the tasks one after the other.
+        values: (runs of all tasks, points), the tasks one after the other.
         layout: Of the resamples.
         names: Of `NAMES`.
         key: Of the random numbers.
@@ -51,7 +51,7 @@ def aggregates(
         task_key: To draw the tasks as well, as `resamples` takes it.
 
     Returns:
-        (names, checkpoints, repetitions).
+        (names, points, repetitions).
     """
     if numba is None or task_key is not None:
         return aggregates_by_numpy(values, layout, names, key, repetitions, task_key)
@@ -165,10 +165,10 @@ def aggregates_by_numpy(
     out = np.empty((len(names), values.shape[1], repetitions))
     done = 0
     for picks in resamples(layout, key, repetitions, task_key=task_key):
-        for checkpoint, scores in enumerate(values.T):
+        for point, scores in enumerate(values.T):
             draws = scores[picks]
             for row, name in enumerate(names):
-                out[row, checkpoint, done : done + len(picks)] = _of_each(draws, name, layout)
+                out[row, point, done : done + len(picks)] = _of_each(draws, name, layout)
         done += len(picks)
     return out
 
@@ -330,15 +330,15 @@ def aggregates_by_numba(
     The IQM needs no sorting: scores are ranked once, a resample counts how often each rank is
     drawn, and the trimmed mean is read off the counts.
     """
-    runs, checkpoints = values.shape
+    runs, points = values.shape
     order = np.argsort(values, axis=0, kind="stable").T
-    ranks = np.empty((checkpoints, runs), dtype=np.uint16 if runs <= 2**16 else np.uint32)
+    ranks = np.empty((points, runs), dtype=np.uint16 if runs <= 2**16 else np.uint32)
     np.put_along_axis(ranks, order, np.arange(runs, dtype=ranks.dtype)[None], axis=1)
     scores = np.ascontiguousarray(values.T)
     ordered = np.ascontiguousarray(np.take_along_axis(scores, order, axis=1))
     total, cut = _trimming(np.repeat(layout.weights, layout.counts))
     rows = np.array([names.index(name) if name in names else -1 for name in NAMES])
-    out = np.empty((len(names), checkpoints, repetitions))
+    out = np.empty((len(names), points, repetitions))
     shape = _shape(layout)
 
     def piece(begin: int, end: int) -> None:
@@ -347,7 +347,7 @@ def aggregates_by_numba(
             begin, end, out,
         )  # fmt: skip
 
-    _in_pieces(piece, repetitions, layout.draws * checkpoints)
+    _in_pieces(piece, repetitions, layout.draws * points)
     return out
 
 
@@ -622,9 +622,9 @@ def _aggregates(
     end: int,
     out: Floats,
 ) -> None:
-    """Write statistics of resamples begin to end into out, (names, checkpoints, repetitions).
+    """Write statistics of resamples begin to end into out, (names, points, repetitions).
 
-    `scores`, their `ranks` and their `ordered` values are (checkpoints, runs of all tasks); `rows`
+    `scores`, their `ranks` and their `ordered` values are (points, runs of all tasks); `rows`
     is (4,) where in out each of `NAMES` goes, or -1.
     """
     iqm, mean, median, gap = rows

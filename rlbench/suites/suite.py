@@ -300,14 +300,23 @@ class Suite:
     def make_unofficial(self, values: Mapping[str, Constant]) -> "Suite":
         """Return the suite with constants changed for trying things out.
 
-        Its digests differ from the official ones, and its records say what was changed.
+        Digests that this changes are unofficial, and records say what was changed. A value that
+        every task has in any case changes nothing and is left out.
 
         Raises:
             UnknownName: No constant has that name.
             UsageError: A value does not fit its constant.
         """
-        self.protocol.override(values)
-        return replace(self, unofficial={**self.unofficial, **values})
+        merged = {**self.unofficial, **values}
+        typed: dict[str, Any] = self.protocol.override(merged).constants()
+        suite = replace(self, unofficial={name: typed[name] for name in merged})
+        kept = {name for task in self.tasks for name in suite.unofficial_of(task)}
+        return replace(self, unofficial={name: typed[name] for name in merged if name in kept})
+
+    def unofficial_of(self, task: Task) -> dict[str, Constant]:
+        """Return the constants that are not what they are officially in a task."""
+        official = self.protocol.override(task.overrides).constants()
+        return {n: v for n, v in self.unofficial.items() if v != official[n]}
 
     def expected_engine(self, task: Task) -> str:
         """Return the hash that the task's engine is expected to have; empty if none is stated."""

@@ -54,7 +54,7 @@ def test_each_run_has_a_record(done: Path) -> None:
 
 def test_the_same_command_again_does_nothing(done: Path) -> None:
     out = run_short("--agent", "my_agent", "--tasks", "Pong", "--seeds", "0-1", cwd=done)
-    assert out.stdout.strip() == "all 2 runs are in runs already"
+    assert out.stdout.splitlines()[-1] == "all 2 runs are in runs already"
 
 
 def test_another_seed_does_only_what_is_new(done: Path, tmp_path: Path) -> None:

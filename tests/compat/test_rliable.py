@@ -149,7 +149,7 @@ def arranged(*names: str) -> Callable[[np.ndarray], np.ndarray]:
     return lambda x: np.array([METRICS[name](x) for name in names])
 
 
-def at_each_checkpoint(x: np.ndarray) -> np.ndarray:
+def at_each_point(x: np.ndarray) -> np.ndarray:
     return np.array([metrics.aggregate_iqm(x[..., k]) for k in range(x.shape[-1])])
 
 
@@ -229,7 +229,7 @@ def test_improvement_intervals(golden: Path) -> None:
 def test_sample_efficiency(golden: Path) -> None:
     for case in cases("stats_sample_efficiency", golden):
         points, intervals = library.get_interval_estimates(
-            {"a": np.array(case["scores"])}, at_each_checkpoint, reps=REPETITIONS
+            {"a": np.array(case["scores"])}, at_each_point, reps=REPETITIONS
         )
         assert points["a"] == pytest.approx(case["point"], rel=1e-12)
         if has_one_run(case["scores"]):
@@ -289,14 +289,14 @@ FAST = {
     "joined": (lambda x: np.hstack([arranged("iqm", "mean")(x), arranged("median")(x)]), [X]),
     "gamma": (lambda x: metrics.aggregate_optimality_gap(x, gamma=1.0), [X]),
     "integers": (arranged(*METRICS), [(10 * X).astype(np.int64)]),
-    "checkpoints": (at_each_checkpoint, [CURVES]),
-    "some checkpoints": (
+    "points": (at_each_point, [CURVES]),
+    "some points": (
         lambda x: np.array([metrics.aggregate_mean(x[:, :, -1]), metrics.aggregate_iqm(x[..., 1])]),
         [CURVES],
     ),
     "improvement": (metrics.probability_of_improvement, [X, Y]),
     "improvement of y": (lambda x, y: metrics.probability_of_improvement(y, x), [X, Y]),
-    "improvement at checkpoints": (
+    "improvement at points": (
         lambda x, y: np.array(
             [metrics.probability_of_improvement(x[..., k], y[..., k]) for k in range(4)]
         ),
@@ -330,7 +330,7 @@ def test_kernels_and_calls_agree(case: str, method: str) -> None:
 
 
 @pytest.mark.parametrize("options", [{"task_bootstrap": True}, {"method": "bca"}], ids=str)
-@pytest.mark.parametrize("case", ["four", "checkpoints"])
+@pytest.mark.parametrize("case", ["four", "points"])
 def test_kernels_and_calls_agree_with_options(case: str, options: dict[str, Any]) -> None:
     function, scores = FAST[case]
     fast = Counted(function)
@@ -397,7 +397,7 @@ def test_a_function_that_does_more_is_called(case: str) -> None:
     assert library.StratifiedBootstrap(X).apply(function, reps=30) == pytest.approx(expected)
 
 
-def test_all_scores_of_curves_are_no_checkpoint() -> None:
+def test_all_scores_of_curves_are_no_point() -> None:
     for metric in (metrics.aggregate_iqm, metrics.aggregate_mean):
         assert asked(metric, [CURVES]) is None
         assert asked(lambda x, metric=metric: metric(x[..., 9]), [CURVES]) is None
@@ -413,7 +413,7 @@ def test_percentiles_are_the_very_numbers_of_rlbench() -> None:
     pair = stats.improvement(X, Y, method="percentile", repetitions=2_000, seed=4)
     assert intervals[:, 0].tolist() == [pair.low, pair.high]
 
-    intervals = estimated([CURVES], at_each_checkpoint, reps=2_000, random_state=4)
+    intervals = estimated([CURVES], at_each_point, reps=2_000, random_state=4)
     curve = stats.learning_curve(CURVES, "iqm", method="percentile", repetitions=2_000, seed=4)
     assert intervals.tolist() == [curve.low.tolist(), curve.high.tolist()]
 
@@ -503,7 +503,7 @@ def test_one_run_has_no_interval() -> None:
 
 
 def test_curves_are_drawn_whole() -> None:
-    """A run that is twice another at every checkpoint stays so in every resample."""
+    """A run that is twice another at every point stays so in every resample."""
     curves = np.stack([CURVES[..., 0], 2 * CURVES[..., 0]], axis=2)
     ratios = library.StratifiedBootstrap(curves).apply(lambda x: (x[..., 1] / x[..., 0]).ravel(), 9)
     assert (ratios == 2).all()

@@ -168,10 +168,10 @@ def pools_of(files: Files) -> list[list[dict[str, str]]]:
 
 
 def some_records() -> list[Record]:
-    """Return two agents on all tasks with two checkpoints a run, one on some, and failures."""
+    """Return two agents on all tasks with two points a run, one on some, and failures."""
     generator = np.random.default_rng(3)
     return [
-        at_two_checkpoints(make_record(task.name, agent, seed, float(generator.normal(mean))))
+        at_two_points(make_record(task.name, agent, seed, float(generator.normal(mean))))
         for agent, mean in (("alpha", 0.0), ("beta", 900.0), ("gamma", 4.0))
         for task in ATARI.tasks
         for seed in range(4)
@@ -179,7 +179,7 @@ def some_records() -> list[Record]:
     ] + [make_record("Pong", agent, 9, status="failed") for agent in ("gamma", "delta")]
 
 
-def at_two_checkpoints(record: Record) -> Record:
+def at_two_points(record: Record) -> Record:
     (final,) = record.evaluations
     first = replace(final, budget_used=1000, returns=tuple(r / 2 for r in final.returns))
     return replace(record, evaluations=(first, final))

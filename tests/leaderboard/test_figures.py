@@ -374,7 +374,7 @@ def test_what_does_not_fit_is_refused() -> None:
         plot_profiles(scores, taus=[1.0, 0.5])
     with pytest.raises(InvalidScores, match="6 increasing numbers"):
         plot_curves(curves_of(scores), STEPS[:3])
-    with pytest.raises(InvalidScores, match="two checkpoints"):
+    with pytest.raises(InvalidScores, match="two points"):
         plot_curves({"a": np.ones((2, 3, 1))}, [1])
     for draw in (plot_intervals, plot_profiles, plot_ranks, plot_improvement):
         with pytest.raises(InvalidScores, match="there is none"):

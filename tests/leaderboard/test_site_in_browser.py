@@ -120,7 +120,9 @@ def _reason(record: Record, text: str) -> Record:
     return replace(record, error=record.error and replace(record.error, reason=text))
 
 
-TEACHER = AgentId(name="teacher", version="", spec="", config={}, source=None)
+TEACHER = AgentId(
+    name="teacher", version="", spec="", config={}, source=None, factory="teacher:make"
+)
 # All texts of a record that come from outside; a reason is of failed ones alone.
 FIELDS: dict[str, Change] = {
     "name": _of("agent", "name"),

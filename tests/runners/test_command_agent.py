@@ -469,16 +469,16 @@ def test_naming_a_command_runs_nothing(tmp_path: Path) -> None:
     program = tmp_path / "agent.sh"
     program.write_text("#!/bin/sh\ntouch ran\n")
     program.chmod(0o755)
-    agent = resolve("cmd:./agent.sh --rate 1", {"a": 1})
+    agent = resolve("cmd:./agent.sh --rate 1", {"a": 1}).id
     assert (agent.name, agent.version, agent.config) == ("agent", "", {"a": 1})
-    assert agent.spec == "cmd:./agent.sh --rate 1"
+    assert (agent.spec, agent.factory) == ("cmd:agent.sh --rate 1", "cmd")
     assert not Path("ran").exists()
-    assert resolve("cmd:./agent.sh", {}, "mine").name == "mine"
+    assert resolve("cmd:./agent.sh", {}, "mine").id.name == "mine"
 
 
 def test_the_source_hash_covers_words_program_and_script(tmp_path: Path) -> None:
     def source(spec: str) -> str | None:
-        return resolve(spec, {}).source
+        return resolve(spec, {}).id.source
 
     program, script = tmp_path / "agent", tmp_path / "script.py"
     program.write_text("#!/bin/sh\n")
@@ -491,9 +491,9 @@ def test_the_source_hash_covers_words_program_and_script(tmp_path: Path) -> None
     assert source("cmd:./agent --rate 1") not in (first, other)
     for spec in (f"cmd:{PYTHON} script.py", f"cmd:{PYTHON} -u 'script.py' --deep"):
         script.write_text("1")
-        before = resolve(spec, {})
+        before = resolve(spec, {}).id
         script.write_text("2")
-        assert resolve(spec, {}).source != before.source
+        assert resolve(spec, {}).id.source != before.source
         assert before.name == "script"
 
 

@@ -716,31 +716,6 @@ def test_a_teacher_that_raises_when_it_is_saved_is_named(tmp_path: Path) -> None
         )  # fmt: skip
 
 
-def test_the_teacher_and_its_options_are_part_of_the_key() -> None:
-    agent = resolve("support.cartpole:make_agent", {})
-    spec = "support.cartpole:make_teacher"
-    teachers = [
-        resolve_teacher("uniform", {}),
-        resolve_teacher(spec, {}),
-        resolve_teacher(spec, {"bins": 4}),
-        resolve_teacher(spec, {"bins": 5}),
-        resolve_teacher("support.toy:make", {}),
-    ]
-    keys = {
-        identities(CARTPOLE, CARTPOLE.tasks, who, [seed], teacher)[0].key
-        for who in (agent, resolve("support.cartpole:make_agent", {"population": 8}))
-        for teacher in teachers
-        for seed in (0, 1)
-    }
-    assert len(keys) == 2 * len(teachers) * 2
-    again = identities(
-        CARTPOLE, CARTPOLE.tasks, agent, [0], resolve_teacher(spec, {"bins": 4})
-    )[0]  # fmt: skip
-    assert again.key in keys
-    assert (teachers[0].version, teachers[0].source) == ("1", None)
-    assert teachers[1].source is not None  # a file without a version
-
-
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Have the command find the suites of the tests."""
@@ -748,6 +723,31 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name, value in register(tmp_path_factory.mktemp("site")).items():
             patch.setenv(name, value)
         yield
+
+
+def test_the_teacher_and_its_options_are_part_of_the_key(commands: None) -> None:
+    agent = resolve("support.cartpole:make_agent", {}).id
+    spec = "support.cartpole:make_teacher"
+    teachers = [
+        resolve_teacher("uniform", {}).id,
+        resolve_teacher(spec, {}).id,
+        resolve_teacher(spec, {"bins": 4}).id,
+        resolve_teacher(spec, {"bins": 5}).id,
+        resolve_teacher("support.cartpole:CrossEntropy", {}).id,
+    ]
+    keys = {
+        identities(CARTPOLE, CARTPOLE.tasks, who, [seed], teacher)[0].key
+        for who in (agent, resolve("support.cartpole:make_agent", {"population": 8}).id)
+        for teacher in teachers
+        for seed in (0, 1)
+    }
+    assert len(keys) == 2 * len(teachers) * 2
+    again = identities(
+        CARTPOLE, CARTPOLE.tasks, agent, [0], resolve_teacher(spec, {"bins": 4}).id
+    )[0]  # fmt: skip
+    assert again.key in keys
+    assert (teachers[0].version, teachers[0].source) == ("1", None)
+    assert teachers[1].source is not None  # a file without a version
 
 
 @pytest.fixture
@@ -786,6 +786,7 @@ def test_the_command_records_what_the_loop_gives(here: Path) -> None:
     content = json.loads(path.read_bytes())
     assert content["teacher"] == {
         "name": "uniform", "version": "1", "spec": "uniform", "config": {}, "source": None,
+        "factory": "rlbench.runners.teachers.uniform:make", "given": [],
     }  # fmt: skip
     kept = content["proposals"]
     assert kept == json.loads(json.dumps(asdict(expected.proposals)))

@@ -200,13 +200,14 @@ def test_a_saved_model_draws_from_the_seed_of_the_run(saved: Path) -> None:
 
 
 def test_a_saved_model_is_known_by_its_content(saved: Path) -> None:
-    agent = resolve(f"sb3-zip:{saved}", {"deterministic": False}, trust=True)
+    agent = resolve(f"sb3-zip:{saved}", {"deterministic": False}, trust=True).id
     assert (agent.name, agent.version) == ("mine", "")
-    assert agent.config == {"deterministic": False}
+    assert agent.config == {"algorithm": "PPO", "deterministic": False}
+    assert (agent.factory, agent.given) == ("sb3-zip:PPO", ("pretraining",))
     copy = saved.rename(saved.with_name("copy.zip"))
-    assert resolve(f"sb3-zip:{copy}", {}, trust=True).source == agent.source
+    assert resolve(f"sb3-zip:{copy}", {}, trust=True).id.source == agent.source
     rewrite(copy, lambda data: data.update(seed=1))
-    assert resolve(f"sb3-zip:{copy}", {}, trust=True).source != agent.source
+    assert resolve(f"sb3-zip:{copy}", {}, trust=True).id.source != agent.source
 
 
 def test_a_saved_model_must_be_trusted(saved: Path) -> None:
@@ -272,7 +273,7 @@ def test_a_policy_of_its_own_needs_the_algorithm_named(saved: Path) -> None:
         resolve(spec, {}, trust=True)
     with pytest.raises(UnknownName, match="Did you mean 'PPO'"):
         resolve(spec, {"algorithm": "PP0"}, trust=True)
-    assert resolve(spec, {"algorithm": "PPO"}, trust=True).config == {"algorithm": "PPO"}
+    assert resolve(spec, {"algorithm": "PPO"}, trust=True).id.config["algorithm"] == "PPO"
     assert_exact(play(spec, {"algorithm": "PPO"}))
 
 
@@ -438,7 +439,7 @@ def test_jax_computes_on_the_device_that_is_asked_for(sbx: None) -> None:
 
 @jax_warns
 def test_the_release_of_sbx_is_the_version(sbx: None) -> None:
-    agent = resolve("sbx:SAC", {"learning_rate": 0.001})
+    agent = resolve("sbx:SAC", {"learning_rate": 0.001}).id
     assert (agent.name, agent.source) == ("SAC", None)
     assert agent.version == f"sbx-rl-{metadata.version('sbx-rl')}"
 

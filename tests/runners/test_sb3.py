@@ -82,9 +82,9 @@ def test_ends_and_cuts_are_told_apart() -> None:
 
 
 def test_the_release_is_the_version() -> None:
-    agent = resolve("sb3:PPO", {"learning_rate": 0.001})
+    agent = resolve("sb3:PPO", {"learning_rate": 0.001}).id
     assert (agent.name, agent.source) == ("PPO", None)
     assert agent.version.startswith("stable-baselines3-")
-    assert resolve("sb3:TQC", {}).version.startswith("sb3-contrib-")
+    assert resolve("sb3:TQC", {}).id.version.startswith("sb3-contrib-")
     with pytest.raises(UnknownName, match="Did you mean 'PPO'"):
         resolve("sb3:PP0", {})

@@ -1,4 +1,4 @@
-"""Learning curves: whole runs are drawn, and each checkpoint is the plain estimate."""
+"""Learning curves: whole runs are drawn, and each point is the plain estimate."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ CURVES = np.cumsum(np.random.default_rng(0).gamma(1.0, size=(5, 6, 4)), axis=2)
 
 
 @pytest.mark.parametrize("method", ["rao-wu", "percentile"])
-def test_each_checkpoint_is_the_estimate_of_its_scores(method: str) -> None:
+def test_each_point_is_the_estimate_of_its_scores(method: str) -> None:
     curve = learning_curve(CURVES, "iqm", method=method, repetitions=500)
     for k in range(4):
         alone = stats.bootstrap(CURVES[:, :, k], "iqm", method=method, repetitions=500)
@@ -48,11 +48,11 @@ def test_one_run_has_points_only() -> None:
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
-        (CURVES[:, :, 0], r"must be \(runs, tasks, checkpoints\)"),
+        (CURVES[:, :, 0], r"must be \(runs, tasks, points\)"),
         ([], "no task"),
-        ([CURVES[:, 0], CURVES[:, 1, :3]], "task 1 has 3 checkpoints and task 0 has 4"),
+        ([CURVES[:, 0], CURVES[:, 1, :3]], "task 1 has 3 points and task 0 has 4"),
         ([CURVES[:, 0, 0]], "must be"),
-        (np.where(np.arange(4) == 2, np.nan, CURVES), "is nan at checkpoint 2"),
+        (np.where(np.arange(4) == 2, np.nan, CURVES), "is nan at point 2"),
     ],
 )
 def test_bad_curves_are_named(scores, message: str) -> None:
@@ -79,7 +79,7 @@ def test_simultaneous_bands_hold_everywhere_at_once() -> None:
     assert inside["simultaneous"] > 178
 
 
-def test_a_simultaneous_band_of_one_checkpoint_is_pointwise() -> None:
+def test_a_simultaneous_band_of_one_point_is_pointwise() -> None:
     one = CURVES[:, :, :1]
     pointwise, together = (learning_curve(one, "iqm", band=band) for band in BANDS)
     assert together.low == pytest.approx(pointwise.low, abs=2e-3)
@@ -93,7 +93,7 @@ def test_area_under_curve_is_the_mean_over_training() -> None:
     curves = np.array([[[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]]])
     (first,), (second,) = stats.area_under_curve(curves, [0, 10, 40])
     assert (first, second) == (pytest.approx((5 + 30) / 40), 2.0)
-    with pytest.raises(InvalidScores, match="2 steps and 3 checkpoints"):
+    with pytest.raises(InvalidScores, match="2 steps and 3 points"):
         stats.area_under_curve(curves, [0, 1])
     with pytest.raises(InvalidScores, match="increasing"):
         stats.area_under_curve(curves, [0, 2, 2])
@@ -105,7 +105,7 @@ UNEQUAL = [
 ]
 
 
-def test_curves_of_unequal_length_meet_at_common_checkpoints() -> None:
+def test_curves_of_unequal_length_meet_at_common_points() -> None:
     steps, (first, second) = stats.align(UNEQUAL)
     assert steps.tolist() == [5, 10, 15]
     assert first.tolist() == [[0.0, 1.0, 1.0], [7.0, 7.0, 8.0]]

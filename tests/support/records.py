@@ -20,6 +20,8 @@ def make_record(
     config: dict[str, object] | None = None,
     source: str | None = "0" * 64,
     version: str = "",
+    factory: str = "tester:make",
+    given: tuple[str, ...] = (),
 ) -> Record:
     """Return a record whose episodes average to the score."""
     chosen = suite.task(task)
@@ -38,7 +40,13 @@ def make_record(
             constants=suite.constants(chosen),
             unofficial=dict(suite.unofficial),
             agent=AgentId(
-                name=agent, version=version, spec="tester.py", config=config or {}, source=source
+                name=agent,
+                version=version,
+                spec="tester.py",
+                config=config or {},
+                source=source,
+                factory=factory,
+                given=given,
             ),
             teacher=None,
             seed=seed,

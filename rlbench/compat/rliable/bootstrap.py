@@ -41,7 +41,7 @@ class Bootstrap:
         for array in self._arrays:
             if array.ndim < 2 or not array.size:
                 raise InvalidScores(
-                    f"scores must be (runs, tasks) or (runs, tasks, checkpoints), not of shape "
+                    f"scores must be (runs, tasks) or (runs, tasks, points), not of shape "
                     f"{array.shape}"
                 )
         if not self._arrays:
@@ -135,7 +135,7 @@ class Bootstrap:
             for source in {token.of[0].source for token in tokens if len(token.of) == 1}
         }
         return [
-            aggregates[token.of[0].source][token.metric, token.of[0].checkpoint]
+            aggregates[token.of[0].source][token.metric, token.of[0].point]
             if len(token.of) == 1
             else self._improvements(token, reps)
             for token in tokens
@@ -144,33 +144,33 @@ class Bootstrap:
     def _aggregates(
         self, source: int, tokens: Sequence[Token], reps: int
     ) -> dict[tuple[str, int], Floats]:
-        """Return the aggregates of one of the arrays, by metric and checkpoint."""
+        """Return the aggregates of one of the arrays, by metric and point."""
         mine = [token for token in tokens if len(token.of) == 1 and token.of[0].source == source]
         metrics = sorted({token.metric for token in mine})
-        checkpoints = sorted({token.of[0].checkpoint for token in mine})
-        tasks = list(self._curves(source)[:, :, checkpoints].swapaxes(0, 1))
+        points = sorted({token.of[0].point for token in mine})
+        tasks = list(self._curves(source)[:, :, points].swapaxes(0, 1))
         found = replicates_of(
             tasks, metrics, layout_of(tasks, "percentile"), reps, self._keys[source],
             self._task_key,
         )  # fmt: skip
         return {
-            (metric, checkpoint): replicates
+            (metric, point): replicates
             for metric, curve in zip(metrics, found, strict=True)
-            for checkpoint, replicates in zip(checkpoints, curve, strict=True)
+            for point, replicates in zip(points, curve, strict=True)
         }
 
     def _improvements(self, token: Token, reps: int) -> Floats:
         """Return probabilities of improvement, (reps,)."""
         from rlbench.stats.kernels import improvements
 
-        x, y = (list(self._curves(probe.source)[:, :, probe.checkpoint].T) for probe in token.of)
+        x, y = (list(self._curves(probe.source)[:, :, probe.point].T) for probe in token.of)
         keys = [self._keys[probe.source] for probe in token.of]
         return improvements(
             x, y, (layout_of(x, "percentile"), layout_of(y, "percentile")), keys, reps
         )
 
     def _curves(self, source: int) -> Floats:
-        """Return scores as (runs, tasks, checkpoints), with one checkpoint where there is none."""
+        """Return scores as (runs, tasks, points), with one point where there is none."""
         array = self._arrays[source].astype(np.float64)
         return array[:, :, None] if array.ndim == 2 else array
 
@@ -198,7 +198,7 @@ class StratifiedBootstrap(Bootstrap):
     """Draws runs within each task.
 
     Args:
-        args: Scores (runs, tasks) or (runs, tasks, checkpoints), whose curves are drawn whole.
+        args: Scores (runs, tasks) or (runs, tasks, points), whose curves are drawn whole.
             Several arrays are drawn together, and need the same runs and tasks.
         random_state: As `library.get_interval_estimates` takes it.
         task_bootstrap: Draw the tasks too.

@@ -47,7 +47,7 @@ def get_interval_estimates(
     """Estimate statistics of several agents with intervals.
 
     Args:
-        score_dict: An agent each: scores (runs, tasks), or (runs, tasks, checkpoints), whose
+        score_dict: An agent each: scores (runs, tasks), or (runs, tasks, points), whose
             curves are drawn whole; or a list of such arrays, which are drawn independently and
             may differ in runs.
         func: Called with the array, or with the arrays of the list as so many arguments; returns

@@ -1,7 +1,7 @@
 """Point estimates under rliable's names.
 
 Scores are arrays (runs, tasks) of normalised scores, and finite. `aggregate_mean` and
-`aggregate_median` of (runs, tasks, checkpoints) are (checkpoints,), the other aggregates are of all
+`aggregate_median` of (runs, tasks, points) are (points,), the other aggregates are of all
 scores there are. Each raises InvalidScores for scores that are empty or not finite.
 """
 
@@ -82,7 +82,7 @@ def probability_of_improvement(scores_x: Scores, scores_y: Scores) -> Any:
 
 
 def _task_means(scores: Scores) -> Floats:
-    """Return means over runs, (tasks,) or (tasks, checkpoints); runs (runs,) are of one task."""
+    """Return means over runs, (tasks,) or (tasks, points); runs (runs,) are of one task."""
     # As plain arrays: that is ten times faster than a list of tasks, in functions that no kernel
     # can stand in for.
     return np.atleast_1d(finite(scores).mean(axis=0))

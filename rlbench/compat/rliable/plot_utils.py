@@ -186,7 +186,7 @@ def plot_sample_efficiency_curve(
     """Draw a metric over training, with its band.
 
     Args:
-        frames: (k,) where on the x axis the checkpoints are.
+        frames: (k,) where on the x axis the points are.
         point_estimates: Numbers (k,), by agent.
         interval_estimates: Ends (2, k), by agent; where they are NaN there is no band.
         algorithms: The agents to draw; all by default.

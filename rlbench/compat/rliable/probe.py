@@ -26,12 +26,12 @@ class Probe:
     Attributes:
         source: Which argument of the function it is.
         shape: Of the scores.
-        checkpoint: Which one scores of several were cut down to.
+        point: Which one scores of several were cut down to.
     """
 
     source: int
     shape: tuple[int, ...]
-    checkpoint: int = 0
+    point: int = 0
 
     __array__ = __bool__ = __eq__ = _refuse
 
@@ -41,11 +41,11 @@ class Probe:
         return len(self.shape)
 
     def __getitem__(self, key: Any) -> "Probe":
-        """Return the scores at a checkpoint: ``[..., k]`` or ``[:, :, k]``."""
+        """Return the scores at a point: ``[..., k]`` or ``[:, :, k]``."""
         if self.ndim != 3 or key[:-1] not in ((...,), (slice(None), slice(None))):
             _refuse()
-        checkpoint = range(self.shape[2])[index(key[-1])]
-        return Probe(self.source, self.shape[:2], checkpoint)
+        point = range(self.shape[2])[index(key[-1])]
+        return Probe(self.source, self.shape[:2], point)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -11,7 +11,7 @@ not be ranked against others.
 """
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -44,12 +44,10 @@ __all__ = [
     "in_words",
     "load",
     "obstacle",
-    "ranked_together",
     "sha256_of_scores",
     "slug_of",
     "sources",
     "unrankable",
-    "why_not_ranked",
 ]
 
 COLUMNS = ("source", "task", "steps", "runs", "scores", "stand_ins", "std", "of")
@@ -207,32 +205,6 @@ def unrankable(published: Published) -> str:
     """Say why published scores may be ranked against none at all; nothing if they may."""
     unknown = [name for name, value in published.fields.items() if value is None]
     return published.source.never_ranked or (f"not known: {_listed(unknown)}" if unknown else "")
-
-
-def why_not_ranked(a: str, b: str, papers: Mapping[str, Published]) -> str:
-    """Say why two agents may not be ranked against each other; nothing if they may.
-
-    Args:
-        a: An agent.
-        b: Another.
-        papers: What was published, of the agents that come from papers.
-    """
-    if a in papers:
-        return obstacle(papers[a], papers.get(b))
-    return obstacle(papers[b]) if b in papers else ""
-
-
-def ranked_together(agents: Iterable[str], papers: Mapping[str, Published]) -> list[list[str]]:
-    """Return the agents in groups that may be ranked, each in the order given."""
-    groups: list[list[str]] = []
-    for agent in agents:
-        for group in groups:
-            if not why_not_ranked(group[0], agent, papers):
-                group.append(agent)
-                break
-        else:
-            groups.append([agent])
-    return groups
 
 
 def _listed(fields: list[str]) -> str:

@@ -35,7 +35,9 @@ from rlbench.runners.agent import (
     TaskInfo,
     Transitions,
 )
-from rlbench.suites import Scalar
+from rlbench.runners.factories import Signature
+from rlbench.runners.resolving import Found
+from rlbench.runners.sources import hash_file
 
 PROTOCOL_VERSION = 1
 MAX_HEADER = 1_000_000  # bytes
@@ -70,12 +72,13 @@ class Message(NamedTuple):
         return str(self.header["type"])
 
 
-def identify(spec: str, config: Mapping[str, Scalar]) -> tuple[str, str, str]:
-    """Return the display name, no version and the source hash of a command, without running it.
+def identify(spec: str, options: Mapping[str, Any]) -> Found:
+    """Return what is known of a command, without running it.
 
-    The hash covers the words of the command. In place of the first word after the program that
-    names a file (a script after its interpreter), or else of the program, stands the content of
-    that file, which also gives the name.
+    The hash covers the words of the command. In place of a word that names a file, as itself or
+    after a ``=``, stands the content of that file. The program, which may be an interpreter, counts
+    by its content if it is named by its folder or if no other word is a file. The first file after
+    the program gives the name.
 
     Raises:
         UsageError: The command cannot be split into words, or there is no such program.
@@ -87,10 +90,39 @@ def identify(spec: str, config: Mapping[str, Scalar]) -> tuple[str, str, str]:
             f"there is no program {words[0]!r} that may be executed; one in this folder needs ./"
             " before its name"
         )
-    script = next((k for k, word in enumerate(words) if k and Path(word).is_file()), 0)
-    content = list(words)
-    content[script] = _hash_file(words[script] if script else program)
-    return Path(words[script]).stem, "", hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    files = {k: path for k, word in enumerate(words) if k and (path := _file_in(word))}
+    first = next(iter(files.values()), Path(words[0]))
+    if not files or "/" in words[0]:
+        files[0] = Path(program)
+    bare = [_without_folder(word) for word in words]
+    content = [[word, hash_file(files[k]) if k in files else None] for k, word in enumerate(bare)]
+    for k in files:
+        content[k][0] = bare[k].partition("=")[0] if "=" in bare[k] else None
+    return Found(
+        name=first.stem,
+        factory=COMMAND.rstrip(":"),
+        spec=COMMAND + shlex.join(bare),
+        version="",
+        source=hashlib.sha256(json.dumps(content).encode()).hexdigest(),
+        files=tuple(path.name for _, path in sorted(files.items())),
+        signature=Signature(defaults={}, names=None),
+    )
+
+
+def _file_in(word: str) -> Path | None:
+    """Return the file that a word names, or that it names after a ``=``."""
+    for text in (word, word.partition("=")[2]):
+        if text and Path(text).is_file():
+            return Path(text)
+    return None
+
+
+def _without_folder(word: str) -> str:
+    """Return a word without the folders of the path that it is, or that stands after a ``=``."""
+    name, equals, value = word.partition("=") if "=" in word else ("", "", word)
+    if value.startswith(("/", "./", "../", "~")) or Path(value).exists():
+        value = Path(value).name or "."
+    return name + equals + value
 
 
 def split(spec: str) -> list[str]:
@@ -108,16 +140,11 @@ def split(spec: str) -> list[str]:
     return words
 
 
-def _hash_file(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def make_factory(spec: str) -> AgentFactory:
     """Return a factory that starts the command and makes the agent that it says it is."""
     words = split(spec)
 
-    def make(task: TaskInfo, *, seed: int, device: str, **config: Scalar) -> Agent:
+    def make(task: TaskInfo, *, seed: int, device: str, **config: Any) -> Agent:
         hello = _pack({
             "type": "hello",
             "bytes": 0,

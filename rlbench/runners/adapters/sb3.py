@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from rlbench.errors import AgentError, MissingExtra, UnknownName
 from rlbench.runners.agent import SB3, SBX, Agent, AgentFactory, AgentPhase, Bools, TaskInfo
-from rlbench.suites import Scalar
+from rlbench.runners.factories import Signature, signature_of
+from rlbench.runners.resolving import Found
 
 ALGORITHMS = {
     SB3: {
@@ -31,18 +32,36 @@ DISTRIBUTIONS = {
     "sb3_contrib": "sb3-contrib",
     "sbx": "sbx-rl",
 }
+NEEDS_IMPORT = True
 EXTRAS = {"stable_baselines3": "sb3", "sb3_contrib": "sb3", "sbx": "sbx"}
 
 
-def identify(spec: str, config: Mapping[str, Scalar]) -> tuple[str, str, None]:
-    """Return the algorithm that a spec names, the release of its package, and no source hash.
+def identify(spec: str, options: Mapping[str, Any]) -> Found:
+    """Return what is known of an algorithm: its name, and the release of its package.
 
     Raises:
         MissingExtra: The package is not installed.
         UnknownName: There is no such algorithm.
     """
     algorithm, package = _find(spec)
-    return algorithm, release(spec, package), None
+    return Found(
+        name=algorithm,
+        factory=spec,
+        spec=spec,
+        version=release(spec, package),
+        source=None,
+        signature=Signature(defaults={}, names=None),
+    )
+
+
+def signature(spec: str) -> Signature:
+    """Return what the algorithm's constructor takes, which its package is imported for."""
+    algorithm, package = _find(spec)
+    found = signature_of(getattr(import_module(package), algorithm))  # all but the policy
+    own = {"policy": "", "deterministic": True}
+    defaults = {name: value for name, value in found.defaults.items() if name[0] != "_"}
+    names = found.names and tuple(n for n in found.names if n != "env" and n[0] != "_")
+    return Signature(defaults={**defaults, **own}, names=names and (*names, *own))
 
 
 def release(spec: str, package: str) -> str:
@@ -69,7 +88,7 @@ def make_factory(spec: str) -> AgentFactory:
         device: str,
         policy: str = "",
         deterministic: bool = True,
-        **options: Scalar,
+        **options: Any,
     ) -> Agent:
         kind = getattr(import_module(package), algorithm)
         chosen = policy or _policy_for(task, recurrent=algorithm == "RecurrentPPO")
@@ -125,7 +144,7 @@ class SB3Agent(SB3Player):
         kind: Any,
         policy: str,
         task: TaskInfo,
-        options: dict[str, Scalar],
+        options: dict[str, Any],
         *,
         deterministic: bool,
     ) -> None:

@@ -5,7 +5,6 @@ read; the rest is left to the process of a run, and to files that one trusts. Op
 `deterministic` (how to act) and `algorithm`, for a model that does not tell who saved it.
 """
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
@@ -19,7 +18,9 @@ from gymnasium.spaces import Box, Space
 from rlbench.errors import AgentError, UnknownName, UsageError
 from rlbench.runners.adapters.sb3 import ALGORITHMS, SB3Player, release
 from rlbench.runners.agent import SB3, SB3_ZIP, Agent, AgentFactory, TaskInfo
-from rlbench.suites import Scalar
+from rlbench.runners.factories import Signature
+from rlbench.runners.resolving import Found
+from rlbench.runners.sources import hash_file
 
 NEEDS_TRUST = True
 MAX_DATA = 2**26  # bytes of the member that is read; a model's weights are in others
@@ -29,8 +30,8 @@ _SHARED_POLICIES = "stable_baselines3.common.policies"
 _RECURRENT_POLICIES = "sb3_contrib.common.recurrent.policies"
 
 
-def identify(spec: str, config: Mapping[str, Scalar]) -> tuple[str, str, str]:
-    """Return the name of a saved model's file, no version, and the hash of its content.
+def identify(spec: str, options: Mapping[str, Any]) -> Found:
+    """Return what is known of a saved model: the name of its file, and the hash of its content.
 
     Raises:
         MissingExtra: The package that loads it is not installed.
@@ -38,10 +39,21 @@ def identify(spec: str, config: Mapping[str, Scalar]) -> tuple[str, str, str]:
         UsageError: There is no such file, it is no saved model, or it does not tell its algorithm.
     """
     path = _path(spec)
-    algorithm = find_algorithm(path, str(config.get("algorithm", "")))
+    algorithm = find_algorithm(path, str(options.get("algorithm", "")))
     release(spec, _PACKAGES[algorithm])
-    with path.open("rb") as file:
-        return path.stem, "", hashlib.file_digest(file, "sha256").hexdigest()
+    return Found(
+        name=path.stem,
+        factory=f"{SB3_ZIP}{algorithm}",
+        spec=SB3_ZIP + path.name,
+        version="",
+        source=hash_file(path),
+        files=(path.name,),
+        signature=Signature(
+            defaults={"algorithm": algorithm, "deterministic": True},
+            names=("algorithm", "deterministic"),
+            given=("pretraining",),
+        ),
+    )
 
 
 def make_factory(spec: str) -> AgentFactory:

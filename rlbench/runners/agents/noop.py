@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from rlbench.errors import UsageError
 from rlbench.runners.agent import AgentPhase, Bools, TaskInfo
 
+__version__ = "1"
+
 
 class NoopAgent:
     """Choose the first discrete action (on Atari: no-op) or the continuous action 0."""

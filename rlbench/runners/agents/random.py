@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from rlbench.errors import UsageError
 from rlbench.runners.agent import AgentPhase, Bools, TaskInfo
 
+__version__ = "1"
+
 
 class RandomAgent:
     """Draw actions uniformly from a discrete or bounded space; one generator a phase."""
