@@ -68,6 +68,9 @@ def doctor(
         bool,
         typer.Option("--engines", help="Play every task for a moment: does its engine behave?"),
     ] = False,
+    suite: Annotated[
+        str, typer.Option("--suite", help="With --engines: of this suite only, e.g. atari100k.")
+    ] = "",
     json: JsonOption = False,
 ) -> int:
     """Say what this machine can run, and how to mend what is missing.
@@ -75,7 +78,7 @@ def doctor(
     Exit code 1 means that something that is installed does not work, or with --engines that an
     engine does not behave as its suite expects.
     """
-    rows = _engines() if engines else examine(store)
+    rows = _engines(suite) if engines else examine(store)
     if json:
         print_json([row._asdict() for row in rows])
     else:
@@ -200,10 +203,10 @@ def _atari() -> Iterator[Row]:
     yield Row("ROMs", "ok", said) if works else Row("ROMs", "broken", said, again)
 
 
-def _engines() -> list[Row]:
+def _engines(name: str) -> list[Row]:
     """Compare the engines of all tasks that can be run with what their suites expect."""
     rows = []
-    for suite in map(suites.get, suites.names()):
+    for suite in map(suites.get, [name] if name else suites.names()):
         if suite.can_run:
             try:
                 rows.append(_engine(suite))

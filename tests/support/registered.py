@@ -8,6 +8,8 @@ SUITES = {
     "pendulum-offline": "support.pendulum:PENDULUM",
     "cartpole-curriculum": "support.cartpole:CARTPOLE",
     "cartpole-onward": "support.cartpole:CARTPOLE_ONWARD",
+    "toy-odd": "support.toy:ODD",
+    "toy-fixed": "support.toy:FIXED",
 }
 
 

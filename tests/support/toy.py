@@ -1,6 +1,7 @@
 """A suite with nothing to install: walks of known length and return, for tests of the runner."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,18 @@ class Walks(VectorEnv):
         self.retired |= mask
 
 
+class FixedWalks(Walks):
+    """Walks that are all alike."""
+
+    def _begin(self, slot: int) -> None:
+        self.drawn[slot].append(3)
+        self.lengths[slot], self.clocks[slot] = 3, 0
+
+
+def make_fixed(task: Task, constants: Mapping[str, Any], **rest: Any) -> Walks:
+    return FixedWalks(rest["num_envs"], rest["stream"], Discrete(4), 1.0)
+
+
 def make(
     task: Task,
     constants: Mapping[str, Any],
@@ -90,3 +103,7 @@ TOY = Suite(
     factory="support.toy:make",
     extra="none",
 )
+
+# One whose engine does not do what is expected of it, and one whose resets do not vary.
+ODD = replace(TOY, name="toy-odd", engines="support:engines.json", packages=("numpy",))
+FIXED = replace(TOY, name="toy-fixed", factory="support.toy:make_fixed")
