@@ -437,9 +437,16 @@ def _ranked(suite: Suite, entries: list[Entry]) -> list[Entry]:
     return [
         replace(entry, place=places[entry.slug])
         if entry.slug in places
-        else replace(entry, not_ranked=why[entry.slug] or "no other agent under its protocol")
+        else replace(entry, not_ranked=why[entry.slug] or _without_equals(entry.terms))
         for entry in entries
     ]
+
+
+def _without_equals(terms: Terms) -> str:
+    """Say that an agent has nobody to be ranked with."""
+    given = " that was given the same" if terms.given else ""
+    engine = f" on {terms.engine}" if terms.engine else ""
+    return f"no other agent under its protocol{given}{engine}"
 
 
 def _why_alone(suite: Suite, entry: Entry) -> str:
