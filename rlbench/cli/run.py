@@ -235,7 +235,7 @@ def _print_sources(agent: "Resolved", teacher: "Resolved | None") -> None:
     """Say which files or which version the runs go by."""
     for kind, who in (("agent", agent), ("teacher", teacher)):
         if who is not None:
-            typer.echo(f"{kind} {who.id.name}: {who.source_text}")
+            echo(f"{kind} {who.id.name}: {who.source_text}")
 
 
 def _parse_teacher(suite: Suite, spec: str, options: Mapping[str, Any]) -> "Resolved | None":

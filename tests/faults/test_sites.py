@@ -265,7 +265,7 @@ def test_a_damaged_checkpoint_is_not_taken_for_a_failure_of_the_agent(
 def test_many_checkpoints_at_the_same_budget(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, 1.0)
     state = dict.fromkeys(("evaluations", "parts"), ()) | dict.fromkeys(
-        ("digest", "proposals", "replay", "seconds", "randomness")
+        ("digest", "proposals", "replay", "engine", "seconds", "randomness")
     )
     state["training"] = Training(episodes=0, ends=(), returns=())
     for number in range(4):

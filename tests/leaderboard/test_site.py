@@ -170,7 +170,7 @@ def frozen_records() -> list[Record]:
     found += [make_record("Pong", "hapless", seed, status="failed") for seed in range(2)]
     found += [
         make_record("Pong", payload, 0, float(place), suite=UNOFFICIAL, version=payload,
-                    config={payload: payload})
+                    config={"hostile": {payload: payload}})
         for place, payload in enumerate(PAYLOADS)
     ]  # fmt: skip
     found.append(make_record("Pong", "hapless", 0, status="failed", suite=FAILING))

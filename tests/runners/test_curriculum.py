@@ -693,15 +693,27 @@ def test_without_replay_a_teacher_that_cannot_be_saved_begins_anew(tmp_path: Pat
         assert outcome(again) == outcome(play(suite=suite, teacher=make).progress)
 
 
+def test_a_teacher_that_cannot_load_makes_a_checkpoint_stale(tmp_path: Path) -> None:
+    class Forgetful(ProgressTeacher):
+        def load(self, folder):
+            raise ValueError("no such state")
+
+    interrupt(MOMENTS["between steps"][0], tmp_path, suite=ONWARD)
+    with pytest.raises(StaleCheckpoint, match="the teacher's load raised ValueError"):
+        play(
+            suite=ONWARD, teacher=lambda task, *, seed: Forgetful(task, seed),
+            checkpoints=Checkpoints(tmp_path, every=0.0),
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize("damage", ["torn", "gone"])
-def test_a_teacher_that_cannot_be_loaded_makes_a_checkpoint_stale(
-    damage: str, tmp_path: Path
-) -> None:
+def test_a_checkpoint_whose_teacher_was_damaged_is_passed_over(damage: str, tmp_path: Path) -> None:
     interrupt(MOMENTS["between steps"][0], tmp_path, suite=ONWARD)
     path = tmp_path / "148-0/teacher/random.json"
     path.write_text("{") if damage == "torn" else path.unlink()
-    with pytest.raises(StaleCheckpoint, match="the teacher's load raised"):
-        play(suite=ONWARD, checkpoints=Checkpoints(tmp_path, every=0.0))
+    again = play(suite=ONWARD, checkpoints=Checkpoints(tmp_path, every=0.0)).progress
+    assert again.resumed == 0
+    assert outcome(again) == outcome(play(suite=ONWARD).progress)
 
 
 def test_a_teacher_that_raises_when_it_is_saved_is_named(tmp_path: Path) -> None:
@@ -819,7 +831,7 @@ def test_the_options_of_teacher_and_agent_reach_them(here: Path) -> None:
         ((), "cartpole-curriculum@1 is a curriculum: name a --teacher, e.g. uniform"),
         (("-o", "teacher.bins=2"), "is a curriculum: name a --teacher"),
         (("--teacher", "unifrom"), "unknown teacher 'unifrom'. Did you mean 'uniform'?"),
-        (("--teacher", "support.cartpole:make_teachers"), "unknown factory"),
+        (("--teacher", "support.cartpole:make_teachers"), "no function or class 'make_teachers'"),
     ],
 )
 def test_the_command_says_what_is_wrong_with_a_teacher(

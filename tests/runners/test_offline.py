@@ -507,15 +507,21 @@ def test_an_agent_that_cannot_be_saved_begins_anew(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_that_cannot_be_loaded_is_stale(tmp_path: Path) -> None:
+    class Forgetful(Cloner):
+        def load(self, folder):
+            raise ValueError("no such weights")
+
     progress = Progress()
     with pytest.raises(Leave):
         play(
             progress=progress, tick=leave_at(lambda p: p.budget_used == 50, progress),
             checkpoints=Checkpoints(tmp_path, every=0.0),
         )  # fmt: skip
-    (tmp_path / "50-0/agent/weights.npy").write_bytes(b"torn")
     with pytest.raises(StaleCheckpoint, match="load raised ValueError"):
-        play(checkpoints=Checkpoints(tmp_path, every=0.0))
+        play(lambda task, seed: Forgetful(seed), checkpoints=Checkpoints(tmp_path, every=0.0))
+    (tmp_path / "50-0/agent/weights.npy").write_bytes(b"torn")
+    _, again = play(checkpoints=Checkpoints(tmp_path, every=0.0))
+    assert again.resumed == 0
 
 
 def test_a_loaded_agent_that_begins_anew_is_named(tmp_path: Path) -> None:

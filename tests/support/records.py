@@ -31,7 +31,7 @@ def make_record(
         budget_used=protocol.budget,
         returns=(float(score),) * protocol.episodes,
         lengths=(1000,) * protocol.episodes,
-        distinct_starts=7,
+        distinct_starts=min(7, protocol.episodes),
     )
     return Record(
         identity=Identity(
