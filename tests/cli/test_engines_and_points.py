@@ -1,6 +1,7 @@
 """What a run says of its engine, and the evaluations that a user adds."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder in which the suites of the tests are installed."""
     for name, value in register(tmp_path / "installed").items():
         monkeypatch.setenv(name, value)
-        for entry in value.split(":"):
+        for entry in value.split(os.pathsep):
             monkeypatch.syspath_prepend(entry)
     return tmp_path
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     site = register(tmp_path / "site", {"toy": "support.toy:TOY"})
     for name, value in site.items():
         monkeypatch.setenv(name, value)
+        for entry in value.split(os.pathsep):
+            monkeypatch.syspath_prepend(entry)
     folder = tmp_path / "here"
     folder.mkdir()
     (folder / "two.py").write_text(TWO)
