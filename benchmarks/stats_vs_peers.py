@@ -46,7 +46,7 @@ JOBS = {
     "large": ("IQM, 100 runs of 57 tasks", 5_000, 500),
     "profile": ("profile at 51 thresholds, 10 x 26", 2_000, 200),
     "improvement": ("probability of improvement, 10 v 10 x 26", 2_000, 20),
-    "curve": ("IQM at 20 checkpoints, 10 x 26", 2_000, 100),
+    "curve": ("IQM at 20 points, 10 x 26", 2_000, 100),
     "adastop": ("AdaStop, 5 agents, 6 looks of 10 runs", 10_000, 500),
 }
 
