@@ -41,6 +41,7 @@ def records(number: int) -> Iterator[Record]:
                     made += 1
                     share = skill + generator.normal(0.0, 0.2, protocol.episodes)
                     returns = np.round(task.low + share * (task.high - task.low), 1)
+                    returns = np.clip(returns, *task.returns)
                     yield Record(
                         identity=Identity(
                             suite=suite.id,

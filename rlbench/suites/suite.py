@@ -394,10 +394,16 @@ class Suite:
             raise UnknownName("evaluation", evaluation, evaluations)
         changed = evaluations[evaluation or main] if split == "eval" else {}
         other = "" if evaluation == main else evaluation
-        env: VectorEnv[Any, Any, Any] = make(
-            task, {**self.constants(task), **changed}, split=split, num_envs=num_envs,
-            stream=self.stream(task, role or split, seed, part, other),
-        )  # fmt: skip
+        stream = self.stream(task, role or split, seed, part, other)
+        constants = {**self.constants(task), **changed}
+        try:
+            env: VectorEnv[Any, Any, Any] = make(
+                task, constants, split=split, num_envs=num_envs, stream=stream
+            )
+        except ModuleNotFoundError as error:
+            if not task.extra:
+                raise
+            raise MissingExtra(f"the task {task.name} of {self.id}", task.extra) from error
         return env
 
     def dataset(self, task: Task) -> "Dataset":

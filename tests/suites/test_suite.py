@@ -159,6 +159,19 @@ def test_streams_differ_by_role_seed_task_and_constants() -> None:
     assert len({tuple(stream.generate_state(4)) for stream in streams}) == len(streams)
 
 
+def make_with_an_extra(*args: object, **options: object) -> None:
+    import a_module_that_nobody_has  # noqa: F401
+
+
+def test_a_task_may_need_an_extra_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rlbench.suites.atari.envs.make", make_with_an_extra)
+    task = replace(ATARI.task("Pong"), extra="box2d")
+    with pytest.raises(MissingExtra, match=r"the task Pong of atari100k@1 .*'rlbench\[box2d\]'"):
+        ATARI.make(task, split="eval", num_envs=1, seed=0)
+    with pytest.raises(ModuleNotFoundError):
+        ATARI.make(ATARI.task("Pong"), split="eval", num_envs=1, seed=0)
+
+
 def test_a_missing_extra_says_what_to_install() -> None:
     suite = replace(ATARI, factory="package_that_is_not_there.envs:make")
     with pytest.raises(MissingExtra, match=r"pip install 'rlbench\[atari\]'"):
