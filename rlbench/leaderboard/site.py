@@ -22,6 +22,7 @@ from rlbench.leaderboard.releases import Release, select
 from rlbench.leaderboard.retention import RetentionRow
 from rlbench.leaderboard.tables import number
 from rlbench.results import Loaded, Record, published
+from rlbench.results.values import value_text
 from rlbench.suites import slug
 
 _MARK = ".rlbench-site"
@@ -191,7 +192,12 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        cell=_cell, number=number, score=score, slug=slug, escape_json=charts.escape_json
+        cell=_cell,
+        number=number,
+        score=score,
+        slug=slug,
+        escape_json=charts.escape_json,
+        option=value_text,
     )
     environment.globals.update(
         by_agent=_by_agent, deviations=_deviations, heat=_heat,

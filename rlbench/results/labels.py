@@ -56,6 +56,12 @@ def display_name(identity: Identity) -> str:
     return identity.agent.name + teacher
 
 
+def all_options(identity: Identity) -> dict[str, Any]:
+    """Return the options of the agent and, as ``teacher.NAME``, those of its teacher."""
+    teacher = identity.teacher.config if identity.teacher else {}
+    return {**identity.agent.config, **{f"teacher.{name}": v for name, v in teacher.items()}}
+
+
 def _differences(group: Mapping[str, Identity]) -> dict[str, str]:
     """Return in brackets what tells agents of one name apart, or nothing for a single one."""
     if len(group) == 1:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
 from rlbench.results.engines import other_engines, usual_engines
-from rlbench.results.labels import labels
+from rlbench.results.labels import all_options, labels
 from rlbench.results.record import SCHEMA_VERSION, Record
 from rlbench.results.values import unofficial_text
 from rlbench.suites import Suite
@@ -241,7 +241,7 @@ def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
                 "seconds": record.timing.get("seconds"),
                 "key": identity.key,
                 "schema": 1 if record.is_old else SCHEMA_VERSION,
-                "options": unofficial_text(identity.agent.config),
+                "options": unofficial_text(all_options(identity)),
             }
         )
     return out

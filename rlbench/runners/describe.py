@@ -11,7 +11,7 @@ import threading
 from dataclasses import asdict
 from typing import Any
 
-from rlbench.errors import RLBenchError, UnknownName
+from rlbench.errors import RLBenchError, UnknownName, UsageError
 from rlbench.runners import factories
 from rlbench.runners.agent import OWN, adapter_of
 from rlbench.runners.contract import describe as describe_error
@@ -20,7 +20,10 @@ from rlbench.runners.worker import end_with_parent
 
 
 def answer(kind: str, spec: str) -> dict[str, Any]:
-    """Return where a factory is (not for adapters) and what it takes, as JSON data."""
+    """Return where a factory is (not for adapters) and what it takes, as JSON data.
+
+    Or else that it is ``unknown``, or why it was ``refused`` without being imported.
+    """
     adapter = adapter_of(spec) if kind == "agent" else None
     if adapter is not None:
         return {"signature": asdict(adapter.signature(spec))}
@@ -28,6 +31,10 @@ def answer(kind: str, spec: str) -> dict[str, Any]:
         place = factories.find(kind, spec, OWN if kind == "agent" else OWN_TEACHERS)
     except UnknownName:
         return {"unknown": True}
+    try:
+        factories.stated_version(place)
+    except UsageError as error:
+        return {"refused": str(error)}
     signature = asdict(factories.describe(place))
     return {"place": {**asdict(place), "path": str(place.path)}, "signature": signature}
 

@@ -63,7 +63,7 @@ class Place:
     @property
     def name(self) -> str:
         """The module's name without its packages."""
-        return self.module.rpartition(".")[2]
+        return self.module if self.is_file else self.module.rpartition(".")[2]
 
     @property
     def canonical(self) -> str:
@@ -256,7 +256,9 @@ def _module_path(name: str) -> Path | None:
 def _parse(place: Place) -> ast.Module:
     try:
         return ast.parse(place.path.read_bytes())
-    except (SyntaxError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(f"cannot read the file {place.path}: {error.strerror}") from error
+    except (SyntaxError, ValueError, RecursionError) as error:
         raise UsageError(f"the file {place.path} is not Python: {error}") from error
 
 

@@ -169,6 +169,8 @@ def find_python(kind: str, spec: str, own: Mapping[str, Registered]) -> Found:
     answer = ask(kind, spec)
     if answer.get("unknown"):
         raise factories.unknown(kind, spec, known)
+    if "refused" in answer:
+        raise UsageError(str(answer["refused"]))
     place = _place_in(answer)
     version, source, files = _version(place)
     return Found(
@@ -208,8 +210,12 @@ def _version(place: Place) -> tuple[str, str | None, tuple[str, ...]]:
     version = factories.stated_version(place)
     if version:
         return version, None, ()
-    files = sources(place.path, place.module)
-    return "", sha256_of_files(files), tuple(files)
+    try:
+        files = sources(place.path, "" if place.is_file else place.module)
+        return "", sha256_of_files(files), tuple(files)
+    except OSError as error:
+        where = error.filename or f"what {place.path.name} imports"
+        raise UsageError(f"cannot read {where}: {error.strerror}") from error
 
 
 def ask(kind: str, spec: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ MAX_BYTES = 100_000_000
 _INSTALLED = tuple(Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib"))
 
 
-def sources(path: Path, module: str) -> dict[str, Path]:
+def sources(path: Path, module: str = "") -> dict[str, Path]:
     """Return the files that a module's code is in, without running it.
 
     These are the module and, of what is imported anywhere in it and in these files, that which is
@@ -24,7 +24,7 @@ def sources(path: Path, module: str) -> dict[str, Path]:
 
     Args:
         path: The module's file.
-        module: Its name, as it is imported.
+        module: Its name, as it is imported; empty for a file that is run by its path.
 
     Returns:
         Files by their names below the folder that the top-level package is in, sorted.
@@ -32,7 +32,7 @@ def sources(path: Path, module: str) -> dict[str, Path]:
     Raises:
         UsageError: They are too many or too large.
     """
-    levels = module.count(".") + (path.name == "__init__.py")
+    levels = module.count(".") + (path.name == "__init__.py") if module else 0
     root = path.parents[levels]
     package = module.partition(".")[0] if levels else ""
     found: dict[str, Path] = {}

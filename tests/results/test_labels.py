@@ -67,6 +67,10 @@ def test_teachers_tell_agents_apart_too() -> None:
     assert shown(*agents) == [
         "SAC", "SAC + ALP [teacher.bins=3]", "SAC + ALP [teacher.bins=4]", "SAC + uniform",
     ]  # fmt: skip
+    record = replace(
+        make_record(), identity=replace(agents[2], agent=identity("SAC", config={"k": 5}).agent)
+    )
+    assert rows([record], ATARI)[0]["options"] == "k=5,teacher.bins=4"
     newer = replace(teacher, version="2")
     assert shown(*(replace(identity("SAC"), teacher=one) for one in (teacher, newer))) == [
         "SAC + ALP [teacher version 1]", "SAC + ALP [teacher version 2]",

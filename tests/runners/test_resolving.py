@@ -1,6 +1,7 @@
 """From what names an agent to its identity: options with their defaults, files, sources."""
 
 import os
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -278,3 +279,31 @@ def test_a_factory_gets_what_was_given_only() -> None:
     assert load_factory(named.recipe.spec)(None, seed=0, device="cpu", **named.recipe.options) == (
         7, {},
     )  # fmt: skip
+
+
+def test_a_factory_that_a_module_has_not_is_said_without_importing_it() -> None:
+    Path("zoo").mkdir()
+    Path("zoo/__init__.py").touch()
+    Path("zoo/dqn.py").write_text(PLAIN + "raise ValueError('imported')\n")
+    with pytest.raises(UsageError, match=r"factory in .*dqn\.py: 'mak'\. Did you mean 'make'"):
+        resolve("zoo.dqn:mak", {})
+
+
+def test_a_file_with_dots_in_its_name() -> None:
+    Path("my.agent.py").write_text(PLAIN)
+    found = resolve("my.agent.py", {})
+    assert (found.id.name, found.id.factory) == ("my.agent", "my.agent:make")
+    assert found.files == ("my.agent.py",)
+
+
+def test_a_module_in_an_archive_and_a_file_that_cannot_be_read_are_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with zipfile.ZipFile("zoo.zip", "w") as archive:
+        archive.writestr("zipped.py", PLAIN)
+    monkeypatch.setenv("PYTHONPATH", str(Path("zoo.zip").absolute()))
+    with pytest.raises(UsageError, match=r"cannot read .*zoo\.zip"):
+        resolve("zipped", {})
+    Path("nets.py").symlink_to("/proc/self/mem")  # it opens, and cannot be read
+    with pytest.raises(UsageError, match=r"cannot read what mine\.py imports: Input/output error"):
+        mine(PLAIN + "def late():\n    import nets\n")

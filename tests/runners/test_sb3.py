@@ -83,8 +83,21 @@ def test_ends_and_cuts_are_told_apart() -> None:
 
 def test_the_release_is_the_version() -> None:
     agent = resolve("sb3:PPO", {"learning_rate": 0.001}).id
-    assert (agent.name, agent.source) == ("PPO", None)
+    assert (agent.name, agent.source, agent.factory) == ("PPO", None, "sb3:PPO")
     assert agent.version.startswith("stable-baselines3-")
     assert resolve("sb3:TQC", {}).id.version.startswith("sb3-contrib-")
     with pytest.raises(UnknownName, match="Did you mean 'PPO'"):
         resolve("sb3:PP0", {})
+
+
+def test_the_config_holds_what_the_constructor_takes() -> None:
+    kwargs = {"net_arch": [64, 64]}
+    agent = resolve("sb3:PPO", {"learning_rate": 0.001, "policy_kwargs": kwargs}).id
+    assert agent.config["policy_kwargs"] == kwargs
+    assert (agent.config["learning_rate"], agent.config["n_steps"]) == (0.001, 2048)
+    assert (agent.config["policy"], agent.config["deterministic"]) == ("", True)
+    assert not {"env", "seed", "device", "task"} & set(agent.config)
+    default = resolve("sb3:PPO", {"n_steps": 2048}).id
+    assert default.content() == resolve("sb3:PPO", {}).id.content()
+    with pytest.raises(UnknownName, match="Did you mean 'n_steps'"):
+        resolve("sb3:PPO", {"n_step": 16})

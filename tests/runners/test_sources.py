@@ -48,7 +48,8 @@ def test_what_a_file_imports_from_beside_it(tmp_path: Path, text: str, expected:
         parts__head="", parts__low__er="from .. import head\nfrom ..absent import x",
     )  # fmt: skip
     more = {"import deep": ["nets.py"], "import parts.low.er": ["parts/head.py"]}.get(text, [])
-    found = sources(tmp_path / "mine.py", "mine")
+    found = sources(tmp_path / "mine.py")
+    assert found == sources(tmp_path / "mine.py", "mine"), "as a module that is in no package"
     assert list(found) == sorted([*expected, *more, "mine.py"])
     assert all(path == tmp_path / name for name, path in found.items())
 
@@ -115,3 +116,12 @@ def test_it_is_bounded(
     monkeypatch.setattr(module, name, value)
     with pytest.raises(UsageError, match="state a __version__"):
         sources(tmp_path / "mine.py", "mine")
+
+
+def test_a_file_that_is_run_by_its_path_is_in_no_package(tmp_path: Path) -> None:
+    init(tmp_path, "zoo")
+    (tmp_path / "zoo/my.agent.py").write_text("import nets")
+    (tmp_path / "zoo/__init__.py").write_text("import nets")
+    write(tmp_path, zoo__nets="", nets="")
+    for name in ("my.agent.py", "__init__.py"):
+        assert list(sources(tmp_path / "zoo" / name)) == sorted([name, "nets.py"])
