@@ -831,7 +831,7 @@ def test_the_options_of_teacher_and_agent_reach_them(here: Path) -> None:
         ((), "cartpole-curriculum@1 is a curriculum: name a --teacher, e.g. uniform"),
         (("-o", "teacher.bins=2"), "is a curriculum: name a --teacher"),
         (("--teacher", "unifrom"), "unknown teacher 'unifrom'. Did you mean 'uniform'?"),
-        (("--teacher", "support.cartpole:make_teachers"), "no function or class 'make_teachers'"),
+        (("--teacher", "support.cartpole:make_teachers"), "unknown factory"),
     ],
 )
 def test_the_command_says_what_is_wrong_with_a_teacher(

@@ -7,6 +7,9 @@ from rlbench.results import AgentId, Evaluation, Failure, Identity, Record, Trai
 from rlbench.suites import Suite
 
 ATARI = suites.get("atari100k")
+TEACHER = AgentId(
+    name="teacher", version="1", spec="teacher", config={}, source=None, factory="teacher:make"
+)
 
 
 def make_record(
@@ -48,7 +51,7 @@ def make_record(
                 factory=factory,
                 given=given,
             ),
-            teacher=None,
+            teacher=TEACHER if protocol.kind == "curriculum" else None,
             seed=seed,
         ),
         status=status,
