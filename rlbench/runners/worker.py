@@ -136,11 +136,15 @@ class Attempt:
     def prepare(self) -> OnlineRun:
         """Make the environments of a run that is one of a group."""
         identity, suite = self.run.identity, self.run.suite
-        return OnlineRun(
-            suite, suite.task(identity.task), seed=identity.seed, progress=self.progress,
-            tick=self.tick, teacher=self._teacher(), checkpoints=self._checkpoints,
-            eval_points=self.run.eval_points,
-        )  # fmt: skip
+        while True:
+            try:
+                return OnlineRun(
+                    suite, suite.task(identity.task), seed=identity.seed, progress=self.progress,
+                    tick=self.tick, teacher=self._teacher(), checkpoints=self._checkpoints,
+                    eval_points=self.run.eval_points,
+                )  # fmt: skip
+            except StaleCheckpoint as error:
+                self.begin_anew(error)
 
     def begin_anew(self, error: StaleCheckpoint) -> None:
         """Forget what an earlier attempt left."""

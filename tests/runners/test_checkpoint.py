@@ -1,8 +1,10 @@
 """Interrupted runs: what they go on from, and that they end as if nothing had happened."""
 
+import io
 import json
 import os
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +16,12 @@ from support.faults import seal
 from support.toy import TOY
 
 from rlbench.errors import AgentError, StaleCheckpoint
-from rlbench.runners import Progress, TaskInfo, Transitions, run_online
+from rlbench.results import AgentId, Store
+from rlbench.runners import Progress, Run, TaskInfo, Transitions, identities, run_online
 from rlbench.runners.checkpoint import Checkpoints
 from rlbench.runners.progress import Leave
+from rlbench.runners.resolving import Recipe
+from rlbench.runners.worker import Attempt
 from rlbench.suites import Suite
 
 SUITE = replace(
@@ -286,3 +291,24 @@ def test_only_the_newest_checkpoint_is_kept_and_none_after_the_end(tmp_path: Pat
     assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
     Checkpoints(tmp_path, 1.0).clear()
     assert not tmp_path.exists()
+
+
+def test_a_member_of_a_group_begins_anew_where_the_engine_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = AgentId(
+        name="learner", version="1", spec="learner", config={}, source=None, factory="learner:make"
+    )
+    (identity,) = identities(SUITE, SUITE.tasks, who, [3])
+    run = Run(
+        identity=identity, agent=Recipe(spec="learner", options={}), teacher=None,
+        store=str(tmp_path), device="cpu", threads=1, checkpoint_every=1e9,
+    )  # fmt: skip
+    folder = Store(tmp_path).checkpoints_of(identity)
+    play(folder, 15)
+    assert list(folder.glob("*/state.json"))
+    monkeypatch.setattr(Run, "suite", property(lambda _: replace(SUITE, engine_steps=10)))
+    attempt = Attempt(run, io.StringIO(), threading.Event(), [])
+    attempt.prepare().close()
+    assert attempt.progress.resumed == 0
+    assert not folder.exists()
