@@ -49,7 +49,7 @@ faults: $(DEV)
 	$(BIN)/pytest -m faults tests/faults
 
 fuzz: $(DEV)
-	RLBENCH_FUZZ=1000000 $(BIN)/pytest -n auto tests/results/test_fuzz.py
+	RLBENCH_FUZZ=1000000 $(BIN)/pytest -n auto --dist load tests/results/test_fuzz.py
 
 lint: $(DEV)
 	$(BIN)/ruff check .

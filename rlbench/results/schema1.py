@@ -1,4 +1,4 @@
-"""Records of schema 1, as releases before 0.2 wrote them: read and shown, never written.
+"""Records of schema 1, the form before this one: read and shown, never written.
 
 Their digests and keys hash other names of constants, so they stand apart from newer records.
 """
