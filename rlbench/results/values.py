@@ -54,10 +54,11 @@ def plain(value: object, depth: int = 0) -> Any:
 
 
 def _number(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError(f"{value} is not finite")
+    # The integers first: the largest of them are beyond what a float can hold.
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
         raise ValueError("integers must fit into 64 bits")
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not finite")
     return value
 
 

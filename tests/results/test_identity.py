@@ -105,6 +105,8 @@ def test_what_was_changed_passes() -> None:
         ({"config": {"a": [[[[[[1]]]]]]}}, "5 deep"),
         ({"config": {"a": "\u202e"}}, "cannot be seen"),
         ({"config": {"a b": 1}}, "config"),
+        ({"config": {"a": 10**400}}, "64 bits"),
+        ({"config": {"a": [{"b": -(2**70)}]}}, "64 bits"),
     ],
 )
 def test_agents_that_no_run_could_have_are_refused(change: dict, message: str) -> None:
