@@ -1,4 +1,4 @@
-"""Which files an agent's code is in: its own, and those that it imports from beside it."""
+"""Which files hold an agent's code: its own, and those that it imports from beside it."""
 
 import ast
 import hashlib
