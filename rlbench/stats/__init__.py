@@ -12,12 +12,10 @@ from rlbench.stats.bands import CurveEstimate
 from rlbench.stats.comparisons import (
     Comparison,
     Equivalence,
-    Friedman,
     TaskComparison,
     compare,
     compare_tasks,
     equivalent,
-    friedman,
     leave_one_task_out,
 )
 from rlbench.stats.curves import align, area_under_curve, learning_curve
@@ -31,6 +29,7 @@ from rlbench.stats.reporting import methods_text
 from rlbench.stats.robustness import Retention, retention
 from rlbench.stats.stopping import AdaStopResult, adastop, blind_looks
 from rlbench.stats.summary import SummaryRow, TaskRow, summarise, summarise_tasks
+from rlbench.stats.task_ranks import Friedman, friedman
 
 __all__ = [
     "AdaStopResult",

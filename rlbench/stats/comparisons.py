@@ -67,25 +67,6 @@ class TaskComparison(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Friedman:
-    """Ranks of agents over tasks.
-
-    Attributes:
-        mean_ranks: By agent, over tasks; 1 is best.
-        statistic: Friedman's chi-squared.
-        p_value: That all agents have the same mean rank, by Iman & Davenport's F.
-        critical_difference: Of Nemenyi's test: mean ranks that differ by more are separated.
-        alpha: The level of the critical difference.
-    """
-
-    mean_ranks: Mapping[str, float]
-    statistic: float
-    p_value: float
-    critical_difference: float
-    alpha: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Equivalence:
     """Whether two agents differ by less than a margin.
 
@@ -284,44 +265,6 @@ def holm(p_values: Sequence[float]) -> Floats:
     adjusted = np.empty(len(values))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return adjusted
-
-
-def friedman(scores: Mapping[str, ScoresLike], *, alpha: float = 0.05) -> Friedman:
-    """Compare the ranks of agents over tasks, by Friedman's test with Nemenyi's.
-
-    Tasks are the sample here: it speaks of tasks like these, and knows nothing of how sure the
-    means are. Agents are ranked by their mean on each task, ties in the middle (Friedman 1937; Iman
-    & Davenport 1980; Nemenyi 1963; Demsar 2006, section 3.2).
-
-    Args:
-        scores: By agent: (runs, tasks), or one array (runs,) a task.
-        alpha: Of the critical difference.
-
-    Raises:
-        InvalidScores: Fewer than two agents or tasks, different tasks, or bad scores.
-    """
-    from scipy.stats import f, rankdata, studentized_range
-
-    agents = agents_of(scores, alpha)
-    means = np.array([[task.mean() for task in tasks] for tasks in agents.values()])
-    k, n = means.shape
-    if n < 2:
-        raise InvalidScores("Friedman's test needs at least two tasks")
-    ranks = rankdata(-means, axis=0)
-    mean_ranks = ranks.mean(axis=1)
-    # The divisor takes account of ties.
-    spread = float(((ranks - (k + 1) / 2) ** 2).sum()) / (n * (k - 1))
-    statistic = n * float(((mean_ranks - (k + 1) / 2) ** 2).sum()) / spread if spread else 0.0
-    left = n * (k - 1) - statistic
-    ratio = (n - 1) * statistic / left if left > 1e-12 else np.inf
-    quantile = float(studentized_range.ppf(1 - alpha, k, np.inf))
-    return Friedman(
-        mean_ranks=dict(zip(agents, mean_ranks.tolist(), strict=True)),
-        statistic=statistic,
-        p_value=float(f.sf(ratio, k - 1, (k - 1) * (n - 1))),
-        critical_difference=quantile / 2**0.5 * (k * (k + 1) / (6 * n)) ** 0.5,
-        alpha=alpha,
-    )
 
 
 def equivalent(

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from scipy.stats import friedmanchisquare, permutation_test
+from scipy.stats import permutation_test
 
 from rlbench import stats
 from rlbench.errors import InvalidScores, UnknownName
@@ -125,25 +125,6 @@ def test_tasks_are_compared_together() -> None:
     assert rows[2].difference == pytest.approx(-9.0)
     with pytest.raises(InvalidScores, match="the same number of runs"):
         stats.compare_tasks({"x": A, "y": apart[:4]})
-
-
-def test_friedman_is_that_of_scipy() -> None:
-    scores = {name: np.round(GENERATOR.normal(size=(2, 9))) for name in "abcd"}
-    found = stats.friedman(scores)
-    expected = friedmanchisquare(*(runs.mean(axis=0) for runs in scores.values()))
-    assert found.statistic == pytest.approx(expected.statistic)
-    assert sum(found.mean_ranks.values()) == pytest.approx(4 * 2.5)
-    # Table 5 of Demsar (2006): q = 2.569 for four agents at .05.
-    assert found.critical_difference == pytest.approx(2.569 * (4 * 5 / 54) ** 0.5, rel=1e-3)
-
-
-def test_friedman_of_a_clear_order() -> None:
-    scores = {name: np.full((1, 10), k) + A[0, 0] for k, name in enumerate("abc")}
-    found = stats.friedman(scores)
-    assert dict(found.mean_ranks) == {"a": 3.0, "b": 2.0, "c": 1.0}
-    assert found.p_value == 0.0
-    with pytest.raises(InvalidScores, match="at least two tasks"):
-        stats.friedman({"a": A[:, :1], "b": B[:, :1]})
 
 
 def test_equivalence_needs_the_whole_interval_inside() -> None:
