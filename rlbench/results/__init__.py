@@ -4,7 +4,6 @@ from rlbench.results.claims import Claim, ClaimFile, read_claim
 from rlbench.results.files import ScoreFile, read_scores
 from rlbench.results.identity import AgentId, Identity
 from rlbench.results.record import (
-    MAX_VALUE,
     Engine,
     Evaluation,
     Failure,
@@ -21,7 +20,6 @@ from rlbench.results.tables import Runs, select
 from rlbench.results.values import unofficial_text
 
 __all__ = [
-    "MAX_VALUE",
     "AgentId",
     "Claim",
     "ClaimFile",

@@ -20,6 +20,7 @@ import numpy as np
 
 from rlbench.errors import InvalidRecord, InvalidScores, MissingExtra
 from rlbench.files import read_bounded
+from rlbench.limits import MAX_VALUE, advice, allowed
 from rlbench.results import strict_json
 from rlbench.results.tables import (
     MAX_TABLE_BYTES,
@@ -164,16 +165,19 @@ def _of_agent(path: Path, agent: str, scores: Any) -> Mapping[str, Any]:
             tasks = {TASK_OF_ARRAY.format(n): column for n, column in enumerate(array.T, 1)}
         if not tasks or any(values.ndim != 1 or not len(values) for values in tasks.values()):
             raise ValueError
+    except OverflowError as error:
+        raise InvalidScores(f"{path}: a score of {agent!r} is beyond {MAX_VALUE:g}") from error
     except (ValueError, TypeError) as error:
         raise InvalidScores(
             f"{path}: the scores of {agent!r} are neither an array (runs, tasks) of numbers nor "
             "tasks with their runs' scores"
         ) from error
     for task, values in tasks.items():
-        if not np.isfinite(values).all():
-            run = int(np.flatnonzero(~np.isfinite(values))[0])
+        if not allowed(values).all():
+            run = int(np.flatnonzero(~allowed(values))[0])
+            value = values[run]
             raise InvalidScores(
-                f"{path}: run {run} of {agent!r} on {task} is {values[run]}: leave the run out"
+                f"{path}: run {run} of {agent!r} on {task} is {value:g}: {advice(value)}"
             )
     return tasks
 

@@ -20,7 +20,6 @@ from rlbench.suites import Constant, sha256_of
 SCHEMA_VERSION = 2
 MAX_TRAINING_EPISODES = 10_000
 MAX_PROPOSALS = 1000
-MAX_VALUE = 1e15  # of a return or another measure
 
 Status = Literal["ok", "failed", "timeout", "oom", "invalid"]
 Phase = Literal["start", "train", "eval", "end"]

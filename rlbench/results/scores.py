@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
+from rlbench.limits import MAX_VALUE
 from rlbench.results.engines import other_engines, usual_engines
 from rlbench.results.labels import all_options, labels
 from rlbench.results.record import SCHEMA_VERSION, Record
@@ -108,8 +109,14 @@ class Scores:
             runs = found.setdefault(str(agent), {}).setdefault(suite.task(str(task)).name, {})
             if not isinstance(seed, numbers.Integral):
                 raise InvalidScores(f"row {row} of the frame: the seed {seed!r} is no integer")
-            if not (isinstance(score, numbers.Real) and np.isfinite(float(score))):
-                raise InvalidScores(f"row {row} of the frame: {score!r} is not a finite number")
+            # Compared as it is: a large integer has no float.
+            if not (
+                isinstance(score, numbers.Real) and -MAX_VALUE <= score <= MAX_VALUE  # type: ignore[operator]
+            ):
+                raise InvalidScores(
+                    f"row {row} of the frame: {score!r} is not a finite number of at most "
+                    f"{MAX_VALUE:g}"
+                )
             if int(seed) in runs:
                 raise InvalidScores(
                     f"row {row} of the frame: agent {agent!r}, task {task!r}, seed {seed} is "

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
 from rlbench.files import read_bounded
+from rlbench.limits import MAX_VALUE, advice
 from rlbench.suites import Suite
 
 ALIASES = {
@@ -194,7 +195,7 @@ def number_of(path: Path, place: str, text: str) -> float:
     """Return the number that a cell holds.
 
     Raises:
-        InvalidScores: It is none, or not finite.
+        InvalidScores: It is none, not finite, or beyond 1e15 in magnitude.
     """
     try:
         value = float(text)
@@ -204,6 +205,8 @@ def number_of(path: Path, place: str, text: str) -> float:
         raise InvalidScores(
             f"{path}, {place}: {text!r} is not a finite number; leave a run without score out"
         )
+    if abs(value) > MAX_VALUE:
+        raise InvalidScores(f"{path}, {place}: {text}: {advice(value)}")
     return value
 
 

@@ -13,7 +13,8 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from rlbench.errors import AgentError, InvalidEnvironment
-from rlbench.results import MAX_VALUE, Evaluation
+from rlbench.limits import MAX_VALUE
+from rlbench.results import Evaluation
 from rlbench.runners.agent import Agent
 from rlbench.runners.meter import action_check
 from rlbench.runners.progress import Progress

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rlbench.errors import InvalidScores, SwappedAxes
+from rlbench.limits import MAX_VALUE, advice, allowed
 from rlbench.stats.resampling import Floats
 
 SWAPPED = 8  # so many times more runs than tasks, in an array, look like a mistake
@@ -28,7 +29,7 @@ def columns(scores: ScoresLike, name: str = "scores") -> list[Floats]:
 
     Raises:
         InvalidScores: There is no score, an array has not the shape it should have, or a score is
-            not finite.
+            not finite or beyond 1e15 in magnitude.
     """
     if isinstance(scores, np.ndarray):
         if scores.ndim != 2:
@@ -43,7 +44,10 @@ def columns(scores: ScoresLike, name: str = "scores") -> list[Floats]:
         parts: list[Any] = list(scores.T)
     else:
         parts = list(scores)  # type: ignore[arg-type]
-    tasks = [np.asarray(part, dtype=np.float64) for part in parts]
+    try:
+        tasks = [np.asarray(part, dtype=np.float64) for part in parts]
+    except OverflowError as error:
+        raise InvalidScores(f"a number of {name} is beyond {MAX_VALUE:g}") from error
     if not tasks:
         raise InvalidScores(f"there are no {name}: no task")
     for index, task in enumerate(tasks):
@@ -51,10 +55,10 @@ def columns(scores: ScoresLike, name: str = "scores") -> list[Floats]:
             raise InvalidScores(
                 f"task {index} of {name} must hold scores (runs,), not shape {task.shape}"
             )
-        if not np.isfinite(task).all():
-            run = int(np.flatnonzero(~np.isfinite(task))[0])
+        if not allowed(task).all():
+            run = int(np.flatnonzero(~allowed(task))[0])
             raise InvalidScores(
-                f"run {run} on task {index} of {name} is {task[run]}: leave the run out"
+                f"run {run} on task {index} of {name} is {task[run]:g}: {advice(task[run])}"
             )
     return tasks
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rlbench.errors import InvalidScores
+from rlbench.limits import MAX_VALUE, advice, allowed
 from rlbench.stats.bands import (
     CURVE_METHODS,
     Band,
@@ -122,9 +123,10 @@ def align(
         raise InvalidScores("there are no curves: every task needs a run")
     for t, task in enumerate(runs):
         for r, (at, score) in enumerate(task):
-            if score.shape != at.shape or not np.isfinite(score).all():
+            if score.shape != at.shape or not allowed(score).all():
                 raise InvalidScores(
-                    f"run {r} on task {t} has {len(at)} steps and needs as many finite scores"
+                    f"run {r} on task {t} has {len(at)} steps and needs as many finite scores of "
+                    f"at most {MAX_VALUE:g}"
                 )
     begin = max(float(at[0]) for task in runs for at, _ in task)
     end = min(float(at[-1]) for task in runs for at, _ in task)
@@ -169,10 +171,11 @@ def curves_of(scores: NDArray[np.float64] | Sequence[ArrayLike]) -> list[Floats]
                 f"task {index} has {curve.shape[1]} points and task 0 has "
                 f"{curves[0].shape[1]}: bring them to common ones by align"
             )
-        if not np.isfinite(curve).all():
-            run, point = np.argwhere(~np.isfinite(curve))[0]
+        if not allowed(curve).all():
+            run, point = np.argwhere(~allowed(curve))[0]
+            value = curve[run, point]
             raise InvalidScores(
-                f"run {run} on task {index} is {curve[run, point]} at point {point}"
+                f"run {run} on task {index} is {value:g} at point {point}: {advice(value)}"
             )
     return curves
 

@@ -153,7 +153,7 @@ def exact_p_value(doubled: Ints) -> float | None:
         reached = np.sort((sums[:, None] + orders).reshape(-1, k), axis=1)
         weights = (chances[:, None] * counts / factorial(k)).ravel()
         _, first, which = np.unique(reached @ digits, return_index=True, return_inverse=True)
-        sums, chances = reached[first], np.bincount(which, weights)
+        sums, chances = reached[first], np.bincount(which, weights).astype(np.float64)
     observed = (doubled.sum(axis=1) ** 2).sum()
     return min(1.0, float(chances[(sums**2).sum(axis=1) >= observed].sum()))
 

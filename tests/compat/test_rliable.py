@@ -559,6 +559,7 @@ def test_profiles_take_the_other_options() -> None:
         ([X[:, 0]], {}, r"must be \(runs, tasks\)"),
         ([X[:0]], {}, "scores"),
         ([np.where(X[2, 1] == X, np.nan, X)], {}, r"score at \(2, 1\) is nan"),
+        ([np.where(X[2, 1] == X, 1e16, X)], {}, r"score at \(2, 1\) is 1e\+16"),
         ([X, Y], {"method": "bca"}, "as many runs"),
         ([np.ones((4, 3))], {"method": "bc"}, "both sides"),
         ([X], {"reps": 0}, "at least 1"),

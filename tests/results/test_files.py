@@ -132,6 +132,8 @@ def test_charts_of_weights_and_biases(tmp_path: Path) -> None:
         ("a.json", {}, "neither rows"),
         ("a.json", [{"task": "Pong", "score": None}], "row 1: '' is not a finite number"),
         ("a.npz", {"a": np.array([[1.0], [np.nan]])}, "run 1 of 'a' on task 1 is nan"),
+        ("a.npz", {"a": np.array([[1.0], [-2e15]])}, r"task 1 is -2e\+15: numbers beyond 1e\+15"),
+        ("a.json", {"a": [[1], [10**400]]}, r"a score of 'a' is beyond 1e\+15"),
         ("a.npz", {"a": np.array([[object()]])}, "cannot read"),
         ("a.npz", {}, "holds no array"),
         ("Pong.csv", "Wall time,Step,Value\n1,2,3\n", "'Pong' does not say .* TASK__AGENT__SEED"),

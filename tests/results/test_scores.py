@@ -79,6 +79,7 @@ def test_a_frame_and_back() -> None:
     ("change", "message"),
     [
         ({"score": [1.0, float("nan"), 2.0]}, "row 1 .* nan is not a finite number"),
+        ({"score": [1.0, -2e15, 2.0]}, r"row 1 .* finite number of at most 1e\+15"),
         ({"score": ["1", "2", "3"]}, "row 0 .* '1' is not"),
         ({"seed": [0, 1.5, 2]}, "row 0 .* seed"),
         ({"task": "Pong", "seed": [1, 2, 1]}, "row 2 .* seed 1 is there already"),

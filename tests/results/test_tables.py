@@ -48,6 +48,7 @@ def test_forms(text: str, expected: dict, tmp_path: Path) -> None:
         ("agent,task,score\na,P,x\n", "line 2: 'x' is not a finite number"),
         ("agent,task,score\na,P,1\na,P,nan\n", "line 3: 'nan'"),
         ("agent,task,score\na,P,inf\n", "line 2: 'inf'"),
+        ("agent,task,score\na,P,1e300\n", r"line 2: 1e300: numbers beyond 1e\+15 are refused"),
         ("agent,task,score\na,P,\n", "line 2: ''"),
         ("agent,task,score\na,P\n", "line 2: 2 cells under 3"),
         ("a,a\n1,2\n", "a column twice"),

@@ -1,5 +1,6 @@
 """Point estimates equal hand-worked numbers and know no order."""
 
+import re
 import warnings
 
 import numpy as np
@@ -39,12 +40,20 @@ def test_iqm_of_few_scores(scores: list, expected: float) -> None:
         (np.zeros(3), r"must be \(runs, tasks\), not of shape \(3,\)"),
         (np.array([[1.0, np.nan]]), "run 0 on task 1 of scores is nan"),
         (np.array([[1.0], [np.inf]]), "run 1 on task 0 of scores is inf"),
+        (np.array([[1.0], [-2e15]]), r"run 1 on task 0 .* -2e\+15: numbers beyond 1e\+15"),
+        ([[10**400]], r"a number of scores is beyond 1e\+15"),
         ([[1.0], [[2.0]]], "task 1"),
     ],
 )
 def test_bad_scores_are_named(metric, scores, message: str) -> None:
     with pytest.raises(InvalidScores, match=message):
         metric(scores)
+
+
+def test_the_largest_scores_give_finite_statistics() -> None:
+    agents = {"a": np.array([[1e15, -1e15], [9e14, 1e15]]), "b": np.zeros((2, 2))}
+    rows = [*stats.summarise(agents), *stats.compare(agents, statistic="mean")]
+    assert not re.search(r"\b(inf|nan)\b", str(rows))
 
 
 MATRICES = st.integers(1, 6).flatmap(

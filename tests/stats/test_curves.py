@@ -53,6 +53,7 @@ def test_one_run_has_points_only() -> None:
         ([CURVES[:, 0], CURVES[:, 1, :3]], "task 1 has 3 points and task 0 has 4"),
         ([CURVES[:, 0, 0]], "must be"),
         (np.where(np.arange(4) == 2, np.nan, CURVES), "is nan at point 2"),
+        (np.where(np.arange(4) == 2, 1e16, CURVES), "at point 2: numbers beyond"),
     ],
 )
 def test_bad_curves_are_named(scores, message: str) -> None:
@@ -121,6 +122,7 @@ def test_curves_of_unequal_length_meet_at_common_points() -> None:
         ([[([0, 1], [1.0, 2.0])], [([2], [1.0])]], None, "one run begins at step 2"),
         ([[([0, 1], [1.0])]], None, "run 0 on task 0 has 2 steps"),
         ([[([0, 1], [1.0, np.nan])]], None, "finite scores"),
+        ([[([0, 1], [1.0, 1e16])]], None, r"at most 1e\+15"),
         ([[([1, 0], [1.0, 2.0])]], None, "the steps of run 0 on task 0 must be increasing"),
         ([[]], None, "every task needs a run"),
     ],

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from rlbench import stats
 from rlbench.compat.rliable.probe import Probe, ask
 from rlbench.errors import InvalidScores
+from rlbench.limits import advice, allowed
 from rlbench.stats.resampling import Floats
 
 Scores = ArrayLike | Probe
@@ -97,7 +98,7 @@ def finite(scores: Scores) -> Floats:
     values = np.asarray(scores, dtype=np.float64)
     if not values.size:
         raise InvalidScores(f"there are no scores: the shape is {values.shape}")
-    if not np.isfinite(values).all():
-        where = tuple(np.argwhere(~np.isfinite(values))[0].tolist())
-        raise InvalidScores(f"the score at {where} is {values[where]}: leave the run out")
+    if not allowed(values).all():
+        where = tuple(np.argwhere(~allowed(values))[0].tolist())
+        raise InvalidScores(f"the score at {where} is {values[where]:g}: {advice(values[where])}")
     return values
