@@ -519,6 +519,68 @@ def test_arrays_that_are_drawn_together_and_apart() -> None:
     assert draw.apply(metrics.probability_of_improvement, 20) == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("task_bootstrap", [False, True])
+def test_arrays_by_keyword_are_drawn_with_those_by_position(task_bootstrap: bool) -> None:
+    backwards, curves = X[::-1], np.stack([X, 2 * X], axis=2)
+    drawn = library.StratifiedBootstrap(
+        X, y=backwards, curves=curves, task_bootstrap=task_bootstrap
+    )
+    assert drawn.data == (drawn.pos_data, drawn.kw_data)
+    for given in (drawn.pos_data[0], X[drawn.index]):
+        assert given.tolist() == X.tolist(), "before anything is drawn"
+    seen = []
+    for by_position, by_keyword in drawn.bootstrap(20):
+        (x,) = by_position
+        assert x.tolist() == X[drawn.index].tolist() == drawn.pos_data[0].tolist()
+        for name, array in (("y", backwards), ("curves", curves)):
+            expected = array[drawn.index].tolist()
+            assert by_keyword[name].tolist() == getattr(drawn, name).tolist() == expected
+        assert sorted(by_keyword) == ["curves", "y"]
+        seen.append(x)
+    assert len({x.tobytes() for x in seen}) == 20
+    replicates = library.StratifiedBootstrap(X, task_bootstrap=task_bootstrap).apply(np.ravel, 20)
+    assert replicates.tolist() == [x.ravel().tolist() for x in seen]
+    again = [x.tolist() for (x,), _ in drawn.bootstrap(20)]
+    assert again == [x.tolist() for x in seen]
+
+
+def test_arrays_by_keyword_are_drawn_apart_in_the_independent_bootstrap() -> None:
+    drawn = library.StratifiedIndependentBootstrap(X, y=X, other=Y)
+    for (x,), by_keyword in drawn.bootstrap(5):
+        (index,), by_name = drawn.index
+        assert x.tolist() == X[index].tolist()
+        assert by_keyword["y"].tolist() == drawn.y.tolist() == X[by_name["y"]].tolist()
+        assert by_keyword["other"].tolist() == Y[by_name["other"]].tolist()
+        assert x.tolist() != by_keyword["y"].tolist()
+
+
+def test_functions_get_arrays_by_keyword_under_their_names() -> None:
+    def gap(x: np.ndarray, *, y: np.ndarray) -> Any:
+        return metrics.aggregate_mean(x) - metrics.aggregate_mean(y)
+
+    def chance(x: np.ndarray, y: np.ndarray) -> Any:
+        return metrics.probability_of_improvement(x, y)
+
+    together = library.StratifiedBootstrap(X, y=X - 1)
+    assert together.apply(gap, 50) == pytest.approx(1.0)
+    apart = library.StratifiedIndependentBootstrap(X, y=Y)
+    by_position = library.StratifiedIndependentBootstrap(X, Y)
+    for method in ("percentile", "norm"):
+        found, expected = (each.conf_int(chance, 200, method) for each in (apart, by_position))
+        assert found == pytest.approx(expected)
+    assert np.ptp(library.StratifiedBootstrap(X, y=X[::-1]).conf_int(gap, 99, "bca")) > 0
+    alone = library.StratifiedBootstrap(y=X)
+    assert alone.apply(lambda y: y.mean(), 5).shape == (5, 1)
+
+
+def test_names_of_arrays_that_are_taken_are_refused() -> None:
+    for name in ("index", "data", "bootstrap", "_keys"):
+        with pytest.raises(UsageError, match=f"an array cannot be called '{name}'"):
+            library.StratifiedBootstrap(X, **{name: X})
+    with pytest.raises(InvalidScores, match="drawn together"):
+        library.StratifiedBootstrap(X, y=Y)
+
+
 def test_drawing_tasks_draws_tasks() -> None:
     scores = np.broadcast_to(np.arange(5.0), (3, 5)).copy()
     apart, drawn = (

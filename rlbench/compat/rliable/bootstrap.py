@@ -1,7 +1,7 @@
 """The stratified bootstrap of arrays of scores, for any function of them."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import index
 from statistics import NormalDist
 from typing import Any
@@ -15,6 +15,8 @@ from rlbench.stats.intervals import check_options, replicates_of, tails_of
 from rlbench.stats.resampling import CHUNK, Floats, keys_of, layout_of, resamples
 
 Array = NDArray[Any]
+Picks = NDArray[np.int64]  # scores by number: those of the first task, then of the second, ...
+Index = tuple[Picks, Picks]  # runs and tasks, (runs, tasks) each
 Function = Callable[..., Any]
 RandomState = int | np.random.RandomState | np.random.Generator | None
 
@@ -26,16 +28,28 @@ CHECKED = 8  # resamples on which what the kernels return is held against the fu
 class Bootstrap:
     """Resamples of arrays of scores, the same at every call.
 
+    Attributes:
+        pos_data: The arrays given by position: of the current resample in a loop over
+            `bootstrap`, else as given. Each array given by keyword is an attribute too.
+        kw_data: The arrays given by keyword, by name, likewise.
+        data: Both.
+
     Args:
         arrays: (runs, tasks, ...) each.
-        keys: Of the random numbers, one an array.
+        named: The same, by keyword.
+        keys: Of the random numbers, one an array; those given by keyword come last.
         task_key: To draw the tasks as well.
     """
 
     def __init__(
-        self, arrays: Sequence[Array], keys: Sequence[int], task_key: int | None = None
+        self,
+        arrays: Sequence[Array],
+        named: Mapping[str, Array],
+        keys: Sequence[int],
+        task_key: int | None = None,
     ) -> None:
-        self._arrays = [np.array(array) for array in arrays]
+        self._arrays = [np.array(array) for array in (*arrays, *named.values())]
+        self._names = tuple(named)
         self._keys = keys
         self._task_key = task_key
         for array in self._arrays:
@@ -46,10 +60,48 @@ class Bootstrap:
                 )
         if not self._arrays:
             raise InvalidScores("there are no scores: no array")
+        self._picks = [_all_of(*array.shape[:2]) for array in self._arrays]
+        self.pos_data, self.kw_data = self.data = self._sorted(self._arrays)
+        for name in named:
+            if hasattr(self, name):
+                raise UsageError(f"an array cannot be called {name!r}: that name is taken")
+        self._show(self._arrays)
+
+    def bootstrap(self, reps: int) -> Iterator[tuple[tuple[Array, ...], dict[str, Array]]]:
+        """Yield resamples: the arrays given by position, and those given by keyword.
+
+        Args:
+            reps: Resamples.
+        """
+        for drawn in self._drawn(reps):
+            for picks in zip(*drawn, strict=True):
+                self._picks = list(picks)
+                self._show(self._taken(picks))
+                yield self.pos_data, self.kw_data
+
+    def _show(self, arrays: Sequence[Array]) -> None:
+        """Set the attributes that hold the current resample."""
+        self.pos_data, self.kw_data = self.data = self._sorted(arrays)
+        for name, array in self.kw_data.items():
+            setattr(self, name, array)
+
+    def _index(self, number: int) -> Index:
+        """Return where the current resample of one of the arrays stands in it."""
+        tasks, runs = np.divmod(self._picks[number], len(self._arrays[number]))
+        return runs, tasks
+
+    def _sorted(self, arrays: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return what there is of each array, by position and by keyword."""
+        first = len(arrays) - len(self._names)
+        return tuple(arrays[:first]), dict(zip(self._names, arrays[first:], strict=True))
+
+    def _called(self, func: Function, arrays: Sequence[Array]) -> Any:
+        by_position, by_keyword = self._sorted(arrays)
+        return func(*by_position, **by_keyword)
 
     def point(self, func: Function) -> Any:
         """Return what a function returns for the scores themselves, which it may write to."""
-        return func(*(array.copy() for array in self._arrays))
+        return self._called(func, [array.copy() for array in self._arrays])
 
     def apply(self, func: Function, reps: int = 1000) -> Floats:
         """Return what a function returns for each resample, (reps, k).
@@ -103,7 +155,7 @@ class Bootstrap:
 
     def _replicates(self, func: Function, reps: int) -> Floats:
         """Return what a function returns for each resample, (k, reps)."""
-        tokens = asked(func, self._arrays)
+        tokens = None if self._names else asked(func, self._arrays)
         if tokens is not None and self._can_compute(tokens):
             found = np.array(self._by_kernels(tokens, reps))
             if _equal(found[:, :CHECKED], self._by_calls(func, min(reps, CHECKED))):
@@ -111,18 +163,30 @@ class Bootstrap:
         return self._by_calls(func, reps)
 
     def _by_calls(self, func: Function, reps: int) -> Floats:
-        return np.array([_numbers(func(*drawn)) for drawn in self._resamples(reps)]).T
+        return np.array(
+            [
+                _numbers(self._called(func, arrays))
+                for drawn in self._drawn(reps)
+                for arrays in zip(*self._taken(drawn), strict=True)
+            ]
+        ).T
 
-    def _resamples(self, reps: int) -> Iterator[tuple[Array, ...]]:
-        """Yield the arrays of each resample, in the shapes that they have."""
+    def _taken(self, picks: Sequence[Picks]) -> list[Array]:
+        """Return the scores of each array at its picks (..., runs, tasks)."""
+        return [
+            array.swapaxes(0, 1).reshape(-1, *array.shape[2:])[which]
+            for array, which in zip(self._arrays, picks, strict=True)
+        ]
+
+    def _drawn(self, reps: int) -> Iterator[tuple[Picks, ...]]:
+        """Yield the picks of resamples, some resamples at a time: (n, runs, tasks) an array."""
         step = max(1, CHUNK // max(array.size for array in self._arrays))
         sides = []
         for array, key in zip(self._arrays, self._keys, strict=True):
             layout = layout_of(list(array.swapaxes(0, 1)), "percentile")
             picks = resamples(layout, key, reps, chunk=step * layout.draws, task_key=self._task_key)
-            sides.append(_taken(array, picks))
-        for drawn in zip(*sides, strict=True):
-            yield from zip(*drawn, strict=True)
+            sides.append(_by_run(picks, *array.shape[:2]))
+        yield from zip(*sides, strict=True)
 
     def _can_compute(self, tokens: Sequence[Token]) -> bool:
         """Say whether there is a kernel for every token: none draws tasks of two agents."""
@@ -184,7 +248,9 @@ class Bootstrap:
             raise InvalidScores("bca needs as many runs in every array: use percentile")
         left_out = np.array(
             [
-                _numbers(func(*(np.delete(array, run, axis=0) for array in self._arrays)))
+                _numbers(
+                    self._called(func, [np.delete(array, run, axis=0) for array in self._arrays])
+                )
                 for run in range(runs.pop())
             ]
         )
@@ -202,18 +268,30 @@ class StratifiedBootstrap(Bootstrap):
             Several arrays are drawn together, and need the same runs and tasks.
         random_state: As `library.get_interval_estimates` takes it.
         task_bootstrap: Draw the tasks too.
+        kwargs: More arrays, drawn together with the others; functions get them by these names.
 
     Raises:
         InvalidScores: The shapes are not these.
+        UsageError: An array has the name of an attribute.
     """
 
     def __init__(
-        self, *args: Array, random_state: RandomState = None, task_bootstrap: bool = False
+        self,
+        *args: Array,
+        random_state: RandomState = None,
+        task_bootstrap: bool = False,
+        **kwargs: Array,
     ) -> None:
         key, task_key = keys_of(seed_of(random_state), 2)
-        super().__init__(args, [key] * len(args), task_key if task_bootstrap else None)
+        number = len(args) + len(kwargs)
+        super().__init__(args, kwargs, [key] * number, task_key if task_bootstrap else None)
         if len({array.shape[:2] for array in self._arrays}) > 1:
             raise InvalidScores("arrays that are drawn together need the same runs and tasks")
+
+    @property
+    def index(self) -> Index:
+        """Where the current resample stands in every array: ``x[index]`` is that of x."""
+        return self._index(0)
 
 
 class StratifiedIndependentBootstrap(Bootstrap):
@@ -222,13 +300,21 @@ class StratifiedIndependentBootstrap(Bootstrap):
     Args:
         args: As `StratifiedBootstrap` takes them; the numbers of runs may differ.
         random_state: As `library.get_interval_estimates` takes it.
+        kwargs: More arrays, each drawn by itself too; functions get them by these names.
 
     Raises:
         InvalidScores: The shapes are not these.
+        UsageError: An array has the name of an attribute.
     """
 
-    def __init__(self, *args: Array, random_state: RandomState = None) -> None:
-        super().__init__(args, keys_of(seed_of(random_state), len(args)))
+    def __init__(self, *args: Array, random_state: RandomState = None, **kwargs: Array) -> None:
+        keys = keys_of(seed_of(random_state), len(args) + len(kwargs))
+        super().__init__(args, kwargs, keys)
+
+    @property
+    def index(self) -> tuple[tuple[Index, ...], dict[str, Index]]:
+        """Where the current resample of each array stands in it: by position, and by keyword."""
+        return self._sorted([self._index(number) for number in range(len(self._arrays))])
 
 
 def seed_of(random_state: RandomState) -> int:
@@ -275,12 +361,15 @@ def _equal(found: Floats, checked: Floats) -> bool:
     return bool((np.abs(found - checked) <= reach).all())
 
 
-def _taken(array: Array, picks: Iterator[NDArray[np.int64]]) -> Iterator[Array]:
-    """Yield scores at picks (n, tasks * runs), of the tasks one after the other, as (n, *shape)."""
-    runs, tasks, *more = array.shape
-    scores = array.swapaxes(0, 1).reshape(tasks * runs, *more)
+def _all_of(runs: int, tasks: int) -> Picks:
+    """Return the picks that are the scores themselves, (runs, tasks)."""
+    return np.arange(tasks * runs).reshape(tasks, runs).T
+
+
+def _by_run(picks: Iterator[Picks], runs: int, tasks: int) -> Iterator[Picks]:
+    """Yield picks (n, tasks * runs), which are task by task, as (n, runs, tasks)."""
     for which in picks:
-        yield scores[which.reshape(-1, tasks, runs).swapaxes(1, 2)]
+        yield which.reshape(-1, tasks, runs).swapaxes(1, 2)
 
 
 def _corrected_ends(
