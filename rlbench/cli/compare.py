@@ -1,6 +1,7 @@
 """`rlbench compare` and `rlbench plan`: which agent is better, and how many runs it takes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -9,17 +10,20 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from rlbench.cli.against import show_against
 from rlbench.cli.options import DEFAULT_STORE, JsonOption, UnofficialOption
 from rlbench.cli.output import echo, print_json, print_table
 from rlbench.cli.sources import (
     Agents,
     Gathered,
+    LowerOption,
     NormaliseByOption,
     Scale,
     StoresOption,
     SuiteToNormalise,
     deviations_of,
     gather,
+    of_raw_scores,
     print_deviations,
 )
 from rlbench.errors import InvalidScores, UnknownName, UsageError
@@ -52,9 +56,18 @@ def compare_agents(
     sources: SourcesArgument = None,
     suite: SuiteToNormalise = "",
     normalise_by: NormaliseByOption = "",
+    lower_is_better: LowerOption = False,
     store: StoresOption = None,
     statistic: StatisticOption = "iqm",
     alpha: AlphaOption = 0.05,
+    against: Annotated[
+        float | None,
+        typer.Option(
+            "--against",
+            metavar="CONSTANT",
+            help="Compare each agent with a constant instead, e.g. 1: the human level.",
+        ),
+    ] = None,
     stop: Annotated[
         str, typer.Option("--stop", help="adastop: compare batch by batch, and say what to run.")
     ] = "",
@@ -68,8 +81,14 @@ def compare_agents(
     With --stop adastop, exit code 3 means that some pair is undecided and needs more runs.
     """
     chosen = _statistic(statistic)
-    scale = Scale(suite, unofficial, normalise_by)
-    agents, notes, papers, own = _chosen(sources or [], store, scale)
+    scale = Scale(suite, unofficial, normalise_by, lower_is_better=lower_is_better)
+    gathered = _chosen(sources or [], store, scale, least=2 if against is None else 1)
+    if against is not None:
+        if stop:
+            raise UsageError("--stop decides between agents, not --against a constant: leave one")
+        show_against(gathered, against, chosen, alpha, scale, json)
+        return 0
+    agents, notes, papers, own = gathered
     if stop not in ("", "adastop"):
         raise UnknownName("stopping rule", stop, ["adastop"])
     if stop and papers:
@@ -85,7 +104,7 @@ def compare_agents(
         result = adastop(
             scores, batch=batch, max_batches=max_batches, alpha=alpha, statistic=chosen
         )
-        _show_adastop(result, batch, json)
+        _show_adastop(result, batch, scale, json)
     else:
         _show_comparison(scores, papers, chosen, alpha, scale, json)
     print_deviations(papers, err=json)
@@ -135,8 +154,10 @@ def _statistic(name: str) -> TestStatistic:
     return cast(TestStatistic, name)
 
 
-def _chosen(sources: Sequence[str], stores: Sequence[Path] | None, scale: Scale) -> Gathered:
-    """Return the agents to compare, and what must be said of their scores.
+def _chosen(
+    sources: Sequence[str], stores: Sequence[Path] | None, scale: Scale, *, least: int = 2
+) -> Gathered:
+    """Return the agents to compare, `least` or more, and what must be said of their scores.
 
     A source is a file or folder, whose agents are all taken, or the name of an agent in a store.
     Without names all agents of the stores are taken.
@@ -155,15 +176,21 @@ def _chosen(sources: Sequence[str], stores: Sequence[Path] | None, scale: Scale)
     if both := set(from_files.agents) & set(taken):
         raise InvalidScores(f"the agent {min(both)!r} is in two sources")
     agents = {**from_files.agents, **taken}
-    if len(agents) < 2:
+    if len(agents) < least:
         found = f" there is only {next(iter(agents))!r}" if agents else " there is none"
-        raise UsageError(f"a comparison needs at least two agents:{found}")
+        raise UsageError(
+            f"a comparison needs at least {('one agent', 'two agents')[least - 1]}:{found}"
+        )
     papers = {agent: scores for agent, scores in in_stores.published.items() if agent in taken}
-    return Gathered(agents, from_files.notes + in_stores.notes, papers, in_stores.own)
+    notes = [*from_files.notes, *in_stores.notes, *of_raw_scores(agents, scale)]
+    return Gathered(agents, notes, papers, in_stores.own)
 
 
 def _aligned(agents: Agents, scale: Scale, notes: list[str]) -> Scores:
-    """Return scores on the tasks that all agents have; a note is added if these are not all."""
+    """Return scores on the tasks that all agents have; a note is added if these are not all.
+
+    Larger ones are better: those of which lower ones are come with the other sign.
+    """
     first = next(iter(agents.values()))
     common = [task for task in first if all(task in tasks for tasks in agents.values())]
     if not common:
@@ -174,7 +201,7 @@ def _aligned(agents: Agents, scale: Scale, notes: list[str]) -> Scores:
         notes.append(
             f"Compared on the {len(common)} of {total} tasks that all of them have runs of."
         )
-    return {agent: [tasks[t] for t in common] for agent, tasks in agents.items()}
+    return {agent: [scale.sign * tasks[t] for t in common] for agent, tasks in agents.items()}
 
 
 def _show_apart(
@@ -193,7 +220,7 @@ def _show_apart(
         of_group: list[str] = []
         scores = _aligned({agent: agents[agent] for agent in group}, scale, of_group)
         if json:
-            rows += _comparison_rows(scores, statistic, alpha)[0]
+            rows += _comparison_rows(scores, statistic, alpha, scale)[0]
         else:
             echo(f"Of one protocol: {', '.join(group)}.")
             _show_comparison(scores, papers, statistic, alpha, scale, json)
@@ -281,12 +308,12 @@ PAIR_COLUMNS = (
 
 
 def _comparison_rows(
-    scores: Scores, statistic: TestStatistic, alpha: float
+    scores: Scores, statistic: TestStatistic, alpha: float, scale: Scale
 ) -> tuple[list[dict[str, Any]], list[Comparison], dict[tuple[str, str], int | None]]:
     """Return a row a pair, the comparisons behind them, and how many runs pairs need."""
-    found = compare(scores, statistic=statistic, alpha=alpha)
+    found = [_shown(pair, scale) for pair in compare(scores, statistic=statistic, alpha=alpha)]
     needed = _runs_needed(scores, statistic, alpha)
-    rows = [
+    rows: list[dict[str, Any]] = [
         dict(
             zip(
                 PAIR_COLUMNS,
@@ -301,7 +328,13 @@ def _comparison_rows(
         )
         for pair in found
     ]  # fmt: skip
-    return rows, found, needed
+    return [row | scale.better for row in rows], found, needed
+
+
+def _shown(pair: Comparison, scale: Scale) -> Comparison:
+    """Return a comparison in the user's sign; improvements are of what is better."""
+    decision: Any = scale.shown_decision(pair.decision)
+    return replace(pair, difference=scale.shown(pair.difference), decision=decision)
 
 
 def _show_comparison(
@@ -312,7 +345,7 @@ def _show_comparison(
     scale: Scale,
     json: bool,
 ) -> None:
-    rows, found, needed = _comparison_rows(scores, statistic, alpha)
+    rows, found, needed = _comparison_rows(scores, statistic, alpha, scale)
     if json:
         print_json(_with_deviations(rows, papers) if papers else rows)
         return
@@ -326,7 +359,7 @@ def _show_comparison(
         [
             {
                 "agent": row.agent,
-                LABELS[statistic]: row.point,
+                LABELS[statistic]: scale.sign * row.point,
                 "ranks": "-" if row.low is None else f"{row.low} to {row.high}",
                 "tier": row.tier or "-",
             }
@@ -368,7 +401,7 @@ def _runs_needed(
     return runs_needed(scores, power=POWER, statistic=statistic, alpha=alpha)
 
 
-def _show_adastop(result: AdaStopResult, batch: int, json: bool) -> None:
+def _show_adastop(result: AdaStopResult, batch: int, scale: Scale, json: bool) -> None:
     if result.blind_looks:
         looks = ", ".join(map(str, result.blind_looks))
         echo(
@@ -376,7 +409,10 @@ def _show_adastop(result: AdaStopResult, batch: int, json: bool) -> None:
             "too few permutations for the level. Take larger batches.",
             err=True,
         )
-    rows: list[dict[str, Any]] = list(result.rows())
+    rows = [
+        {**row, "decision": scale.shown_decision(row["decision"]), **scale.better}
+        for row in result.rows()
+    ]
     if json:
         print_json(rows)
         return

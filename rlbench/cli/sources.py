@@ -1,6 +1,7 @@
 """Where verbs that compare take scores from: files, folders, stores and papers together."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -15,9 +16,12 @@ from rlbench.results import Runs, Scores, collect, published, read_scores, selec
 from rlbench.results.engines import usual_engines
 from rlbench.results.published import Published
 from rlbench.results.rankable import Terms, terms_of
+from rlbench.stats.intervals import Estimate
 from rlbench.suites import Suite
 
 Agents = dict[str, dict[str, NDArray[np.float64]]]
+
+WIDE = 100  # times that the scores of a task are those of another, and decide an aggregate
 
 SuiteToNormalise = Annotated[
     str, typer.Option("--suite", help="Normalise by this suite's reference scores.")
@@ -29,6 +33,10 @@ NormaliseByOption = Annotated[
         metavar="LOW,HIGH",
         help="Normalise by two columns of the files: LOW becomes 0, HIGH becomes 1.",
     ),
+]
+LowerOption = Annotated[
+    bool,
+    typer.Option("--lower-is-better", help="Raw scores are losses or costs: less is better."),
 ]
 StoresOption = Annotated[
     list[Path] | None,
@@ -62,14 +70,24 @@ class Scale:
         suite: The name of a suite, or nothing.
         unofficial: Its constants that are changed.
         normalise_by: Two columns, or nothing.
+        lower_is_better: Raw scores are better the lower they are.
 
     Raises:
-        UsageError: Both are given, or the columns are not two.
+        UsageError: Both are given, the columns are not two, or normalised scores are said to be
+            better the lower they are.
     """
 
-    def __init__(self, suite: str, unofficial: str, normalise_by: str) -> None:
+    def __init__(
+        self, suite: str, unofficial: str, normalise_by: str, *, lower_is_better: bool = False
+    ) -> None:
         self.suite: Suite | None = parse_suite(suite, unofficial) if suite else None
         self.columns: tuple[str, str] | None = None
+        self.lower_is_better = lower_is_better
+        if lower_is_better and (suite or normalise_by):
+            raise UsageError(
+                "--lower-is-better is for raw scores: normalised ones are better the higher they "
+                "are; --normalise-by WORST,BEST turns costs round"
+            )
         if normalise_by:
             low, comma, high = (part.strip() for part in normalise_by.partition(","))
             if not comma or not low or not high:
@@ -81,6 +99,28 @@ class Scale:
             self.columns = low, high
 
     @property
+    def sign(self) -> int:
+        """What scores are multiplied by so that larger ones are better."""
+        return -1 if self.lower_is_better else 1
+
+    @property
+    def better(self) -> dict[str, str]:
+        """What the rows of a program say besides."""
+        return {"better": "lower"} if self.lower_is_better else {}
+
+    def shown(self, estimate: Estimate) -> Estimate:
+        """Return an estimate of scores that were multiplied by the sign, in the user's sign."""
+        if not self.lower_is_better:
+            return estimate
+        low, high = (None if end is None else -end for end in (estimate.high, estimate.low))
+        return replace(estimate, point=-estimate.point, low=low, high=high)
+
+    def shown_decision(self, decision: str) -> str:
+        """Return a decision on scores that were multiplied by the sign, in the user's sign."""
+        turned = {"larger": "smaller", "smaller": "larger"} if self.lower_is_better else {}
+        return turned.get(decision, decision)
+
+    @property
     def by(self) -> str:
         """What scores are normalised by, or nothing."""
         if self.suite:
@@ -90,6 +130,8 @@ class Scale:
     @property
     def title(self) -> str:
         """What a table says of its scores."""
+        if self.lower_is_better:
+            return "raw scores, as they stand in the files; lower is better"
         if not self.by:
             return "raw scores, as they stand in the files; --suite normalises them"
         title = f"scores normalised by {self.by}"
@@ -126,6 +168,27 @@ def gather(files: Sequence[Path], stores: Sequence[Path] | None, scale: Scale) -
             _add(agents, {a: scores.normalised(a) for a in scores.values}, str(place))
             own |= {a: terms_of(scores.records[a], scores.engines[a]) for a in scores.values}
     return Gathered(agents, notes, papers, own)
+
+
+def of_raw_scores(agents: Agents, scale: Scale) -> list[str]:
+    """Return what must be said of aggregates over tasks whose raw scores differ widely in size."""
+    if scale.by:
+        return []
+    runs: dict[str, list[NDArray[np.float64]]] = {}
+    for tasks in agents.values():
+        for task, scores in tasks.items():
+            runs.setdefault(task, []).append(np.abs(scores))
+    sizes = {task: float(np.concatenate(parts).mean()) for task, parts in runs.items()}
+    sizes = {task: size for task, size in sizes.items() if size > 0}
+    if len(sizes) < 2 or max(sizes.values()) < WIDE * min(sizes.values()):
+        return []
+    large, small = max(sizes, key=sizes.__getitem__), min(sizes, key=sizes.__getitem__)
+    times = min(sizes[large] / sizes[small], 1e6)
+    return [
+        f"Raw scores: {large} is about {float(f'{times:.1g}'):,.0f} times larger than {small}. The "
+        "largest tasks decide the mean, and the IQM cuts whole tasks: give --suite or "
+        "--normalise-by."
+    ]
 
 
 def deviations_of(agent: str, papers: Mapping[str, Published]) -> str | None:

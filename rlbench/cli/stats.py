@@ -10,17 +10,19 @@ from rlbench.cli.options import JsonOption, UnofficialOption
 from rlbench.cli.output import echo, echo_lines, print_json, print_table
 from rlbench.cli.sources import (
     Agents,
+    LowerOption,
     NormaliseByOption,
     Scale,
     StoresOption,
     SuiteToNormalise,
     deviations_of,
     gather,
+    of_raw_scores,
     print_deviations,
 )
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results.published import Published
-from rlbench.results.rankable import NOTHING, honest, why_alone
+from rlbench.results.rankable import NOTHING, Terms, honest, why_alone
 from rlbench.stats import methods_text, summarise, summarise_tasks
 from rlbench.stats.intervals import METHODS, Method
 from rlbench.stats.pairs import PairMethod
@@ -30,7 +32,11 @@ from rlbench.suites import Suite
 ENOUGH_RUNS = {"iqm": 5, "mean": 10, "optimality_gap": 5}
 OF_MEANS = {"mean", "median"}  # what can be said where a task has a mean and no runs
 NO_RUNS = "none: means, not runs"
-HIDDEN = {"source", "deviations", "tasks_of_type", "games_left_out"}  # what a table leaves out
+NO_GAP = {
+    "point": None, "low": None, "high": None, "method": "none: raw scores have no gap to 1"
+}  # fmt: skip
+# What a table leaves out.
+HIDDEN = {"better", "source", "deviations", "tasks_of_type", "games_left_out"}
 
 
 def stats(
@@ -40,6 +46,7 @@ def stats(
     ] = None,
     suite: SuiteToNormalise = "",
     normalise_by: NormaliseByOption = "",
+    lower_is_better: LowerOption = False,
     store: StoresOption = None,
     method: Annotated[
         str, typer.Option("--method", help=f"Of the intervals: {', '.join(METHODS)}.")
@@ -64,12 +71,12 @@ def stats(
     """Print IQM, mean, median and optimality gap with 95% intervals.
 
     Scores are normalised by the suite's reference scores or by two columns; files are else taken
-    as they are.
+    as they are, and have no optimality gap.
     """
     if method not in METHODS:
         raise UnknownName("method", method, METHODS)
     how = cast(Method, method)
-    scale = Scale(suite, unofficial, normalise_by)
+    scale = Scale(suite, unofficial, normalise_by, lower_is_better=lower_is_better)
     if kept and show_text:
         raise UsageError("--methods-text tells of aggregates, not of --retention: leave one out")
     agents, notes, papers, own = gather(files or [], store, scale)
@@ -81,9 +88,8 @@ def stats(
         found = [honest(row, own.get(row.agent, NOTHING)) for row in summarise_tasks(agents)]
         rows = [row._asdict() for row in found]
     else:
-        lists = {agent: list(tasks.values()) for agent, tasks in agents.items()}
-        summary = [honest(r, own.get(r.agent, NOTHING)) for r in summarise(lists, method=how)]
-        rows = [row._asdict() for row in summary]
+        rows = _aggregates(agents, own, scale, how)
+        notes = [*of_raw_scores(agents, scale), *notes]
     if papers:
         rows = _with_papers(rows, papers)
     if json:
@@ -104,6 +110,18 @@ def stats(
     print_deviations(papers, err=json or show_text)
     for note in notes:
         echo(note, err=json or show_text)
+
+
+def _aggregates(
+    agents: Agents, own: Mapping[str, Terms], scale: Scale, method: Method
+) -> list[dict[str, Any]]:
+    """Return one row an agent and metric; raw scores have no optimality gap."""
+    lists = {agent: list(tasks.values()) for agent, tasks in agents.items()}
+    summary = [honest(row, own.get(row.agent, NOTHING)) for row in summarise(lists, method=method)]
+    rows = [row._asdict() for row in summary]
+    if not scale.by:
+        rows = [row | NO_GAP if row["metric"] == "optimality_gap" else row for row in rows]
+    return [row | scale.better for row in rows]
 
 
 def _retention(
@@ -176,7 +194,8 @@ def _warnings(
     """Return what a reader must know of the runs and tasks behind the rows."""
     warnings = []
     for metric, enough in ENOUGH_RUNS.items():
-        if any(row["metric"] == metric and 0 < row["runs"] < enough for row in rows):
+        shown = [row for row in rows if row["metric"] == metric and row["point"] is not None]
+        if any(0 < row["runs"] < enough for row in shown):
             warnings.append(
                 f"Fewer than {enough} runs a task: the interval of the {metric.replace('_', ' ')} "
                 "covers less often than 95% (docs/statistics.md has the measured figures)."

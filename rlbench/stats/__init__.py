@@ -18,6 +18,7 @@ from rlbench.stats.comparisons import (
     equivalent,
     leave_one_task_out,
 )
+from rlbench.stats.constant import ConstantComparison, compare_with_constant
 from rlbench.stats.curves import align, area_under_curve, learning_curve
 from rlbench.stats.evalues import BettingResult, betting
 from rlbench.stats.intervals import Estimate, bootstrap
@@ -35,6 +36,7 @@ __all__ = [
     "AdaStopResult",
     "BettingResult",
     "Comparison",
+    "ConstantComparison",
     "CurveEstimate",
     "Equivalence",
     "Estimate",
@@ -53,6 +55,7 @@ __all__ = [
     "bootstrap",
     "compare",
     "compare_tasks",
+    "compare_with_constant",
     "difference",
     "equivalent",
     "friedman",

@@ -1,0 +1,161 @@
+"""Comparisons of agents with a number that has no runs, e.g. the human level.
+
+Runs cannot be permuted with a constant, so the test is a t test over all tasks, in which a task's
+runs vary about a mean of their own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from rlbench.errors import InvalidScores, UnknownName
+from rlbench.limits import MAX_VALUE
+from rlbench.stats.aggregates import ScoresLike, columns, probability_of_improvement
+from rlbench.stats.intervals import Estimate, no_interval, point_of
+from rlbench.stats.resampling import Floats
+
+STATISTICS = ("mean", "iqm")
+METHOD = "stratified t, Satterthwaite"
+NO_SPREAD = "none: no score that counts varies on any task"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConstantComparison:
+    """What is known of an agent and a constant.
+
+    Attributes:
+        agent: The agent.
+        constant: The number it is compared with.
+        difference: The agent's statistic less the constant. The intervals of all agents hold
+            together, at level 1 - alpha.
+        improvement: The share of the agent's runs above the constant, ties half, averaged over
+            tasks.
+        p_value: That the agent's statistic equals the constant, adjusted for all agents; None
+            where there is no interval.
+        test: How the p-value was made.
+        decision: ``larger`` or ``smaller`` where the interval excludes 0, else ``not separated``.
+    """
+
+    agent: str
+    constant: float
+    difference: Estimate
+    improvement: float
+    p_value: float | None
+    test: str
+    decision: Literal["larger", "smaller", "not separated"]
+
+
+def compare_with_constant(
+    scores: Mapping[str, ScoresLike],
+    constant: float,
+    *,
+    statistic: Literal["mean", "iqm"] = "iqm",
+    alpha: float = 0.05,
+) -> list[ConstantComparison]:
+    """Compare agents with a constant, e.g. with 1, the human level of human-normalised scores.
+
+    The statistic less the constant, divided by its standard error, is referred to Student's t. The
+    variance of the mean is the sum over tasks of ``s^2 / runs``, over the squared number of tasks,
+    with the degrees of freedom of Satterthwaite (1946); that of the IQM is the same with scores
+    winsorised at the two trimming points, over the squared share of scores that is kept (Tukey &
+    McLaughlin 1963; on one task with their degrees of freedom). Intervals and p-values are adjusted
+    by Bonferroni over the agents.
+
+    Args:
+        scores: By agent: (runs, tasks), or one array (runs,) a task; agents may have different
+            tasks.
+        constant: In the unit of the scores.
+        statistic: ``iqm`` or ``mean``.
+        alpha: The chance that any agent at the constant is said to differ from it.
+
+    Returns:
+        One comparison an agent, in the order given.
+
+    Raises:
+        InvalidScores: There is no agent, scores are bad, or an option is out of range.
+        UnknownName: There is no such statistic; the median has none that is reliable.
+
+    >>> scores = {"a": [[1.0, 2.0, 3.0]]}
+    >>> (found,) = compare_with_constant(scores, 0.0, statistic="mean")
+    >>> round(found.p_value, 4), found.decision
+    (0.0742, 'not separated')
+    """
+    if statistic not in STATISTICS:
+        raise UnknownName("statistic", statistic, STATISTICS)
+    if not scores:
+        raise InvalidScores("there is no agent to compare with the constant")
+    if not 0 < alpha < 1 or not abs(constant) <= MAX_VALUE:
+        raise InvalidScores(
+            f"alpha {alpha} must be inside (0, 1), the constant {constant} at most {MAX_VALUE:g}"
+        )
+    return [
+        _compared(agent, columns(values, f"scores of {agent!r}"), constant, statistic, alpha,
+                  len(scores))
+        for agent, values in scores.items()
+    ]  # fmt: skip
+
+
+def _compared(
+    agent: str, tasks: list[Floats], constant: float, statistic: str, alpha: float, agents: int
+) -> ConstantComparison:
+    from scipy.special import stdtr, stdtrit
+
+    level = 1 - alpha / agents
+    gap = point_of(tasks, statistic) - constant
+    difference, p_value = no_interval(gap, level), None
+    if min(map(len, tasks)) > 1:
+        error, freedom = _standard_error(tasks, statistic)
+        if error > 0:
+            half = float(stdtrit(freedom, (1 + level) / 2)) * error
+            difference = replace(difference, low=gap - half, high=gap + half, method=METHOD)
+            p_value = min(1.0, agents * 2 * float(stdtr(freedom, -abs(gap) / error)))
+        else:
+            difference = replace(difference, method=NO_SPREAD)
+    low, high = difference.low, difference.high
+    apart = low is not None and high is not None and not low <= 0 <= high
+    return ConstantComparison(
+        agent=agent,
+        constant=constant,
+        difference=difference,
+        improvement=probability_of_improvement(tasks, [[constant]] * len(tasks)),
+        p_value=p_value,
+        test=f"{METHOD}, Bonferroni over {agents} agents" if agents > 1 else METHOD,
+        decision=("larger" if gap > 0 else "smaller") if apart else "not separated",
+    )
+
+
+def _standard_error(tasks: list[Floats], statistic: str) -> tuple[float, float]:
+    """Return the standard error of a statistic, and its degrees of freedom."""
+    runs = np.array([len(task) for task in tasks])
+    freedom = runs - 1.0
+    kept = 1.0
+    if statistic == "iqm":
+        low, high, cut = _trimming_points(tasks)
+        tasks = [np.clip(task, low, high) for task in tasks]
+        kept = 1 - 2 * cut / runs.sum()
+        if len(tasks) == 1:
+            freedom -= 2 * cut
+    variances = np.array([task.var(ddof=1) for task in tasks]) / runs / (len(tasks) * kept) ** 2
+    total = float(variances.sum())
+    if total == 0:
+        return 0.0, 1.0
+    return total**0.5, total**2 / float((variances**2 / freedom).sum())
+
+
+def _trimming_points(tasks: list[Floats]) -> tuple[float, float, int]:
+    """Return the smallest and the largest score that the IQM keeps, and how many it cuts.
+
+    A task counts the same however many runs it has.
+    """
+    values = np.concatenate(tasks)
+    weights = np.concatenate([np.full(len(task), 1 / (len(tasks) * len(task))) for task in tasks])
+    order = np.argsort(values, kind="stable")
+    cut = len(values) // 4
+    share = cut / len(values) + 1e-12  # what equals the share but for rounding is cut
+    below = np.cumsum(weights[order])
+    above = np.cumsum(weights[order][::-1])
+    low = values[order][np.searchsorted(below, share, side="right")]
+    high = values[order][::-1][np.searchsorted(above, share, side="right")]
+    return float(low), float(high), cut
