@@ -13,6 +13,9 @@ DEV := .venv/.dev
 TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/runs \
          --unofficial budget=2000,episodes=5
 
+# What Python compiles is kept: tests start many processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install demo test test-slow faults fuzz lint types wheel-test check bench bench-stats bench-adastop \
         clean
 

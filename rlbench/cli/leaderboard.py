@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from rlbench import suites
 from rlbench.cli.options import DEFAULT_STORE, ReadableStoreOption, load_store
 from rlbench.cli.output import echo
 from rlbench.errors import UsageError
@@ -30,6 +31,9 @@ def build(
         Path | None,
         typer.Option("--replays", help="What `rlbench verify --json` printed: gives badges."),
     ] = None,
+    suite: Annotated[
+        list[str] | None, typer.Option("--suite", help="A suite to show, by default all; repeat.")
+    ] = None,
 ) -> None:
     """Build the site from the records in a store and from published scores."""
     from rlbench.leaderboard import build_site
@@ -44,6 +48,7 @@ def build(
         releases=[read_release(path) for path in sorted(releases.glob("*.json"))]
         if releases
         else [],
+        only=[suites.get(name).name for name in suite] if suite else None,
     )
     echo(f"site: {index}")
 

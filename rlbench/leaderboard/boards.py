@@ -1,6 +1,6 @@
 """Boards: all that the site shows of one suite version, computed from records and papers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import permutations
@@ -220,6 +220,7 @@ def make_boards(
     records: Sequence[Record],
     replays: Mapping[str, bool] | None = None,
     papers: frozenset[str] | None = None,
+    only: Collection[str] | None = None,
 ) -> list[Board]:
     """Return one board for each suite and set of unofficial constants, the official ones first.
 
@@ -230,6 +231,7 @@ def make_boards(
         replays: sha256 of a record to whether its final evaluation came out equal when it was
             played again.
         papers: The slugs of the published sources to show; by default all.
+        only: The names of the suites to show; by default all.
     """
     groups: dict[tuple[str, str], tuple[Mapping[str, Constant], list[Record]]] = {}
     for record in records:
@@ -247,6 +249,8 @@ def make_boards(
             suite = suites.get(suite_id).make_unofficial(changed)
         except UsageError:
             # Nobody here knows the suite, so nothing can be said of its scores.
+            continue
+        if only is not None and suite.name not in only:
             continue
         folder = suite_id.replace("@", "-")
         if unofficial:

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -73,6 +73,7 @@ def build_site(
     *,
     replays: Mapping[str, bool] | None = None,
     releases: Sequence[Release] = (),
+    only: Collection[str] | None = None,
 ) -> Path:
     """Write the site.
 
@@ -82,6 +83,7 @@ def build_site(
         replays: sha256 of a record to whether its final evaluation came out equal when it was
             played again.
         releases: Each gets boards of its own, of its own records, under ``releases/DATE/``.
+        only: The names of the suites to show; by default all.
 
     Returns:
         The index page.
@@ -97,7 +99,7 @@ def build_site(
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
             fresh = Path(folder) / "site"
-            for name, content in _files(loaded, replays or {}, releases):
+            for name, content in _files(loaded, replays or {}, releases, only):
                 path = fresh / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
@@ -110,7 +112,10 @@ def build_site(
 
 
 def _files(
-    loaded: Loaded, replays: Mapping[str, bool], releases: Sequence[Release]
+    loaded: Loaded,
+    replays: Mapping[str, bool],
+    releases: Sequence[Release],
+    only: Collection[str] | None,
 ) -> Iterator[tuple[str, bytes]]:
     """Give the name and the content of every file of the site."""
     newest_first = sorted(releases, key=lambda release: release.date, reverse=True)
@@ -123,11 +128,11 @@ def _files(
         yield f"assets/{name}", (templates / name).read_bytes()
     yield "assets/vega.js", charts.bundle()
     common = {"version": __version__, "dates": dates, "plot_width": _PLOT_WIDTH}
-    boards = make_boards(loaded.records, replays)
+    boards = make_boards(loaded.records, replays, only=only)
     yield from _pages(boards, {**common, "top": "", "release": "", "problems": loaded.problems})
     for release in newest_first:
         records, slugs = select(loaded.records, release)
-        frozen = make_boards(records, replays, slugs)
+        frozen = make_boards(records, replays, slugs, only)
         folder = f"releases/{release.date}/"
         context = {**common, "top": "../../", "release": release.date, "problems": []}
         for name, content in _pages(frozen, context):

@@ -14,7 +14,7 @@ from support.processes import workers_in
 
 from rlbench.results import Record, Store
 
-MOMENTS, SHORT = 20, 4
+MOMENTS, SHORT = 20, 2
 RUN = ["--agent", "random", "--tasks", "Pong,Breakout", "--seeds", "2", "--jobs", "2"]
 CONSTANTS = "budget=600,episodes=2,max_episode_steps=100"
 COMPLETE = [

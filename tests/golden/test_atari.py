@@ -106,9 +106,11 @@ def test_every_case_is_replayed_bit_for_bit(golden: Path) -> None:
     replayed = 0
     for name, engines in traces.items():
         game, kind = name.split(":")
+        ours: list[list[Row]] = []  # some engines' cases are equal
         for engine, case in engines.items():
             assert replay_with_gymnasium(game, kind, engine, seed, case) == case, (name, engine)
-            if engine in SAME_AS_OURS:
+            if engine in SAME_AS_OURS and case not in ours:
+                ours.append(case)
                 assert replay_with_ours(game, kind, seed, case) == case, (name, engine)
                 replayed += 1
     assert replayed >= len(traces)

@@ -1,7 +1,7 @@
 """The site shows what the records say, escapes what they hold, and needs nothing from outside.
 
-Two full sites are built of the same store: one by the command in another process, one here from
-the reversed list of records. All other tests read them.
+Two sites are built of the same store: a full one by the command in another process, which all
+tests read; and here, from the reversed list of records, the boards of one suite.
 """
 
 import gzip
@@ -215,14 +215,14 @@ class Sites(NamedTuple):
     """The files of sites by name.
 
     Attributes:
-        here: Of all records in reversed order, with a release of all but the newcomers.
-        there: The same by the command, in the store's order.
-        frozen: The boards of Atari 100k of the records of the release alone.
+        whole: Of all records, by the command, with a release of all but the newcomers.
+        again: The boards of Atari 100k of the same records in reversed order.
+        frozen: These boards of the records of the release alone.
         records: All records but the newcomers'.
     """
 
-    here: dict[str, bytes]
-    there: dict[str, bytes]
+    whole: dict[str, bytes]
+    again: dict[str, bytes]
     frozen: dict[str, bytes]
     records: list[Record]
 
@@ -251,23 +251,25 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Sites:
     with subprocess.Popen(command, cwd=folder, stdout=-1, stderr=-1, text=True) as process:
         loaded = store.load()
         reversed_ = Loaded(loaded.records[::-1], loaded.problems)
-        build_site(reversed_, folder / "site", replays=replays, releases=[release])
-        boards = make_boards(records, replays, frozenset(of_board))
+        build_site(
+            reversed_, folder / "again", replays=replays, releases=[release], only=["atari100k"]
+        )
+        boards = make_boards(records, replays, frozenset(of_board), ["atari100k"])
         frozen = dict(
             _pages(
-                [board for board in boards if board.suite.name == "atari100k"],
+                boards,
                 {"version": __version__, "dates": [], "plot_width": _PLOT_WIDTH, "top": "",
                  "release": "", "problems": []},
             )
         )  # fmt: skip
         _, said = process.communicate(timeout=600)
         assert process.returncode == 0, said
-    return Sites(tree(folder / "site"), tree(folder / "site-all"), frozen, records)
+    return Sites(tree(folder / "site-all"), tree(folder / "again"), frozen, records)
 
 
 @pytest.fixture(scope="module")
 def pages(sites: Sites) -> dict[str, Element]:
-    return {name: parse(data) for name, data in sites.here.items() if name.endswith(".html")}
+    return {name: parse(data) for name, data in sites.whole.items() if name.endswith(".html")}
 
 
 @pytest.fixture(scope="module")
@@ -537,7 +539,7 @@ def test_every_link_leads_somewhere_and_nothing_is_fetched_from_outside(
                 assert not path.startswith("/")
                 here = (Path("/", name).parent / unquote(path)).resolve() if path else Path(name)
                 there = here.relative_to("/").as_posix() if path else name
-                assert there in sites.here, (name, target)
+                assert there in sites.whole, (name, target)
                 assert not fragment or fragment in ids[there], (name, target)
 
 
@@ -609,10 +611,10 @@ def test_no_page_holds_a_script_or_a_style_of_its_own(pages: Mapping[str, Elemen
 
 
 def test_scripts_write_text_alone(sites: Sites) -> None:
-    ours = [name for name in sites.here if name.endswith(".js") and not name.endswith("/vega.js")]
+    ours = [name for name in sites.whole if name.endswith(".js") and not name.endswith("/vega.js")]
     assert ours == ["assets/charts.js", "assets/site.js"]
     for name in ours:
-        text = sites.here[name].decode()
+        text = sites.whole[name].decode()
         assert [word for word in UNSAFE if word in text] == [], name
 
 
@@ -673,8 +675,22 @@ def test_a_board_without_records_has_its_published_scores(pages: Mapping[str, El
 
 
 def test_the_same_records_give_the_same_bytes_in_any_order_and_process(sites: Sites) -> None:
-    assert sites.here.keys() == sites.there.keys()
-    assert [name for name in sites.here if sites.here[name] != sites.there[name]] == []
+    """But for the lists of boards, which name those of other suites too."""
+    lists = {"index.html", f"releases/{DAY}/index.html"}
+    assert lists | {f"{BOARD}/index.html", f"releases/{DAY}/{BOARD}/index.html"} < set(sites.again)
+    assert [n for n in sites.again.keys() - lists if sites.again[n] != sites.whole.get(n)] == []
+
+
+def test_a_site_of_one_suite_has_its_boards_alone(sites: Sites) -> None:
+    def of_suite(name: str) -> bool:
+        folder = name.removeprefix(f"releases/{DAY}/").partition("/")[0]
+        return folder == BOARD or folder.startswith(f"{BOARD}-unofficial-")
+
+    boards = {name for name in sites.whole if of_suite(name)}
+    assert {name for name in sites.again if of_suite(name)} == boards
+    assert {name.partition("/")[0] for name in sites.again.keys() - boards} == {
+        ".rlbench-site", "assets", "index.html", "releases",
+    }  # fmt: skip
 
 
 def without_release(page: bytes) -> list[str]:
@@ -693,30 +709,30 @@ def test_a_release_shows_what_there_was_whatever_came_since(sites: Sites) -> Non
     for name, before in sites.frozen.items():
         if name.split("/")[0] not in boards:
             continue
-        now = sites.here[top + name]
+        now = sites.whole[top + name]
         if name.endswith(".html"):
             assert without_release(now) == without_release(before), name
         else:
             assert now == before, name
-    assert "delta" in table_of(parse(sites.here[f"{BOARD}/index.html"]), "Agents")
-    assert "delta" not in table_of(parse(sites.here[f"{top}{BOARD}/index.html"]), "Agents")
-    assert b"\ndelta," in sites.here[f"{BOARD}/downloads/agents.csv"]
-    assert b"\ndelta," not in sites.here[f"{top}{BOARD}/downloads/agents.csv"]
+    assert "delta" in table_of(parse(sites.whole[f"{BOARD}/index.html"]), "Agents")
+    assert "delta" not in table_of(parse(sites.whole[f"{top}{BOARD}/index.html"]), "Agents")
+    assert b"\ndelta," in sites.whole[f"{BOARD}/downloads/agents.csv"]
+    assert b"\ndelta," not in sites.whole[f"{top}{BOARD}/downloads/agents.csv"]
     assert f"{top}index.html" in {
-        a.attributes.get("href") for a in parse(sites.here["index.html"]).all("a")
+        a.attributes.get("href") for a in parse(sites.whole["index.html"]).all("a")
     }
 
 
 def test_the_largest_board_is_light(sites: Sites, pages: Mapping[str, Element]) -> None:
     def weight(name: str) -> int:
-        return len(gzip.compress(sites.here[name]))
+        return len(gzip.compress(sites.whole[name]))
 
     boards = [name for name in pages if name.count("/") == 1 and name.endswith("/index.html")]
     largest = max(boards, key=weight)
     folder = largest.split("/")[0]
     parts = {
         "index.html", largest, "assets/site.css", "assets/site.js", "assets/charts.js",
-        *(name for name in sites.here if name.startswith(f"{folder}/charts/")),
+        *(name for name in sites.whole if name.startswith(f"{folder}/charts/")),
     }  # fmt: skip
     weights = {name: weight(name) for name in sorted(parts)}
     assert sum(weights.values()) < MAX_WEIGHT, f"{sum(weights.values()):,} bytes: {weights}"
