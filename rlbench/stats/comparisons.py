@@ -196,11 +196,11 @@ def compare_tasks(
     """
     agents = agents_of(scores, alpha)
     pairs = list(combinations(agents, 2))
-    sizes = _sizes(agents, pairs[0])
+    sizes = sizes_of(agents, pairs[0])
     if not _shared(agents):
         raise InvalidScores("on each task all agents must have the same number of runs")
     ends = np.cumsum([n + m for n, m in sizes])[:-1]
-    pooled = np.split(_pooled(agents, pairs), ends, axis=1)
+    pooled = np.split(pooled_of(agents, pairs), ends, axis=1)
     values = np.concatenate(
         [
             np.concatenate(
@@ -246,15 +246,15 @@ def p_values_of(
     if adjustment == "max-t" and not shared:
         raise InvalidScores("max-t needs the same number of runs of every agent on a task")
     if shared and adjustment != "holm":
-        sizes = _sizes(agents, pairs[0])
+        sizes = sizes_of(agents, pairs[0])
         values = permuted_statistics(
-            _pooled(agents, pairs), sizes, statistic, permutations, keys_of(seed)[0]
+            pooled_of(agents, pairs), sizes, statistic, permutations, keys_of(seed)[0]
         )
         return step_down(values), MAX_T
     alone = []
     for pair, key in zip(pairs, keys_of(seed, len(pairs)), strict=True):
-        sizes = _sizes(agents, pair)
-        values = permuted_statistics(_pooled(agents, [pair]), sizes, statistic, permutations, key)
+        sizes = sizes_of(agents, pair)
+        values = permuted_statistics(pooled_of(agents, [pair]), sizes, statistic, permutations, key)
         alone.append(float(step_down(values)[0]))
     return holm(alone), HOLM
 
@@ -428,12 +428,13 @@ def _shared(agents: Mapping[str, list[Floats]]) -> bool:
     return len({tuple(len(task) for task in tasks) for tasks in agents.values()}) == 1
 
 
-def _sizes(agents: Mapping[str, list[Floats]], pair: Pair) -> list[Sizes]:
+def sizes_of(agents: Mapping[str, list[Floats]], pair: Pair) -> list[Sizes]:
+    """Return how many runs the two agents of a pair have, task by task."""
     a, b = (agents[agent] for agent in pair)
     return [(len(x), len(y)) for x, y in zip(a, b, strict=True)]
 
 
-def _pooled(agents: Mapping[str, list[Floats]], pairs: Sequence[Pair]) -> Floats:
+def pooled_of(agents: Mapping[str, list[Floats]], pairs: Sequence[Pair]) -> Floats:
     """Return the scores of pairs, (pairs, runs): task by task, the first agent's runs first."""
     return np.stack(
         [
