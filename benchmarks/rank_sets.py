@@ -1,14 +1,14 @@
 """How often rank sets and pairwise decisions are wrong, where no agent is better than another.
 
-    python benchmarks/rank_sets.py [--simulations 2000] [--published FOLDER]
+    python benchmarks/rank_sets.py [--simulations 2000] [--published FOLDER] [--processes 2]
 
 All agents of a scenario have the same IQM, so that every pair that is separated is an error; the
 family-wise error is the share of simulations with any. Agents have the same distribution (the
-published runs of one agent), or different ones, scaled to the same IQM. Rank sets separate a pair
-where two tests do: the step-down permutation test, which promises nothing for different
-distributions, and maximal t statistics of the N - 1 bootstrap. Beside them each alone, and maximal
-t statistics of the plain bootstrap. Nominal .05; the standard error of a cell is .005 at 2,000
-simulations.
+published runs of one agent), or different ones, scaled or moved to the same IQM. Rank sets
+separate a pair where two tests do: the step-down permutation test, which promises nothing for
+different distributions, and maximal t statistics of the N - 1 bootstrap. Beside them each alone,
+and maximal t statistics of the plain bootstrap. Nominal .05; the standard error of a cell is .005
+at 2,000 simulations.
 """
 
 import os
@@ -40,10 +40,22 @@ def scaled(populations: Agents) -> Agents:
     return {name: runs * (target / iqm(list(runs.T))) for name, runs in populations.items()}
 
 
+def moved(populations: Agents) -> Agents:
+    """Return populations moved such that all have the IQM of the first."""
+    target = iqm(list(next(iter(populations.values())).T))
+    return {name: runs + (target - iqm(list(runs.T))) for name, runs in populations.items()}
+
+
 def scenarios(folder: Path) -> dict[str, Agents]:
     laws = simulated()
     normal, gamma, bimodal = (laws[f"{name}, 26 tasks"] for name in ("normal", "gamma", "bimodal"))
+    generator = np.random.default_rng(1)
+    few = {
+        f"sd {sd}": generator.normal(np.arange(6) / 6, sd, size=(20_000, 6))
+        for sd in (0.1, 0.2, 0.4, 0.8, 1.6)
+    }
     found = {
+        "5 times normal, sd .1 to 1.6, 6 tasks": moved(few),
         "3 times one law, gamma": dict.fromkeys("abc", gamma),
         "3 laws: normal, gamma, bimodal": scaled({"n": normal, "g": gamma, "b": bimodal}),
     }
@@ -87,12 +99,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--simulations", type=int, default=2_000)
     parser.add_argument("--published", type=Path, default=PUBLISHED)
+    parser.add_argument("--processes", type=int, default=None)
     options = parser.parse_args()
     print(f"{options.simulations} simulations a cell, {PERMUTATIONS} permutations, nominal {ALPHA}")
     print(f"\n| scenario | runs a task | {' | '.join(METHODS)} |")
     print(f"|---|---|{'---|' * len(METHODS)}")
     parts = 8
-    with Pool() as pool:
+    with Pool(options.processes) as pool:
         for title, agents in scenarios(options.published).items():
             for n in RUNS:
                 jobs = [

@@ -29,7 +29,7 @@ from rlbench.cli.sources import (
 from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.results.published import Published
 from rlbench.results.rankable import Terms, ranked_together, why_not_ranked
-from rlbench.stats import adastop, compare, plan, rank_sets, runs_needed
+from rlbench.stats import RunsNeeded, adastop, compare, plan, rank_sets, runs_needed
 from rlbench.stats.comparisons import Comparison, TestStatistic
 from rlbench.stats.intervals import POINTS
 from rlbench.stats.permutation import STATISTICS
@@ -309,7 +309,7 @@ PAIR_COLUMNS = (
 
 def _comparison_rows(
     scores: Scores, statistic: TestStatistic, alpha: float, scale: Scale
-) -> tuple[list[dict[str, Any]], list[Comparison], dict[tuple[str, str], int | None]]:
+) -> tuple[list[dict[str, Any]], list[Comparison], dict[tuple[str, str], RunsNeeded]]:
     """Return a row a pair, the comparisons behind them, and how many runs pairs need."""
     found = [_shown(pair, scale) for pair in compare(scores, statistic=statistic, alpha=alpha)]
     needed = _runs_needed(scores, statistic, alpha)
@@ -321,7 +321,8 @@ def _comparison_rows(
                     pair.a, pair.b, statistic, pair.difference.point, pair.difference.low,
                     pair.difference.high, pair.difference.method, pair.improvement.point,
                     pair.improvement.low, pair.improvement.high, pair.cliffs_delta, pair.p_value,
-                    pair.test, pair.decision, needed.get((pair.a, pair.b)),
+                    pair.test, pair.decision,
+                    needed[pair.a, pair.b].runs if needed else None,
                 ),
                 strict=True,
             )
@@ -350,7 +351,7 @@ def _show_comparison(
         print_json(_with_deviations(rows, papers) if papers else rows)
         return
     for pair in found:
-        echo(_sentence(pair, statistic, needed.get((pair.a, pair.b)), bool(needed)))
+        echo(_sentence(pair, statistic, needed.get((pair.a, pair.b))))
     shown = ["a", "b", "difference", "low", "high", "improvement", "p_value", "decision"]
     texts = [{**row, "p_value": f"{row['p_value']:.2g}"} for row in rows]
     print_table(texts, shown, f"{LABELS[statistic]} of {scale.title}")
@@ -375,26 +376,28 @@ def _show_comparison(
     )
 
 
-def _sentence(pair: Comparison, statistic: str, needed: int | None, planned: bool) -> str:
+def _sentence(pair: Comparison, statistic: str, needed: RunsNeeded | None) -> str:
     gap = pair.difference
     interval = "" if gap.low is None else f", interval {gap.low:.3f} to {gap.high:.3f}"
     what = f"difference {gap.point:.3f}{interval}, p = {pair.p_value:.3g}"
     if pair.decision != "not separated":
         return f"{pair.a} has a {pair.decision} {LABELS[statistic]} than {pair.b}: {what}."
-    more = f" {_needed_text(needed, POWER)}" if planned else ""
+    more = f" {_needed_text(needed, POWER)}" if needed else ""
     return f"{pair.a} and {pair.b} are not separated: {what}.{more}"
 
 
-def _needed_text(runs: int | None, power: float) -> str:
-    if runs is None:
+def _needed_text(needed: RunsNeeded, power: float) -> str:
+    if needed.runs is None:
         return "More than 10,000 runs a task would be needed for a difference of this size."
-    number = f"About {runs} runs" if runs > 1 else "One run"
-    return f"{number} a task would separate a difference of this size with power {power:g}."
+    return (
+        f"About {needed.runs} runs a task would separate a difference of this size with power "
+        f"{power:g}."
+    )
 
 
 def _runs_needed(
     scores: Scores, statistic: TestStatistic, alpha: float
-) -> dict[tuple[str, str], int | None]:
+) -> dict[tuple[str, str], RunsNeeded]:
     """Return how many runs pairs need, or nothing where a task has one run."""
     if min(len(runs) for tasks in scores.values() for runs in tasks) < 2:
         return {}

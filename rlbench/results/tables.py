@@ -76,8 +76,8 @@ def runs_of(table: Table, normalise_by: tuple[str, str] | None = None) -> Runs:
             a score becomes ``(score - first) / (second - first)``.
 
     Returns:
-        Agent, then task, to scores (runs,) in the order of the table. Without a column for it,
-        the agent is the file's name.
+        Agent, then task, to scores (runs,) in the order of seeds, or of the table without them.
+        Without a column for it, the agent is the file's name.
 
     Raises:
         InvalidScores: There are no scores, one is not a finite number, or a run is there twice;
@@ -158,8 +158,11 @@ def _runs_of_long(
         if run not in last or step > last[run][0]:
             last[run] = (step, score, place)
     found: dict[str, dict[str, list[float]]] = {}
-    for (agent, task, _), (_, score, _) in last.items():
-        found.setdefault(agent, {}).setdefault(task, []).append(score)
+    for agent, task, _ in last:
+        found.setdefault(agent, {})[task] = []
+    runs = sorted(last.items(), key=lambda run: _place_of(run[0][2]) if "seed" in known else 0)
+    for (agent, task, _), (_, score, _) in runs:
+        found[agent][task].append(score)
     return as_arrays(path, found)
 
 
@@ -174,6 +177,10 @@ def _runs_of_wide(table: Table, known: Mapping[str, int]) -> Runs:
     tasks = [k for k in range(len(header)) if k not in known.values() and header[k]]
     found: dict[str, dict[str, list[float]]] = {}
     seen: dict[tuple[str, str], str] = {}
+    for _, row in body:
+        found[row[known["agent"]] if "agent" in known else path.stem] = {}
+    if "seed" in known:
+        body = sorted(body, key=lambda line: _place_of(line[1][known["seed"]]))
     for place, row in body:
         agent = row[known["agent"]] if "agent" in known else path.stem
         if "seed" in known:
@@ -186,9 +193,16 @@ def _runs_of_wide(table: Table, known: Mapping[str, int]) -> Runs:
             seen[run] = place
         for k in tasks:
             if row[k]:
-                scores = found.setdefault(agent, {}).setdefault(header[k], [])
+                scores = found[agent].setdefault(header[k], [])
                 scores.append(number_of(path, place, row[k]))
-    return as_arrays(path, found)
+    return as_arrays(path, {agent: tasks for agent, tasks in found.items() if tasks})
+
+
+def _place_of(seed: str) -> tuple[bool, int, str]:
+    """Return where a seed stands among others: numbers by their size, before other texts."""
+    number = seed.isascii() and seed.isdigit()
+    digits = seed.lstrip("0")
+    return (not number, len(digits) if number else 0, digits if number else seed)
 
 
 def number_of(path: Path, place: str, text: str) -> float:

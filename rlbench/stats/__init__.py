@@ -23,7 +23,7 @@ from rlbench.stats.curves import align, area_under_curve, learning_curve
 from rlbench.stats.evalues import BettingResult, betting
 from rlbench.stats.intervals import Estimate, bootstrap
 from rlbench.stats.pairs import difference, improvement
-from rlbench.stats.planning import PlanRow, plan, runs_needed
+from rlbench.stats.planning import PlanRow, RunsNeeded, plan, runs_needed
 from rlbench.stats.profiles import profile_band
 from rlbench.stats.ranks import RankRow, rank_sets
 from rlbench.stats.reporting import methods_text
@@ -44,6 +44,7 @@ __all__ = [
     "PlanRow",
     "RankRow",
     "Retention",
+    "RunsNeeded",
     "SummaryRow",
     "TaskComparison",
     "TaskRow",

@@ -7,22 +7,25 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from rlbench.errors import InvalidScores
+from rlbench.errors import InvalidScores, UnknownName
 from rlbench.stats.aggregates import ScoresLike, columns, same_tasks
 from rlbench.stats.intervals import Estimate, point_of
 from rlbench.stats.pairs import PairMethod, difference, improvement
 from rlbench.stats.permutation import (
+    ROUNDING,
+    STATISTICS,
     Pair,
     Sizes,
     differences_of,
     paths_of,
-    permuted_differences,
-    without_rounding,
+    permuted_statistics,
+    scales_of,
+    studentised,
 )
 from rlbench.stats.resampling import Floats, keys_of
 
 TestStatistic = Literal["mean", "median", "iqm"]
-TIE = 1e-9  # of the greatest statistic: differences that are equal but for rounding
+TIE = 1e-9  # of a standard error, or of the statistic: those that are equal but for rounding
 
 MAX_T = "stratified permutation test, step-down max-T"
 HOLM = "stratified permutation test, Holm"
@@ -94,11 +97,14 @@ def compare(
 ) -> list[Comparison]:
     """Compare all pairs of agents.
 
-    The p-values are of permutations of runs within tasks. With as many runs of every agent on a
-    task, all pairs share their permutations, and the step-down max-T of Westfall & Young (1993)
-    takes account of how the pairs depend on each other; every pair's differences are divided by
-    their standard deviation over permutations. Else each pair is permuted by itself and its p-value
-    is adjusted by Holm (1979), which holds whatever the other agents do.
+    The p-values are of permutations of runs within tasks, and of differences over their standard
+    errors (`rlbench.stats.permutation`). With as many runs of every agent on a task, all pairs
+    share their permutations, and the step-down max-T of Westfall & Young (1993) takes account of
+    how the pairs depend on each other. Else each pair is permuted by itself and its p-value is
+    adjusted by Holm (1979), which holds whatever the other agents do.
+
+    For two agents of the same distribution the level is exact. For more, and for agents that are
+    as good in different ways, it was measured: docs/comparisons.md.
 
     Args:
         scores: By agent: (runs, tasks), or one array (runs,) a task; numbers of runs may differ.
@@ -171,16 +177,16 @@ def compare_tasks(
     """
     agents = agents_of(scores, alpha)
     pairs = list(combinations(agents, 2))
-    sizes = _sizes(agents, pairs[0])
+    sizes = sizes_of(agents, pairs[0])
     if not _shared(agents):
         raise InvalidScores("on each task all agents must have the same number of runs")
     ends = np.cumsum([n + m for n, m in sizes])[:-1]
-    pooled = np.split(_pooled(agents, pairs), ends, axis=1)
+    pooled = np.split(pooled_of(agents, pairs), ends, axis=1)
     values = np.concatenate(
         [
             np.concatenate(
                 [
-                    without_rounding(differences_of(part, scored, [size], "mean"), scored)
+                    differences_of(part, scored, [size], "mean")
                     for part, scored, size in zip(
                         np.split(masks, ends, axis=1), pooled, sizes, strict=True
                     )
@@ -190,7 +196,9 @@ def compare_tasks(
             for masks in paths_of(sizes, permutations, keys_of(seed)[0])
         ]
     )  # (paths, tasks x pairs)
-    p_values = step_down(values)
+    scales = np.concatenate([scales_of(scored) for scored in pooled])
+    values[np.abs(values) <= ROUNDING * scales] = 0.0
+    p_values = step_down(studentised(values, values.std(axis=0), scales))
     rows = []
     for at, p_value in enumerate(p_values.tolist()):
         task, (a, b) = at // len(pairs), pairs[at % len(pairs)]
@@ -211,43 +219,42 @@ def p_values_of(
 
     Raises:
         InvalidScores: max-t is asked for with different numbers of runs.
+        UnknownName: There is no such statistic.
     """
+    if statistic not in STATISTICS:
+        raise UnknownName("statistic", statistic, STATISTICS)
     shared = _shared(agents)
     if adjustment == "max-t" and not shared:
         raise InvalidScores("max-t needs the same number of runs of every agent on a task")
     if shared and adjustment != "holm":
-        sizes = _sizes(agents, pairs[0])
-        values = permuted_differences(
-            _pooled(agents, pairs), sizes, statistic, permutations, keys_of(seed)[0]
+        sizes = sizes_of(agents, pairs[0])
+        values = permuted_statistics(
+            pooled_of(agents, pairs), sizes, statistic, permutations, keys_of(seed)[0]
         )
         return step_down(values), MAX_T
     alone = []
     for pair, key in zip(pairs, keys_of(seed, len(pairs)), strict=True):
-        sizes = _sizes(agents, pair)
-        values = permuted_differences(_pooled(agents, [pair]), sizes, statistic, permutations, key)
+        sizes = sizes_of(agents, pair)
+        values = permuted_statistics(pooled_of(agents, [pair]), sizes, statistic, permutations, key)
         alone.append(float(step_down(values)[0]))
     return holm(alone), HOLM
 
 
 def step_down(values: Floats) -> Floats:
-    """Return adjusted p-values of absolute differences (Westfall & Young 1993, algorithm 2.8).
-
-    Every column is divided by its standard deviation over paths, which permutations leave as it
-    is, so that no hypothesis counts more for the scale of its scores.
+    """Return adjusted p-values of absolute statistics (Westfall & Young 1993, algorithm 2.8).
 
     Args:
-        values: (paths, hypotheses) differences; path 0 is what was observed.
+        values: (paths, hypotheses) studentised differences, so that no hypothesis counts more for
+            the scale of its scores; path 0 is what was observed.
 
     Returns:
         (hypotheses,) p-values; the observed path counts among all.
     """
-    spread = values.std(axis=0)
-    sized = np.abs(values) / np.where(spread > 0, spread, 1.0)
-    slack = TIE * float(sized.max(initial=0.0))
+    sized = np.abs(values)
     order = np.argsort(-sized[0], kind="stable")
     # The greatest among the hypotheses that are not more extreme than each.
     greatest = np.maximum.accumulate(sized[:, order[::-1]], axis=1)[:, ::-1]
-    found = (greatest >= sized[0, order] - slack).mean(axis=0)
+    found = (greatest >= sized[0, order] * (1 - TIE) - TIE).mean(axis=0)
     p_values = np.empty(len(order))
     p_values[order] = np.maximum.accumulate(found)
     return p_values
@@ -364,12 +371,13 @@ def _shared(agents: Mapping[str, list[Floats]]) -> bool:
     return len({tuple(len(task) for task in tasks) for tasks in agents.values()}) == 1
 
 
-def _sizes(agents: Mapping[str, list[Floats]], pair: Pair) -> list[Sizes]:
+def sizes_of(agents: Mapping[str, list[Floats]], pair: Pair) -> list[Sizes]:
+    """Return how many runs the two agents of a pair have, task by task."""
     a, b = (agents[agent] for agent in pair)
     return [(len(x), len(y)) for x, y in zip(a, b, strict=True)]
 
 
-def _pooled(agents: Mapping[str, list[Floats]], pairs: Sequence[Pair]) -> Floats:
+def pooled_of(agents: Mapping[str, list[Floats]], pairs: Sequence[Pair]) -> Floats:
     """Return the scores of pairs, (pairs, runs): task by task, the first agent's runs first."""
     return np.stack(
         [

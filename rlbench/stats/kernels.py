@@ -30,6 +30,8 @@ from rlbench.stats.resampling import (
 NAMES = ("iqm", "mean", "median", "optimality_gap")
 PIECE = 20_000_000  # draws computed between two looks at Ctrl-C
 SMALL = 500_000  # draws that are not worth another thread
+BORDER = 1e-9  # of all weight: cumulated weights that are equal but for rounding
+LEAST_SHARE = 1e-12  # of squares that a variance is computed from: less is rounding
 
 
 def aggregates(
@@ -81,21 +83,6 @@ def improvements(
     return twin(x, y, layouts, keys, repetitions)
 
 
-def half_differences(masks: NDArray[np.bool_], pooled: Floats, cuts: tuple[int, int]) -> Floats:
-    """Return the differences of trimmed means of two parts of each row of scores.
-
-    Args:
-        masks: (paths, scores) which scores are in the first part; as many in every path.
-        pooled: (pairs, scores).
-        cuts: How many scores of the first and of the second part are trimmed at each end.
-
-    Returns:
-        (paths, pairs) the trimmed mean of the first part less that of the second.
-    """
-    twin = half_differences_by_numpy if numba is None else half_differences_by_numba
-    return twin(masks, pooled, cuts)
-
-
 def random_splits(first: Ints, second: Ints, key: int, begin: int, end: int) -> NDArray[np.bool_]:
     """Return random splits of the runs of two agents, task by task; each is as likely.
 
@@ -137,20 +124,63 @@ def random_groups(
     return twin(groups, size, tasks, key, begin, end)
 
 
-def group_means(labels: NDArray[np.uint8], scores: Floats, groups: int, cut: int) -> Floats:
-    """Return the trimmed mean of each group.
+def group_estimates(labels: NDArray[np.uint8], scores: Floats, sizes: Ints, cuts: Floats) -> Floats:
+    """Return the trimmed mean of each group of runs, and its variance.
+
+    Every task has the same weight, shared by its runs. Of this weight, a share is trimmed at each
+    end; the run on the border counts in part. The variance is that of the scores winsorised at the
+    two runs on the border, within tasks, over the squared share that is left (Tukey & McLaughlin
+    1963).
 
     Args:
-        labels: (paths, runs) which group a run is in; all groups are as large.
-        scores: (runs,).
-        groups: How many groups there are.
-        cut: How many runs of a group are trimmed at each end.
+        labels: (paths, runs of all tasks) which group a run is in, the tasks one after the other.
+        scores: (points, runs of all tasks).
+        sizes: (tasks, groups) how many runs each group has on each task, in every path.
+        cuts: (groups,) the share trimmed at each end, below 1/2; none is trimmed if all are 0.
 
     Returns:
-        (paths, groups).
+        (paths, points, groups, 2): trimmed means, and variances. A task with one run of a group
+        adds nothing to its variance, and variance below 1e-12 of the squares that it is computed
+        from is 0.
     """
-    twin = group_means_by_numpy if numba is None else group_means_by_numba
-    return twin(labels, scores, groups, cut)
+    twin = group_estimates_by_numpy if numba is None else group_estimates_by_numba
+    return twin(labels, scores, sizes, cuts)
+
+
+def mean_gaps(masks: NDArray[np.bool_], pooled: Floats, sizes: Ints) -> tuple[Floats, Floats]:
+    """Return the differences of the means of two parts of each row of scores, and their variances.
+
+    The same numbers as of `group_estimates` without cuts, by products of matrices, which are
+    faster where many pairs share their paths.
+
+    Args:
+        masks: (paths, runs of all tasks) which go to the first part, the tasks one after the other.
+        pooled: (pairs, runs of all tasks).
+        sizes: (tasks, 2) how many runs each part has on each task.
+
+    Returns:
+        (paths, pairs) each.
+    """
+    ends, weights, spreads = _weighing(sizes)
+    centres = _centres(pooled, ends)
+    gaps = np.zeros((len(masks), len(pooled)))
+    lost = np.zeros_like(gaps)
+    squares: Floats = np.zeros(len(pooled))
+    for t, (end, runs) in enumerate(zip(ends, sizes.sum(axis=1), strict=True)):
+        off = pooled[:, end - runs : end] - centres[:, t : t + 1]
+        inside = masks[:, end - runs : end].astype(np.float64)
+        # Deviations from the mean add up to 0, so the sum of the second part is that, negative.
+        sums = inside @ (off * weights[t].sum()).T
+        gaps += sums
+        sums *= sums
+        sums *= (spreads[t] / sizes[t]).sum() / weights[t].sum() ** 2
+        lost += sums
+        squares = squares + spreads[t, 1] * (off**2).sum(axis=1)
+        if spreads[t, 0] != spreads[t, 1]:
+            squares = squares + (inside @ (off**2).T) * (spreads[t, 0] - spreads[t, 1])
+    variances = np.subtract(squares, lost, out=lost)
+    variances[variances <= LEAST_SHARE * squares] = 0.0
+    return gaps, variances
 
 
 def aggregates_by_numpy(
@@ -267,26 +297,6 @@ def random_splits_by_numpy(
     return masks
 
 
-def half_differences_by_numpy(
-    masks: NDArray[np.bool_], pooled: Floats, cuts: tuple[int, int]
-) -> Floats:
-    """Do what `half_differences` does, in numpy."""
-    size, n = masks.shape[1], int(masks[0].sum())
-    out = np.empty((len(masks), len(pooled)))
-    step = max(1, CHUNK // size)
-    for begin in range(0, len(masks), step):
-        for pair, scores in enumerate(pooled):
-            order = np.argsort(scores, kind="stable")
-            first = masks[begin : begin + step, order]
-            means = []
-            for part, runs, cut in ((first, n, cuts[0]), (~first, size - n, cuts[1])):
-                place = np.cumsum(part, axis=1, dtype=np.int32)
-                kept = part & (place > cut) & (place <= runs - cut)
-                means.append(kept.astype(np.float64) @ scores[order] / (runs - 2 * cut))
-            out[begin : begin + step, pair] = means[0] - means[1]
-    return out
-
-
 def random_groups_by_numpy(
     groups: int, size: int, tasks: int, key: int, begin: int, end: int
 ) -> NDArray[np.uint8]:
@@ -304,22 +314,65 @@ def random_groups_by_numpy(
     return labels.reshape(end - begin, tasks * runs)
 
 
-def group_means_by_numpy(
-    labels: NDArray[np.uint8], scores: Floats, groups: int, cut: int
+def group_estimates_by_numpy(
+    labels: NDArray[np.uint8], scores: Floats, sizes: Ints, cuts: Floats
 ) -> Floats:
-    """Do what `group_means` does, in numpy."""
-    order = np.argsort(scores, kind="stable")
-    kept = len(scores) // groups - 2 * cut
-    out = np.empty((len(labels), groups))
-    step = max(1, CHUNK // len(scores))
+    """Do what `group_estimates` does, in numpy."""
+    ends, weights, spreads = _weighing(sizes)
+    task = np.repeat(np.arange(len(sizes)), np.diff(ends, prepend=0))
+    begins = ends - sizes.sum(axis=1)
+    centres = _centres(scores, ends)
+    out = np.empty((len(labels), len(scores), len(cuts), 2))
+    step = max(1, CHUNK // scores.shape[1])
     for begin in range(0, len(labels), step):
-        sorted_labels = labels[begin : begin + step, order]
-        for group in range(groups):
-            inside = sorted_labels == group
-            place = np.cumsum(inside, axis=1, dtype=np.int32)
-            inside &= (place > cut) & (place <= cut + kept)
-            out[begin : begin + step, group] = inside.astype(np.float64) @ scores[order] / kept
+        chunk = labels[begin : begin + step]
+        for point, values in enumerate(scores):
+            order = np.argsort(values, kind="stable")
+            for group, cut in enumerate(cuts):
+                inside = chunk == group
+                low, high = np.full((2, len(chunk), 1), [[[-np.inf]], [[np.inf]]])
+                if cuts.any():
+                    at = _borders(inside[:, order] * weights[task[order], group], cut)
+                    low, high = (values[order][border][:, None] for border in at)
+                middle = np.clip(centres[point], low, high)
+                off = inside * (
+                    np.clip(values, low, high) - np.clip(centres[point, task], low, high)
+                )
+                sums, squares = (np.add.reduceat(x, begins, axis=1) for x in (off, off**2))
+                mean = middle.mean(axis=-1) + sums @ weights[:, group]
+                if cuts.any():
+                    mean -= cut * (low + high)[:, 0]
+                variance = (squares - sums**2 / sizes[:, group]) @ spreads[:, group]
+                kept = variance > LEAST_SHARE * (squares @ spreads[:, group])
+                out[begin : begin + step, point, group, 0] = mean / (1 - 2 * cut)
+                out[begin : begin + step, point, group, 1] = (
+                    np.where(kept, variance, 0.0) / (1 - 2 * cut) ** 2
+                )
     return out
+
+
+def _borders(weights: Floats, cut: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return where weights, (paths, runs), first exceed a cut from the left and from the right."""
+    low = (np.cumsum(weights, axis=1) > cut + BORDER).argmax(axis=1)
+    high = (np.cumsum(weights[:, ::-1], axis=1) > cut + BORDER).argmax(axis=1)
+    return low, weights.shape[1] - 1 - high
+
+
+def _weighing(sizes: Ints) -> tuple[Ints, Floats, Floats]:
+    """Return where tasks end, what a run weighs, and the variance of a mean a squared deviation.
+
+    The first is (tasks,), the others are (tasks, groups).
+    """
+    tasks = len(sizes)
+    degrees = np.maximum(sizes - 1, 1)
+    spreads = np.where(sizes > 1, 1 / (degrees * sizes * tasks**2), 0.0)
+    return np.cumsum(sizes.sum(axis=1)), 1 / (sizes * tasks), spreads
+
+
+def _centres(scores: Floats, ends: Ints) -> Floats:
+    """Return the mean of each task, (points, tasks): deviations from it lose no digits."""
+    begins = np.concatenate([[0], ends[:-1]])
+    return np.asarray(np.add.reduceat(scores, begins, axis=1) / (ends - begins))
 
 
 def aggregates_by_numba(
@@ -401,23 +454,6 @@ def random_splits_by_numba(
     return masks
 
 
-def half_differences_by_numba(
-    masks: NDArray[np.bool_], pooled: Floats, cuts: tuple[int, int]
-) -> Floats:
-    """Do what `half_differences` does, compiled."""
-    orders = np.argsort(pooled, axis=1, kind="stable").astype(np.uint32)
-    ordered = np.ascontiguousarray(np.take_along_axis(pooled, orders, axis=1))
-    split = np.ascontiguousarray(masks)
-    n = int(split[0].sum())
-    out = np.empty((len(masks), len(pooled)))
-
-    def piece(begin: int, end: int) -> None:
-        _half_differences(split, orders, ordered, n, *cuts, begin, end, out)
-
-    _in_pieces(piece, len(masks), pooled.size)
-    return out
-
-
 def random_groups_by_numba(
     groups: int, size: int, tasks: int, key: int, begin: int, end: int
 ) -> NDArray[np.uint8]:
@@ -432,19 +468,24 @@ def random_groups_by_numba(
     return labels
 
 
-def group_means_by_numba(
-    labels: NDArray[np.uint8], scores: Floats, groups: int, cut: int
+def group_estimates_by_numba(
+    labels: NDArray[np.uint8], scores: Floats, sizes: Ints, cuts: Floats
 ) -> Floats:
-    """Do what `group_means` does, compiled."""
-    order = np.argsort(scores, kind="stable").astype(np.uint32)
-    ordered = scores[order]
-    split = np.ascontiguousarray(labels)
-    out = np.empty((len(labels), groups))
+    """Do what `group_estimates` does, compiled."""
+    ends, weights, spreads = _weighing(sizes)
+    orders = np.argsort(scores, axis=1, kind="stable").astype(np.uint32)
+    ordered = np.ascontiguousarray(np.take_along_axis(scores, orders, axis=1))
+    values, of_runs = np.ascontiguousarray(scores), np.ascontiguousarray(labels)
+    centres = _centres(values, ends)
+    out = np.empty((len(labels), len(scores), len(cuts), 2))
 
     def piece(begin: int, end: int) -> None:
-        _group_means(split, order, ordered, cut, begin, end, out)
+        _group_estimates(
+            of_runs, values, orders, ordered, centres, ends, sizes, weights, spreads, cuts,
+            bool(cuts.any()), begin, end, out,
+        )  # fmt: skip
 
-    _in_pieces(piece, len(labels), len(scores))
+    _in_pieces(piece, len(labels), scores.size)
     return out
 
 
@@ -731,42 +772,6 @@ def _random_splits(
 
 
 @_compiled
-def _half_differences(
-    masks: NDArray[np.bool_],
-    orders: NDArray[np.uint32],
-    ordered: Floats,
-    n: int,
-    cut: int,
-    cut_2: int,
-    begin: int,
-    end: int,
-    out: Floats,
-) -> None:
-    """Write the differences of trimmed means of paths begin to end into out, (paths, pairs).
-
-    `orders` and `ordered` are (pairs, scores): how to sort a pair's scores, and these sorted; n
-    scores are in the first part.
-    """
-    pairs, size = ordered.shape
-    lows, highs = np.array([cut_2, cut]), np.array([size - n - cut_2, n - cut])
-    weights = np.array([-1.0, 1.0]) / (highs - lows)
-    for p in range(begin, end):
-        mask = masks[p]
-        for c in range(pairs):
-            order, scores = orders[c], ordered[c]
-            firsts: Any = 0
-            total = 0.0
-            for i in range(size):
-                # Chosen by arithmetic: branches would be mispredicted half of the time.
-                first = np.int64(mask[order[i]])
-                firsts += first
-                place = i + 1 - firsts + first * (2 * firsts - i - 1)
-                kept = np.int64(place > lows[first]) & np.int64(place <= highs[first])
-                total += kept * weights[first] * scores[i]
-            out[p, c] = total
-
-
-@_compiled
 def _shuffle(size: int, key: Any, begin: int, labels: NDArray[np.uint8]) -> None:
     """Shuffle each task's labels, `size` of them, in the paths from begin on, (paths, runs)."""
     runs = labels.shape[1]
@@ -787,27 +792,116 @@ def _shuffle(size: int, key: Any, begin: int, labels: NDArray[np.uint8]) -> None
 
 
 @_compiled
-def _group_means(
+def _group_estimates(
     labels: NDArray[np.uint8],
-    order: NDArray[np.uint32],
+    scores: Floats,
+    orders: NDArray[np.uint32],
     ordered: Floats,
-    cut: int,
+    centres: Floats,
+    ends: Ints,
+    sizes: Ints,
+    weights: Floats,
+    spreads: Floats,
+    cuts: Floats,
+    trimmed: bool,
     begin: int,
     end: int,
     out: Floats,
 ) -> None:
-    """Write the trimmed means of the groups in paths begin to end into out, (paths, groups)."""
-    groups = out.shape[1]
-    kept = len(order) // groups - 2 * cut
-    places = np.empty(groups, dtype=np.int64)
-    sums = np.empty(groups)
+    """Write trimmed means and variances of paths begin to end into out.
+
+    `orders` and `ordered` are (points, runs): how to sort a point's scores, and these sorted;
+    `centres` are (points, tasks). The rest is as `_weighing` and `group_estimates` have it.
+    """
+    tasks, groups = sizes.shape
+    points, runs = scores.shape
+    lows, highs = np.full(groups, -np.inf), np.full(groups, np.inf)
+    weight = np.empty(runs)
+    sums, squares = np.empty((tasks, groups)), np.empty((tasks, groups))
     for p in range(begin, end):
         label = labels[p]
-        places[:] = 0
-        sums[:] = 0.0
-        for i in range(len(order)):
-            group = label[order[i]]
-            places[group] += 1
-            if cut < places[group] <= cut + kept:
-                sums[group] += ordered[i]
-        out[p] = sums / kept
+        run = 0
+        for t in range(tasks):
+            while run < ends[t]:
+                weight[run] = weights[t, label[run]]
+                run += 1
+        for c in range(points):
+            values, centre = scores[c], centres[c]
+            if trimmed:
+                _find_borders(label, weight, orders[c], ordered[c], cuts, lows, 1)
+                _find_borders(label, weight, orders[c], ordered[c], cuts, highs, -1)
+            _winsorised_sums(label, values, centre, ends, lows, highs, sums, squares)
+            for g in range(groups):
+                low, high, kept = lows[g], highs[g], 1 - 2 * cuts[g]
+                mean = 0.0
+                square = 0.0
+                lost = 0.0
+                for t in range(tasks):
+                    mean += min(max(centre[t], low), high) / tasks + weights[t, g] * sums[t, g]
+                    square += spreads[t, g] * squares[t, g]
+                    lost += spreads[t, g] * sums[t, g] ** 2 / sizes[t, g]
+                if trimmed:
+                    mean -= cuts[g] * (low + high)
+                variance = square - lost
+                if variance <= LEAST_SHARE * square:
+                    variance = 0.0
+                out[p, c, g, 0] = mean / kept
+                out[p, c, g, 1] = variance / kept**2
+
+
+@_compiled
+def _find_borders(
+    label: NDArray[np.uint8],
+    weight: Floats,
+    order: NDArray[np.uint32],
+    ordered: Floats,
+    cuts: Floats,
+    borders: Floats,
+    step: int,
+) -> None:
+    """Write the score with which each group's weight exceeds its cut into borders, (groups,).
+
+    From the least score on with a step of 1, from the greatest with -1.
+    """
+    weighed = np.zeros(len(cuts))
+    missing = len(cuts)
+    at = 0 if step == 1 else len(order) - 1
+    while missing:
+        run = order[at]
+        g = label[run]
+        weighed[g] += weight[run]
+        if weighed[g] > cuts[g] + BORDER:
+            borders[g] = ordered[at]
+            weighed[g] = -np.inf
+            missing -= 1
+        at += step
+
+
+@_compiled
+def _winsorised_sums(
+    label: NDArray[np.uint8],
+    values: Floats,
+    centre: Floats,
+    ends: Ints,
+    lows: Floats,
+    highs: Floats,
+    sums: Floats,
+    squares: Floats,
+) -> None:
+    """Write sums of winsorised scores about the centre of their task, and of squares of these.
+
+    `lows` and `highs` are (groups,) where a group is winsorised, `sums` and `squares` are (tasks,
+    groups).
+    """
+    sums[:] = 0.0
+    squares[:] = 0.0
+    run = 0
+    for t in range(len(ends)):
+        total, total_2 = sums[t], squares[t]
+        while run < ends[t]:
+            g = label[run]
+            low, high = lows[g], highs[g]
+            off = min(max(values[run], low), high) - min(max(centre[t], low), high)
+            total[g] += off
+            total_2[g] += off * off
+            run += 1

@@ -4,6 +4,14 @@ A stratum is a task, in a batch if there are batches: the runs of both agents of
 path splits those of every stratum anew, independently, into as many as either agent has. Path 0 is
 the identity, so that shares of paths are valid p-values also where paths are drawn (Phipson & Smyth
 2010). Where all paths are few enough they are enumerated, else drawn.
+
+What is compared is the difference of two agents over its standard error (Janssen 1997; Chung &
+Romano 2013). On every path, the error is computed from the runs as that path splits them, within
+tasks, so that agents that are better on some tasks and worse on others do not look noisy. Where a
+task has one run of an agent, and for the median, there is no such error: the standard deviation of
+the difference over all paths takes its place. No error is less than a tenth of that deviation:
+what the IQM trims may hold all the variance that there is. `studentised` says what holds where
+there is no variance at all.
 """
 
 import math
@@ -21,7 +29,9 @@ Masks = NDArray[np.bool_]
 Pair = tuple[str, str]
 Sizes = tuple[int, int]  # how many runs the two agents of a pair have on a task
 
-ROUNDING = 1e-12  # of the greatest score
+ROUNDING = 1e-12  # of the greatest score: what may come of rounding alone
+LEAST_ERROR = 0.1  # of the standard deviation over paths
+EXACT_PATHS = 2.0**53  # more paths than that are never enumerated, and not counted one by one
 STATISTICS = ("mean", "median", "iqm")
 
 
@@ -121,9 +131,14 @@ def groups_of(agents: Sequence[str], apart: Collection[Pair]) -> list[frozenset[
     return groups
 
 
-def number_of_paths(sizes: Sequence[Sizes], looks: int = 1) -> int:
-    """Return how many paths there are."""
-    return int(math.prod(math.comb(n + m, n) for n, m in sizes) ** looks)
+def number_of_paths(sizes: Sequence[Sizes], looks: int = 1) -> float:
+    """Return how many paths there are; infinity if they are more than 2^53."""
+    logarithm = looks * sum(
+        math.lgamma(n + m + 1) - math.lgamma(n + 1) - math.lgamma(m + 1) for n, m in sizes
+    )
+    if logarithm > math.log(EXACT_PATHS):
+        return math.inf
+    return float(math.prod(math.comb(n + m, n) for n, m in sizes) ** looks)
 
 
 def all_masks(sizes: Sequence[Sizes], looks: int = 1) -> list[Masks]:
@@ -170,8 +185,9 @@ def identity_of(sizes: Sequence[Sizes]) -> NDArray[np.bool_]:
 def differences_of(masks: Masks, pooled: Floats, sizes: Sequence[Sizes], statistic: str) -> Floats:
     """Return the statistic of one part less that of the other, (paths, pairs).
 
-    The mean is that over tasks of the mean over runs; the IQM that of all runs; the median that
-    over tasks of the mean over runs, or on one task that of its runs.
+    The mean is that over tasks of the mean over runs; the IQM that of all runs, every task with
+    the same weight; the median that over tasks of the mean over runs, or on one task that of its
+    runs.
 
     Args:
         masks: (paths, runs of all tasks) which go to the first agent.
@@ -187,17 +203,116 @@ def differences_of(masks: Masks, pooled: Floats, sizes: Sequence[Sizes], statist
         return np.asarray(both - pooled @ np.concatenate(others))
     if statistic == "median" and len(sizes) > 1:
         return _medians_of_tasks(masks, pooled, sizes)
-    from rlbench.stats.kernels import half_differences
-
-    totals = [sum(n for n, _ in sizes), sum(m for _, m in sizes)]
-    one, two = (n // 4 if statistic == "iqm" else (n - 1) // 2 for n in totals)
-    return half_differences(masks, pooled, (one, two))
+    return _gaps_and_variances(masks, pooled, sizes, statistic)[0]
 
 
-def permuted_differences(
+def cuts_of(runs: Sequence[int], statistic: str) -> Floats:
+    """Return which share of the runs of each group a statistic trims at each end, (groups,).
+
+    Of the median, which is that of one task, all but the middle one or two are trimmed.
+    """
+    trimmed = {
+        "mean": [0 for _ in runs],
+        "iqm": [n // 4 for n in runs],
+        "median": [(n - 1) // 2 for n in runs],
+    }
+    return np.asarray(np.array(trimmed[statistic]) / np.array(runs), dtype=np.float64)
+
+
+def has_errors(statistic: str, sizes: Sequence[Sizes]) -> bool:
+    """Say whether the splits of a path have standard errors: see the top of this module."""
+    return statistic != "median" and min(min(size) for size in sizes) > 1
+
+
+def statistics_of(
+    masks: Masks, pooled: Floats, sizes: Sequence[Sizes], statistic: str
+) -> tuple[Floats, Floats | None]:
+    """Return the differences of pairs, and their standard errors if there are any.
+
+    Args:
+        masks: (paths, runs of all tasks) which go to the first agent.
+        pooled: (pairs, runs of all tasks).
+        sizes: Of each task.
+        statistic: Of `STATISTICS`.
+
+    Returns:
+        (paths, pairs) each. An error is 0 where no run differs from another of its agent and
+        task, and only there.
+    """
+    from rlbench.stats.kernels import mean_gaps
+
+    if not has_errors(statistic, sizes):
+        return differences_of(masks, pooled, sizes, statistic), None
+    if statistic == "mean":
+        gaps, variances = mean_gaps(masks, pooled, np.array(sizes))
+        return gaps, np.sqrt(variances)
+    gaps, variances = _gaps_and_variances(masks, pooled, sizes, statistic)
+    errors = np.sqrt(np.maximum(variances, np.finfo(np.float64).tiny))
+    if len(some := np.flatnonzero(_two_values_a_task(pooled, sizes))):
+        _, unwinsorised = mean_gaps(masks, pooled[some], np.array(sizes))
+        errors[:, some] = np.where(unwinsorised > 0, errors[:, some], 0.0)
+    return gaps, errors
+
+
+def _gaps_and_variances(
+    masks: Masks, pooled: Floats, sizes: Sequence[Sizes], statistic: str
+) -> tuple[Floats, Floats]:
+    from rlbench.stats.kernels import group_estimates
+
+    # Of the labels 0 and 1, the first agent has 1.
+    of_groups = np.array(sizes)[:, ::-1]
+    cuts = cuts_of(of_groups.sum(axis=0).tolist(), statistic)
+    found = group_estimates(masks.view(np.uint8), pooled, of_groups, cuts)
+    return found[:, :, 1, 0] - found[:, :, 0, 0], found[..., 1].sum(axis=2)
+
+
+def _two_values_a_task(pooled: Floats, sizes: Sequence[Sizes]) -> NDArray[np.bool_]:
+    """Say of which pairs no task has more than two different scores, (pairs,).
+
+    Only these can be split such that no run differs from another of its agent and task.
+    """
+    found = np.ones(len(pooled), dtype=bool)
+    least = ROUNDING * scales_of(pooled)[:, None]
+    for task in np.split(pooled, np.cumsum([n + m for n, m in sizes])[:-1], axis=1):
+        low, high = task.min(axis=1, keepdims=True), task.max(axis=1, keepdims=True)
+        found &= ((task - low <= least) | (high - task <= least)).all(axis=1)
+    return found
+
+
+def errors_over_paths(gaps: Floats, errors: Floats | None) -> Floats:
+    """Return the standard errors that count, from differences and errors (paths, pairs).
+
+    They are at least `LEAST_ERROR` of the standard deviation of the differences over paths, except
+    for those of 0; without errors they are that deviation.
+    """
+    deviations = gaps.std(axis=0)
+    if errors is None:
+        return np.asarray(deviations)
+    return np.where(errors > 0, np.maximum(errors, LEAST_ERROR * deviations), 0.0)
+
+
+def studentised(gaps: Floats, errors: Floats, scales: Floats | float) -> Floats:
+    """Return differences over their standard errors.
+
+    What is below 1e-12 of the scale is rounding, and counts as 0. Where the error is 0, so is the
+    result if the difference is 0; else it is infinite: agents without variance are equal or
+    different, and there is no doubt.
+
+    Args:
+        gaps: Differences, of any shape.
+        errors: Of the same shape, or one that numpy makes so.
+        scales: The greatest absolute score that each difference is made of, likewise.
+    """
+    least = ROUNDING * np.asarray(scales)
+    errors = np.where(errors > least, errors, 0.0)
+    with np.errstate(divide="ignore"):
+        return np.divide(gaps, errors, out=np.zeros_like(gaps), where=np.abs(gaps) > least)
+
+
+def permuted_statistics(
     pooled: Floats, sizes: Sequence[Sizes], statistic: str, permutations: int, key: int
 ) -> Floats:
-    """Return the differences of pairs on all paths, or on so many drawn ones, (paths, pairs).
+    """Return studentised differences on all paths, or on so many drawn ones, (paths, pairs).
 
     Args:
         pooled: (pairs, runs of all tasks).
@@ -210,10 +325,18 @@ def permuted_differences(
         Path 0 is what was observed.
     """
     parts = [
-        differences_of(masks, pooled, sizes, statistic)
+        statistics_of(masks, pooled, sizes, statistic)
         for masks in paths_of(sizes, permutations, key)
     ]
-    return without_rounding(np.concatenate(parts), pooled)
+    gaps = np.concatenate([part for part, _ in parts])
+    found = [part for _, part in parts if part is not None]
+    errors = errors_over_paths(gaps, np.concatenate(found) if found else None)
+    return studentised(gaps, errors, scales_of(pooled))
+
+
+def scales_of(pooled: Floats) -> Floats:
+    """Return the greatest absolute score of each pair, (pairs, runs) to (pairs,)."""
+    return np.asarray(np.abs(pooled).max(axis=1))
 
 
 def paths_of(sizes: Sequence[Sizes], permutations: int, key: int) -> Iterator[Masks]:
@@ -224,11 +347,6 @@ def paths_of(sizes: Sequence[Sizes], permutations: int, key: int) -> Iterator[Ma
     step = max(1, CHUNK // sum(n + m for n, m in sizes))
     for begin in range(0, permutations, step):
         yield random_masks(sizes, key, begin, min(begin + step, permutations))
-
-
-def without_rounding(values: Floats, scores: Floats) -> Floats:
-    """Return differences, with those that rounding makes of equal scores set to 0."""
-    return np.where(np.abs(values) > ROUNDING * np.abs(scores).max(), values, 0.0)
 
 
 def _medians_of_tasks(masks: Masks, pooled: Floats, sizes: Sequence[Sizes]) -> Floats:
@@ -248,29 +366,26 @@ class Paths:
     Args:
         sizes: Of each task in one batch.
         statistic: As `differences_of` takes it.
-
-    Differences of two agents at look k are multiplied by k: those of means are then sums over
-    batches, as AdaStop defines them.
+        raw: Return differences, not studentised; those of look k are multiplied by k, so that
+            those of means are sums over batches, as AdaStop was published.
     """
 
-    def __init__(self, sizes: Sequence[Sizes], statistic: str) -> None:
-        self._sizes, self._statistic = sizes, statistic
+    def __init__(self, sizes: Sequence[Sizes], statistic: str, raw: bool) -> None:
+        self._sizes, self._statistic, self._raw = sizes, statistic, raw
         self._masks: list[Masks] = []
         self._pooled: list[Floats] = []
-        self._sums: list[Floats] = []
 
     def extend(self, masks: Masks, pooled: Floats) -> None:
         """Add a look: (paths, runs of a batch) splits, and (pairs, runs of a batch) scores."""
         self._masks.append(masks)
         self._pooled.append(pooled)
-        if self._statistic == "mean":
-            block = differences_of(masks, pooled, self._sizes, "mean")
-            self._sums.append(block + self._sums[-1] if self._sums else block)
 
-    def differences(self, looks: int) -> Floats:
-        """Return the signed differences of all pairs after some looks, (paths, pairs)."""
-        if self._statistic == "mean":
-            return self._sums[looks - 1]
+    def statistics(self, looks: int) -> Floats:
+        """Return the signed statistics of all pairs after some looks, (paths, pairs)."""
+        if self._raw and self._statistic == "mean":
+            blocks = zip(self._masks[:looks], self._pooled[:looks], strict=True)
+            parts = [differences_of(*block, self._sizes, "mean") for block in blocks]
+            return np.asarray(np.sum(parts, axis=0))
         # Side by side stand the batches of the first task, those of the second, and so on.
         ends = np.cumsum([n + m for n, m in self._sizes])[:-1]
         masks, pooled = (
@@ -281,13 +396,16 @@ class Paths:
             )
         )
         sizes = [(looks * n, looks * m) for n, m in self._sizes]
-        return looks * differences_of(masks, pooled, sizes, self._statistic)
+        if self._raw:
+            return looks * differences_of(masks, pooled, sizes, self._statistic)
+        gaps, errors = statistics_of(masks, pooled, sizes, self._statistic)
+        return studentised(gaps, errors_over_paths(gaps, errors), scales_of(pooled))
 
 
-def joint_differences(
+def joint_statistics(
     batches: Mapping[str, Floats], pairs: Sequence[Pair], statistic: str, paths: int, key: int
 ) -> Floats:
-    """Return the differences of pairs when the runs of all agents are permuted together.
+    """Return studentised differences when the runs of all agents are permuted together.
 
     Args:
         batches: By agent, (looks, tasks, batch) scores; runs are permuted within look and task.
@@ -299,7 +417,7 @@ def joint_differences(
     Returns:
         (looks, paths, pairs), each look with all before it.
     """
-    from rlbench.stats.kernels import group_means, random_groups
+    from rlbench.stats.kernels import group_estimates, random_groups
 
     agents = list(batches)
     # (looks, tasks, agents, batch): a stratum's runs stand side by side, agent by agent.
@@ -307,30 +425,35 @@ def joint_differences(
     looks, tasks, groups, size = scores.shape
     labels = random_groups(groups, size, looks * tasks, key, 0, paths)
     labels[0] = np.tile(np.repeat(np.arange(groups, dtype=np.uint8), size), looks * tasks)
-    of_look = tasks * groups * size
+    of_strata = labels.reshape(paths, looks, tasks, groups * size)
+    at = np.array([[agents.index(a), agents.index(b)] for a, b in pairs])
     found = []
     for look in range(1, looks + 1):
-        upto, seen = labels[:, : look * of_look], scores[:look].ravel()
+        upto = of_strata[:, :look].swapaxes(1, 2).reshape(paths, -1)
+        seen = scores[:look].swapaxes(0, 1).reshape(1, -1)
         if statistic == "median" and tasks > 1:
-            points = _median_of_task_means(upto, scores[:look])
+            points, errors = _median_of_task_means(upto, seen[0], tasks, groups), None
         else:
-            n = look * tasks * size
-            cut = {"mean": 0, "median": (n - 1) // 2, "iqm": n // 4}[statistic]
-            points = group_means(upto, seen, groups, cut)
-        at = np.array([[agents.index(a), agents.index(b)] for a, b in pairs])
-        found.append(look * (points[:, at[:, 0]] - points[:, at[:, 1]]))
+            sizes = np.full((tasks, groups), look * size)
+            cuts = cuts_of([look * tasks * size] * groups, statistic)
+            estimates = group_estimates(upto, seen, sizes, cuts)[:, 0]
+            points, errors = estimates[..., 0], None
+            if has_errors(statistic, [(look * size, look * size)]):
+                errors = np.sqrt(estimates[:, at, 1].sum(axis=2))
+        gaps = points[:, at[:, 0]] - points[:, at[:, 1]]
+        scale = float(np.abs(seen).max())
+        found.append(studentised(gaps, gaps.std(axis=0) if errors is None else errors, scale))
     return np.stack(found)
 
 
-def _median_of_task_means(labels: NDArray[np.uint8], scores: Floats) -> Floats:
+def _median_of_task_means(
+    labels: NDArray[np.uint8], scores: Floats, tasks: int, groups: int
+) -> Floats:
     """Return each group's median over tasks of its mean over runs, (paths, groups)."""
-    looks, tasks, groups, size = scores.shape
-    shape = (len(labels), looks, tasks, groups * size)
-    flat = scores.reshape(looks, tasks, groups * size)
-    points = [
-        np.median(
-            np.einsum("pltx,ltx->pt", labels.reshape(shape) == group, flat) / (looks * size), axis=1
-        )
+    of_tasks = labels.reshape(len(labels), tasks, -1)
+    flat = scores.reshape(tasks, -1)
+    means = [
+        np.einsum("ptx,tx->pt", of_tasks == group, flat) * (groups / flat.shape[1])
         for group in range(groups)
     ]
-    return np.stack(points, axis=1)
+    return np.asarray(np.median(np.stack(means), axis=2).T)

@@ -9,13 +9,31 @@ import numpy as np
 
 from rlbench.errors import InvalidScores
 from rlbench.stats.aggregates import ScoresLike
-from rlbench.stats.comparisons import TestStatistic, agents_of
+from rlbench.stats.comparisons import TestStatistic, agents_of, pooled_of, sizes_of
 from rlbench.stats.intervals import point_of, replicates_of
-from rlbench.stats.permutation import number_of_paths
+from rlbench.stats.permutation import differences_of, has_errors, number_of_paths, paths_of
 from rlbench.stats.resampling import Floats, keys_of, layout_of
 
-RUNS = (2, 3, 5, 10, 15, 20, 30, 50, 100)
-MOST_RUNS = 10_000
+RUNS = (3, 5, 10, 15, 20, 30, 50, 100)
+LEAST_RUNS, MOST_RUNS = 3, 10_000
+LIKELY = 0.8  # the level of the interval of a pilot's difference that gives a range of runs
+PATHS = 1_000  # for the deviation over paths, where the test divides by that
+
+
+class RunsNeeded(NamedTuple):
+    """How many runs a task one pair of agents needs, at least `LEAST_RUNS`.
+
+    None says that 10,000 are not enough.
+
+    Attributes:
+        low: If the difference is the greatest of its 80 % interval in the pilot.
+        runs: If it is the one seen in the pilot, or given.
+        high: If it is the least of that interval; None also where the interval holds 0.
+    """
+
+    low: int | None
+    runs: int | None
+    high: int | None
 
 
 class PlanRow(NamedTuple):
@@ -25,7 +43,7 @@ class PlanRow(NamedTuple):
         a: The first agent.
         b: The second agent.
         runs: Runs a task of either.
-        power: The chance to separate the two, if the difference is the one seen so far.
+        power: The chance to separate the two, if the difference is the one planned for.
         width: Of the 1 - alpha interval of the difference.
     """
 
@@ -42,22 +60,25 @@ def plan(
     runs: Sequence[int] = RUNS,
     statistic: TestStatistic = "iqm",
     alpha: float = 0.05,
+    difference: float | None = None,
     repetitions: int = 2_000,
     seed: int = 0,
 ) -> list[PlanRow]:
     """Return power and width of intervals for numbers of runs, from pilot scores.
 
     The variance of each agent's statistic is that of the N - 1 bootstrap of its pilot runs, taken
-    to fall with the number of runs; power is that of a normal test of the difference seen in the
-    pilot, at alpha divided by the number of pairs (Colas, Sigaud & Oudeyer 2018, section 4). The
-    pilot's difference is itself uncertain: a plan is as good as its pilot. Numbers of runs with too
-    few permutations for the level have no power.
+    to fall with the number of runs; power is that of a normal test of the difference, at alpha
+    divided by the number of pairs (Colas, Sigaud & Oudeyer 2018, section 4). The difference is
+    divided by what `compare` divides it by: its standard error, or for the median its standard
+    deviation over permutations of the pilot. The pilot's difference is itself uncertain: a plan is
+    as good as its pilot. Numbers of runs with too few permutations for the level have no power.
 
     Args:
         scores: By agent, at least two runs a task: (runs, tasks), or one array (runs,) a task.
         runs: Numbers of runs a task to plan for.
         statistic: ``iqm``, ``mean`` or ``median``.
         alpha: The level, over all pairs.
+        difference: To plan for, in the unit of the statistic; by default that seen in the pilot.
         repetitions: Resamples.
         seed: Of the resampling.
 
@@ -72,9 +93,10 @@ def plan(
     if not runs or min(runs) < 1:
         raise InvalidScores("plan for at least one run a task")
     rows = []
-    for pilot in _pilots(scores, statistic, alpha, repetitions, seed):
+    for pilot in _pilots(scores, statistic, alpha, difference, repetitions, seed):
         rows += [
-            PlanRow(pilot.a, pilot.b, n, pilot.power(n), pilot.width(n, 1 - alpha)) for n in runs
+            PlanRow(pilot.a, pilot.b, n, pilot.power(n, pilot.gap), pilot.width(n, 1 - alpha))
+            for n in runs
         ]
     return rows
 
@@ -85,21 +107,28 @@ def runs_needed(
     power: float = 0.8,
     statistic: TestStatistic = "iqm",
     alpha: float = 0.05,
+    difference: float | None = None,
     repetitions: int = 2_000,
     seed: int = 0,
-) -> dict[tuple[str, str], int | None]:
+) -> dict[tuple[str, str], RunsNeeded]:
     """Return how many runs a task each pair needs to be separated with some power.
+
+    The range is wide after a small pilot, and honest: three runs tell little of a difference. The
+    pilot's runs cannot be topped up to the number found and tested again, which errs more often
+    than alpha: compare new runs, or plan for `adastop`.
 
     Args:
         scores: As `plan` takes them.
-        power: The chance to separate the pair, if the difference is the one seen so far.
+        power: The chance to separate the pair.
         statistic: ``iqm``, ``mean`` or ``median``.
         alpha: The level, over all pairs.
+        difference: To plan for, in the unit of the statistic; by default those of the pilot's
+            interval.
         repetitions: Resamples.
         seed: Of the resampling.
 
     Returns:
-        By pair, the least number of runs, or None where 10,000 are not enough.
+        By pair, the least numbers of runs; all three are the same for a given difference.
 
     Raises:
         InvalidScores: As `plan` does, or the power is out of range.
@@ -107,74 +136,138 @@ def runs_needed(
     """
     if not 0 < power < 1:
         raise InvalidScores(f"power {power} must be inside (0, 1)")
-    needed: dict[tuple[str, str], int | None] = {}
-    for pilot in _pilots(scores, statistic, alpha, repetitions, seed):
-        low, high = 1, MOST_RUNS
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if pilot.power(middle) >= power else (middle + 1, high)
-        needed[pilot.a, pilot.b] = low if pilot.power(low) >= power else None
-    return needed
+    found = {}
+    for pilot in _pilots(scores, statistic, alpha, difference, repetitions, seed):
+        greatest, least = pilot.gap + pilot.doubt, max(pilot.gap - pilot.doubt, 0.0)
+        found[pilot.a, pilot.b] = RunsNeeded(
+            *(_least_runs(pilot, gap, power) for gap in (greatest, pilot.gap, least))
+        )
+    return found
 
 
 class _Pilot(NamedTuple):
-    """One pair in the pilot: its difference, and the variance of it if there were one run a task.
+    """One pair in the pilot, and what to plan for.
 
-    `level` is that of the pair's test.
+    Attributes:
+        a: The first agent.
+        b: The second agent.
+        gap: The absolute difference to plan for.
+        doubt: How much greater or less it may well be.
+        variance: Of the difference if there were one run a task.
+        divisor: The square of what the test divides the difference by, if there were one run.
+        level: Of the pair's test.
+        least: The least number of runs with enough permutations for the level.
     """
 
     a: str
     b: str
     gap: float
+    doubt: float
     variance: float
-    tasks: int
+    divisor: float
     level: float
+    least: int
 
-    def power(self, runs: int) -> float:
-        if 2 / number_of_paths([(runs, runs)] * self.tasks) > self.level:
+    def power(self, runs: int, gap: float) -> float:
+        if runs < self.least:
             return 0.0
-        error = (self.variance / runs) ** 0.5
+        error, divisor = ((square / runs) ** 0.5 for square in (self.variance, self.divisor))
         if not error:
-            return float(self.gap != 0)
+            return float(gap != 0)
         normal = NormalDist()
-        shift, critical = abs(self.gap) / error, normal.inv_cdf(1 - self.level / 2)
-        return normal.cdf(shift - critical) + normal.cdf(-shift - critical)
+        critical = normal.inv_cdf(1 - self.level / 2) * divisor
+        return normal.cdf((gap - critical) / error) + normal.cdf((-gap - critical) / error)
 
     def width(self, runs: int, level: float) -> float:
         return 2 * NormalDist().inv_cdf((1 + level) / 2) * float((self.variance / runs) ** 0.5)
 
 
+def _least_runs(pilot: _Pilot, gap: float, power: float) -> int | None:
+    if pilot.power(MOST_RUNS, gap) < power:
+        return None
+    low, high = LEAST_RUNS, MOST_RUNS
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if pilot.power(middle, gap) >= power else (middle + 1, high)
+    return low
+
+
 def _pilots(
-    scores: Mapping[str, ScoresLike], statistic: str, alpha: float, repetitions: int, seed: int
+    scores: Mapping[str, ScoresLike],
+    statistic: str,
+    alpha: float,
+    difference: float | None,
+    repetitions: int,
+    seed: int,
 ) -> list[_Pilot]:
     agents = agents_of(scores, alpha)
     for agent, tasks in agents.items():
         if min(len(task) for task in tasks) < 2:
             raise InvalidScores(f"{agent!r} has a task with one run: a plan needs at least two")
-    keys = keys_of(seed, len(agents))
+    if difference is not None and not 0 < difference < np.inf:
+        raise InvalidScores(f"the difference {difference} to plan for must be positive")
+    *keys, path_key = keys_of(seed, len(agents) + 1)
     points = {agent: point_of(tasks, statistic) for agent, tasks in agents.items()}
     variances = {
         agent: _variance(tasks, statistic, repetitions, key)
         for (agent, tasks), key in zip(agents.items(), keys, strict=True)
     }
+    runs = {agent: _mean_runs(tasks) for agent, tasks in agents.items()}
     pairs = list(combinations(agents, 2))
-    return [
-        _Pilot(
-            a=a,
-            b=b,
-            gap=points[a] - points[b],
-            variance=variances[a] + variances[b],
-            tasks=len(agents[a]),
-            level=alpha / len(pairs),
+    level = alpha / len(pairs)
+    least = _least_with_enough_paths(len(next(iter(agents.values()))), level)
+    found = []
+    for a, b in pairs:
+        variance = variances[a] * runs[a] + variances[b] * runs[b]
+        doubt = NormalDist().inv_cdf((1 + LIKELY) / 2) * (variances[a] + variances[b]) ** 0.5
+        found.append(
+            _Pilot(
+                a=a,
+                b=b,
+                gap=abs(points[a] - points[b]) if difference is None else difference,
+                doubt=doubt if difference is None else 0.0,
+                variance=variance,
+                divisor=_divisor(agents, (a, b), statistic, variance, path_key),
+                level=level,
+                least=least,
+            )
         )
-        for a, b in pairs
-    ]
+    return found
+
+
+def _least_with_enough_paths(tasks: int, level: float) -> int:
+    """Return from how many runs on a p-value can be as small as a level."""
+    runs = 1
+    while 2 / number_of_paths([(runs, runs)] * tasks) > level:
+        runs += 1
+    return runs
+
+
+def _divisor(
+    agents: Mapping[str, list[Floats]],
+    pair: tuple[str, str],
+    statistic: str,
+    variance: float,
+    key: int,
+) -> float:
+    """Return the square of what a test divides a difference by, if there were one run a task."""
+    sizes = sizes_of(agents, pair)
+    if has_errors(statistic, sizes):
+        return variance
+    pooled = pooled_of(agents, [pair])
+    paths = paths_of(sizes, PATHS, key)
+    gaps = np.concatenate([differences_of(part, pooled, sizes, statistic) for part in paths])
+    runs = 2 / sum(1 / _mean_runs(agents[agent]) for agent in pair)
+    return float(gaps.var()) * runs
 
 
 def _variance(tasks: Sequence[Floats], statistic: str, repetitions: int, key: int) -> float:
-    """Return the variance of a statistic, times the harmonic mean of its tasks' runs."""
+    """Return the variance of a statistic in the N - 1 bootstrap."""
     layout = layout_of(tasks, "rao-wu")
     columns = [task[:, None] for task in tasks]
-    replicates = replicates_of(columns, [statistic], layout, repetitions, key)
-    runs = len(tasks) / sum(1 / len(task) for task in tasks)
-    return float(np.var(replicates)) * runs
+    return float(np.var(replicates_of(columns, [statistic], layout, repetitions, key)))
+
+
+def _mean_runs(tasks: Sequence[Floats]) -> float:
+    """Return the harmonic mean of the tasks' runs."""
+    return len(tasks) / sum(1 / len(task) for task in tasks)

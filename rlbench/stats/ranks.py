@@ -9,10 +9,10 @@ import numpy as np
 from rlbench.stats.aggregates import ScoresLike
 from rlbench.stats.comparisons import TestStatistic, agents_of, p_values_of
 from rlbench.stats.intervals import point_of, replicates_of
-from rlbench.stats.permutation import Pair, groups_of
+from rlbench.stats.permutation import ROUNDING, Pair, groups_of, studentised
 from rlbench.stats.resampling import Floats, keys_of, layout_of
 
-MIN_RUNS = 2  # from here on the sets were measured to hold: docs/comparisons.md
+MIN_RUNS = 3  # from here on the sets were measured to hold: docs/comparisons.md
 TOO_FEW_RUNS = f"too few runs: fewer than {MIN_RUNS} on a task"
 
 
@@ -103,7 +103,8 @@ def separated_by_max_t(
     """Return the pairs whose difference is more standard errors from 0 than chance would have it.
 
     The critical value is the 1 - alpha quantile of the greatest, over all pairs, of the replicates'
-    differences about the observed one, each over its standard error.
+    differences about the observed one, each over its standard error. Where two agents do not vary,
+    the observed difference decides, and the pair has no part in the critical value.
 
     Args:
         agents: By agent, one array (runs,) a task, at least two runs.
@@ -125,9 +126,12 @@ def separated_by_max_t(
     gaps = np.array([points[a] - points[b] for a, b in pairs])
     drawn = np.stack([replicates[a] - replicates[b] for a, b in pairs])
     errors = drawn.std(axis=1)
-    errors[errors == 0] = np.finfo(np.float64).tiny
-    critical = np.quantile((np.abs(drawn - gaps[:, None]) / errors[:, None]).max(axis=0), 1 - alpha)
-    return {pair for pair, t in zip(pairs, np.abs(gaps) / errors, strict=True) if t > critical}
+    scales = np.array([np.abs(np.concatenate(agents[a] + agents[b])).max() for a, b in pairs])
+    vary = errors > ROUNDING * scales
+    off = studentised((drawn - gaps[:, None])[vary], errors[vary, None], scales[vary, None])
+    critical = np.quantile(np.abs(off).max(axis=0, initial=0.0), 1 - alpha)
+    found = np.abs(studentised(gaps, errors, scales)) > critical
+    return {pair for pair, apart in zip(pairs, found.tolist(), strict=True) if apart}
 
 
 def tiers_of(order: Sequence[str], apart: set[Pair]) -> dict[str, str]:

@@ -1,16 +1,22 @@
 """AdaStop: compare agents batch by batch, and stop as soon as the answer is there.
 
 The test of Mathieu, Della Vecchia, Shilova, Centa de Medeiros, Kohler, Preux & Tuyls (2023), in its
-published, two-sided form. After every batch of runs (a look) the differences of all pairs are
-compared with a boundary from permutations within batches; the chance of a false rejection that may
-have been spent grows linearly from look to look. The released package (0.1.3) departs from this: it
-takes the boundary of signed differences, which doubles the level.
+published, two-sided form, with two changes. After every batch of runs (a look) the differences of
+all pairs are compared with a boundary from permutations within batches; the chance of a false
+rejection that may have been spent grows linearly from look to look.
 
-The published rule applies the same permutation to every pair, which is exact for two agents only:
-with six equal agents and batches of five it was measured to err in 6.4 % of experiments at a
-nominal 5. So a pair is separated only if its difference also exceeds the boundary that follows when
-the runs of agents are permuted together, for every group of three or more agents to which both
-belong and of which no two are separated yet. That is exact if the agents of a group are equal.
+First, differences are studentised as `rlbench.stats.permutation` says, so that one agent with noisy
+scores does not raise the boundary of all pairs.
+
+Second, the published rule applies the same permutation to every pair, which is exact for two
+agents only: with six equal agents and batches of five it was measured to err in 6.4 % of
+experiments at a nominal 5. So a pair is separated only if its difference also exceeds the boundary
+that follows when the runs of agents are permuted together, for every group of three or more agents
+to which both belong and of which no two are separated yet. That is exact if the agents of a group
+are equal.
+
+The released package (0.1.3) departs from what was published: it takes the boundary of signed
+differences, which doubles the level.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +26,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rlbench.errors import InvalidScores, UsageError
+from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.stats.aggregates import ScoresLike
 from rlbench.stats.permutation import (
     Masks,
@@ -29,7 +35,7 @@ from rlbench.stats.permutation import (
     all_masks,
     batches_of,
     groups_of,
-    joint_differences,
+    joint_statistics,
     number_of_paths,
     pairs_of,
     random_masks,
@@ -37,14 +43,16 @@ from rlbench.stats.permutation import (
 from rlbench.stats.resampling import Floats, keys_of
 
 Decision = Literal["larger", "smaller", "not separated", "undecided"]
+Rule = Literal["studentised", "published", "released"]
 
 CLAIM = (
     "larger and smaller say that the two agents' scores do not have the same distribution, and "
     "which way the statistic differs; not separated says that this test did not tell them apart, "
     "not that they are equal"
 )
+RULES = ("studentised", "published", "released")
 JOINT_PATHS = 10_000
-TOLERANCE = 1e-10  # of the greatest statistic: differences that are equal but for rounding
+TOLERANCE = 1e-10  # of the greatest finite statistic: those that are equal but for rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +63,9 @@ class AdaStopResult:
         decisions: Of each pair (a, b): ``larger`` if a has larger scores than b, ``smaller``,
             ``not separated`` once the last look has passed, or ``undecided``: more runs are needed.
             `CLAIM` says what that means.
-        boundaries: After each look, what a difference had to exceed by the published rule;
-            differences of look k are multiplied by k.
+        boundaries: After each look, what a studentised difference had to exceed at least. By
+            the rules ``published`` and ``released``, what a difference had to exceed; those of
+            look k are multiplied by k.
         level_spent: The chance of a false rejection spent so far, at most alpha.
         looks: How many batches have been looked at, and how many there may be.
         runs: By agent, the runs a task that were looked at.
@@ -90,7 +99,7 @@ def adastop(
     permutations: int = 10_000,
     seed: int = 0,
     per_seed: bool = False,
-    compat: bool = False,
+    rule: Rule = "studentised",
 ) -> AdaStopResult:
     """Compare agents on the scores so far, and say which need more runs.
 
@@ -107,23 +116,28 @@ def adastop(
         batch: Runs a task that are added from look to look, at least 1.
         max_batches: How many looks there may be.
         alpha: The level, over all looks and pairs.
-        beta: What of the chance to miss a difference may be spent on stopping early without one.
+        beta: The share of paths that may lie below the lower boundaries, over all looks. A pair
+            whose difference does so is accepted early as not separated. With a positive beta
+            agents that are equal stop earlier, at the price of power; beta is not the chance to
+            miss a difference, which hangs on the difference.
         statistic: ``mean``, ``median`` or ``iqm``.
         comparisons: Pairs of agents; by default all.
         permutations: Paths to draw where there are more than so many.
         seed: Of the drawing.
         per_seed: Make one score of each seed over all tasks first. With few seeds this has far
             less power.
-        compat: Do as the package adastop 0.1.3 does, whose level is about twice alpha; only where
-            all paths are enumerated. For regression tests.
+        rule: ``studentised``, as said at the top of this module; ``published``, as it was
+            published; or ``released``, as the package adastop 0.1.3 does, whose level is about
+            twice alpha, and only where all paths are enumerated.
 
     Raises:
         InvalidScores: Scores are bad, an option is out of range, or an agent that is still
             needed has no whole batch.
-        UnknownName: There is no such statistic.
-        UsageError: A comparison names an agent that is not there.
+        UnknownName: There is no such statistic or rule.
+        UsageError: A comparison names an agent that is not there, or there are too many paths for
+            the rule ``released``.
     """
-    _check(alpha, beta, max_batches, permutations)
+    _check(alpha, beta, max_batches, permutations, rule)
     blocks = batches_of(scores, batch, statistic, per_seed)
     pairs = pairs_of(list(blocks), comparisons)
     needed = {agent for pair in pairs for agent in pair}
@@ -133,24 +147,24 @@ def adastop(
     decisions: dict[Pair, Decision] = dict.fromkeys(pairs, "undecided")
     runs = dict.fromkeys(blocks, 0)
     *keys, joint_key = keys_of(seed, max_batches + 1)
-    paths = _PathSet(blocks, pairs, statistic, permutations, keys, compat)
-    spending = _Spending(alpha, beta, max_batches, compat)
+    paths = _PathSet(blocks, pairs, statistic, permutations, keys, rule)
+    spending = _Spending(alpha, beta, max_batches, rule)
 
-    def joint(live: Sequence[Pair], pair: Pair) -> float:
-        """Return the highest boundary of the groups of agents to which a pair belongs."""
-        if compat:
-            return -np.inf
+    def separated_jointly(live: Sequence[Pair], pair: Pair) -> bool:
+        """Say whether a pair exceeds the boundaries of all groups of agents that it belongs to."""
+        if rule != "studentised":
+            return True
         look = len(paths.looked) + 1
         apart = [p for p, decision in decisions.items() if decision in ("larger", "smaller")]
-        highest = -np.inf
         for group in groups_of(list(blocks), apart):
             within = [p for p in live if set(p) <= group]
             upto = {a: blocks[a][:look] for a in blocks if any(a in p for p in within)}
             if pair in within and len(upto) > 2:
                 number = min(permutations, JOINT_PATHS)
-                values = joint_differences(upto, within, statistic, number, joint_key)
-                highest = max(highest, spending.last_boundary(values))
-        return highest
+                values = joint_statistics(upto, within, statistic, number, joint_key)
+                if not spending.exceeds_last_boundary(values, within.index(pair)):
+                    return False
+        return True
 
     live = list(pairs)
     while live and len(paths.looked) < max_batches:
@@ -160,7 +174,7 @@ def adastop(
             break
         runs.update(dict.fromkeys(agents, look * batch))
         paths.extend()
-        live, boundary = spending.look(look, paths, live, joint, decisions)
+        live, boundary = spending.look(look, paths, live, separated_jointly, decisions)
         paths.keep(_Look(boundary, tuple(live)))
     if len(paths.looked) == max_batches:
         decisions.update(dict.fromkeys(live, "not separated"))
@@ -207,7 +221,7 @@ class _PathSet:
 
     Attributes:
         looked: The looks that have passed.
-        values: (paths, pairs) signed differences at the present look; path 0 is what was observed.
+        values: (paths, pairs) signed statistics at the present look; path 0 is what was observed.
         alive: (paths,) those that no look that has passed would have rejected.
         total: How many paths there are.
     """
@@ -219,13 +233,13 @@ class _PathSet:
         statistic: str,
         permutations: int,
         keys: Sequence[int],
-        compat: bool,
+        rule: Rule,
     ) -> None:
         _, tasks, batch = blocks[pairs[0][0]].shape
         self._blocks, self.pairs, self._statistic = blocks, pairs, statistic
         self._sizes = [(batch, batch)] * tasks
-        self._permutations, self._keys, self._compat = permutations, keys, compat
-        self._paths = Paths(self._sizes, statistic)
+        self._permutations, self._keys, self._rule = permutations, keys, rule
+        self._paths = self._no_paths()
         self._drawn = False
         self.looked: list[_Look] = []
         self.values: Floats = np.empty((0, len(pairs)))
@@ -236,10 +250,13 @@ class _PathSet:
         """Go on to the next look."""
         look = len(self.looked) + 1
         everything = number_of_paths(self._sizes, look)
-        limit = self._permutations - 1 if self._compat else self._permutations
-        exact = everything <= limit
-        if self._compat and not exact:
-            raise UsageError("compat needs all paths enumerated: give more permutations")
+        released = self._rule == "released"
+        exact = everything <= self._permutations - released
+        if released and not exact:
+            raise UsageError(
+                "the rule of the released package needs all paths enumerated: give more "
+                "permutations"
+            )
         if exact:
             self._restart(all_masks(self._sizes, look))
         elif not self._drawn:
@@ -247,8 +264,8 @@ class _PathSet:
         else:
             self._paths.extend(self._draw(look - 1), self._pooled(look - 1))
         self._drawn = not exact
-        self.total = everything if exact else self._permutations
-        self.values = self._paths.differences(look)
+        self.total = int(everything) if exact else self._permutations
+        self.values = self._paths.statistics(look)
 
     def keep(self, look: _Look) -> None:
         """Note a look that has passed, and drop the paths that it would have rejected."""
@@ -256,20 +273,23 @@ class _PathSet:
             self.alive = self.alive & self._within(self.values, look)
         self.looked.append(look)
 
+    def _no_paths(self) -> Paths:
+        return Paths(self._sizes, self._statistic, raw=self._rule != "studentised")
+
     def _restart(self, masks: Sequence[Masks]) -> None:
-        self._paths = Paths(self._sizes, self._statistic)
+        self._paths = self._no_paths()
         for look, of_look in enumerate(masks):
             self._paths.extend(of_look, self._pooled(look))
         self.alive = np.ones(len(masks[0]), dtype=bool)
         for number, look_passed in enumerate(self.looked, 1):
-            self.alive &= self._within(self._paths.differences(number), look_passed)
+            self.alive &= self._within(self._paths.statistics(number), look_passed)
 
     def _draw(self, look: int) -> Masks:
         return random_masks(self._sizes, self._keys[look], 0, self._permutations)
 
     def _within(self, values: Floats, look: _Look) -> NDArray[np.bool_]:
         at = [self.pairs.index(pair) for pair in look.live]
-        slack = 0.0 if self._compat else TOLERANCE * float(np.abs(values).max(initial=0.0))
+        slack = 0.0 if self._rule == "released" else _slack(values)
         return np.asarray(np.abs(values[:, at]).max(axis=1) <= look.boundary + slack)
 
     def _pooled(self, look: int) -> Floats:
@@ -288,8 +308,9 @@ class _PathSet:
 class _Spending:
     """The level spent so far, and the boundaries that follow from it."""
 
-    def __init__(self, alpha: float, beta: float, looks: int, compat: bool) -> None:
-        self._alpha, self._beta, self._looks, self._compat = alpha, beta, looks, compat
+    def __init__(self, alpha: float, beta: float, looks: int, rule: Rule) -> None:
+        self._alpha, self._beta, self._looks = alpha, beta, looks
+        self._released = rule == "released"
         self.level = 0.0
         self._missed = 0.0
 
@@ -298,7 +319,7 @@ class _Spending:
         look: int,
         paths: _PathSet,
         live: list[Pair],
-        joint: Callable[[Sequence[Pair], Pair], float],
+        separated_jointly: Callable[[Sequence[Pair], Pair], bool],
         decisions: dict[Pair, Decision],
     ) -> tuple[list[Pair], float]:
         """Decide pairs one after the other, the most different first.
@@ -307,16 +328,16 @@ class _Spending:
             look: The number of the look, from 1.
             paths: At that look.
             live: The pairs that are still compared.
-            joint: Takes the live pairs and one of them, and returns what its difference must
-                exceed besides.
+            separated_jointly: Takes the live pairs and one of them, and says whether it exceeds
+                what it must exceed besides.
             decisions: Where decisions are written.
 
         Returns:
             The pairs that are still compared, and the last boundary.
         """
         kept = paths.values[paths.alive]
-        sized = kept if self._compat else np.abs(kept)
-        slack = 0.0 if self._compat else TOLERANCE * float(np.abs(paths.values).max(initial=0.0))
+        sized = kept if self._released else np.abs(kept)
+        slack = 0.0 if self._released else _slack(paths.values)
         boundary, tail, missed = np.inf, 0.0, 0.0
         while live:
             at = [paths.pairs.index(pair) for pair in live]
@@ -325,8 +346,7 @@ class _Spending:
             boundary, tail = self._upper(maxima, self.level, look, paths.total, slack)
             lower, missed = self._lower(maxima, look, paths.total, slack)
             most, least = live[int(observed.argmax())], live[int(observed.argmin())]
-            greatest = observed.max() - slack
-            if greatest > boundary and greatest > joint(live, most):
+            if observed.max() - slack > boundary and separated_jointly(live, most):
                 larger = paths.values[0, paths.pairs.index(most)] > 0
                 decisions[most] = "larger" if larger else "smaller"
                 live = [pair for pair in live if pair != most]
@@ -339,23 +359,23 @@ class _Spending:
         self._missed += missed
         return live, boundary
 
-    def last_boundary(self, values: Floats) -> float:
-        """Return the last boundary of a test of its own, from (looks, paths, pairs) differences."""
+    def exceeds_last_boundary(self, values: Floats, pair: int) -> bool:
+        """Say whether a pair exceeds the last boundary of (looks, paths, pairs) statistics."""
         maxima = np.abs(values).max(axis=2)
-        slack = TOLERANCE * float(maxima.max(initial=0.0))
+        slack = _slack(values)
         alive = np.ones(maxima.shape[1], dtype=bool)
         spent, boundary = 0.0, np.inf
         for look, of_paths in enumerate(maxima, 1):
             boundary, tail = self._upper(np.sort(of_paths[alive]), spent, look, len(alive), slack)
             spent += tail
             alive &= of_paths <= boundary + slack
-        return boundary
+        return bool(abs(values[-1, 0, pair]) - slack > boundary)
 
     def _upper(
         self, maxima: Floats, spent: float, look: int, total: int, slack: float
     ) -> tuple[float, float]:
         """Return the least value that may be the boundary, and the share of paths above it."""
-        if self._compat:
+        if self._released:
             above = np.arange(len(maxima))[::-1] / total
         else:
             above = (len(maxima) - np.searchsorted(maxima, maxima + slack, "right")) / total
@@ -376,7 +396,15 @@ class _Spending:
         return float(maxima[fits[-1]]), float(below[fits[-1]])
 
 
-def _check(alpha: float, beta: float, max_batches: int, permutations: int) -> None:
+def _slack(values: Floats) -> float:
+    """Return by how much statistics that are equal may differ from rounding."""
+    sized = np.abs(values)
+    return TOLERANCE * float(sized.max(initial=0.0, where=np.isfinite(sized)))
+
+
+def _check(alpha: float, beta: float, max_batches: int, permutations: int, rule: str) -> None:
+    if rule not in RULES:
+        raise UnknownName("rule", rule, RULES)
     if not 0 < alpha < 1 or not 0 <= beta < 1:
         raise InvalidScores(f"alpha {alpha} must be inside (0, 1), beta {beta} in [0, 1)")
     if max_batches < 1 or permutations < 2:

@@ -8,6 +8,7 @@ import pytest
 from support.golden import OWN, cases
 
 from rlbench.stats import adastop
+from rlbench.stats.stopping import Rule
 
 WORDS = {"continue": "undecided", "equal": "not separated"}
 
@@ -44,9 +45,7 @@ def expected_of(step: dict[str, Any], names: list[str], separator: str) -> dict[
     return {agents(key): WORDS.get(d, d) for key, d in step["decisions"].items()}
 
 
-def replay(
-    case: dict[str, Any], steps: list[dict[str, Any]], *, compat: bool, decided: bool
-) -> int:
+def replay(case: dict[str, Any], steps: list[dict[str, Any]], rule: Rule, *, decided: bool) -> int:
     """Compare the result after each look with what the golden file has of it."""
     names = list(case["agents"])
     pairs = case["comparisons"]
@@ -56,7 +55,7 @@ def replay(
             {name: np.array(scores)[: look * case["n"]] for name, scores in case["agents"].items()},
             batch=case["n"], max_batches=case["K"], alpha=case["alpha"],
             comparisons=pairs and [(names[a], names[b]) for a, b in pairs],
-            permutations=case["B"] if decided else 10**6, compat=compat,
+            permutations=case["B"] if decided else 10**6, rule=rule,
         )  # fmt: skip
         where = (case["id"], look)
         assert dict(result.decisions) == expected_of(step, names, "-"), where
@@ -68,12 +67,12 @@ def replay(
     return compared
 
 
-def test_the_default_is_the_published_rule(golden: Path) -> None:
+def test_the_published_rule(golden: Path) -> None:
     """Also where the reference enumerates more paths than the default number of permutations."""
     compared = 0
     for case in replayable(golden):
         if not case["fp_fragile"]:
-            compared += replay(case, published(case)["steps"], compat=False, decided=False)
+            compared += replay(case, published(case)["steps"], "published", decided=False)
     assert compared >= least(15, golden)
 
 
@@ -81,15 +80,15 @@ def test_fragile_cases_too_by_the_tolerant_rule(golden: Path) -> None:
     """The reference merges ties as we do, so that rounding decides nothing in it."""
     for case in replayable(golden):
         if case["fp_fragile"]:
-            replay(case, published(case)["steps"], compat=False, decided=False)
+            replay(case, published(case)["steps"], "published", decided=False)
 
 
 @pytest.mark.parametrize("version", ["pypi_0.1.3"])
-def test_compat_is_the_released_package(version: str, golden: Path) -> None:
+def test_the_rule_of_the_released_package(version: str, golden: Path) -> None:
     compared = 0
     for case in replayable(golden):
         if case["deterministic"] and not case["fp_fragile"]:
-            compared += replay(case, case[version]["steps"], compat=True, decided=True)
+            compared += replay(case, case[version]["steps"], "released", decided=True)
     assert compared >= least(6, golden)
 
 
@@ -105,7 +104,7 @@ def test_drawn_paths_agree_with_enumerated_ones(golden: Path) -> None:
                 {n: np.array(s)[: look * case["n"]] for n, s in case["agents"].items()},
                 batch=case["n"], max_batches=case["K"], alpha=case["alpha"],
                 comparisons=pairs and [(names[a], names[b]) for a, b in pairs],
-                permutations=10_000,
+                permutations=10_000, rule="published",
             )  # fmt: skip
             assert dict(result.decisions) == expected_of(step, names, "-"), case["id"]
             assert result.boundaries[-1] == pytest.approx(step["boundary"], rel=0.1)

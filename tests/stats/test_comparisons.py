@@ -9,7 +9,15 @@ from scipy.stats import permutation_test
 from rlbench import stats
 from rlbench.errors import InvalidScores, UnknownName
 from rlbench.stats.comparisons import HOLM, MAX_T, holm, step_down
-from rlbench.stats.permutation import all_masks, differences_of, identity_of, random_masks
+from rlbench.stats.permutation import (
+    all_masks,
+    differences_of,
+    identity_of,
+    number_of_paths,
+    permuted_statistics,
+    random_masks,
+    studentised,
+)
 
 GENERATOR = np.random.default_rng(0)
 A, B, C = (GENERATOR.normal(shift, 1.0, size=(5, 4)) for shift in (0.0, 0.2, 2.0))
@@ -29,24 +37,133 @@ def test_one_task_is_the_permutation_test_of_scipy() -> None:
     assert found.p_value == pytest.approx(expected.pvalue, abs=0.02)
 
 
+def weighted_iqm(tasks: list[np.ndarray]) -> tuple[float, float, float]:
+    """Return the IQM with tasks of the same weight, and where it trims, run by run."""
+    total = sum(len(task) for task in tasks)
+    cut = total // 4 / total
+    runs = sorted((x, 1 / len(task) / len(tasks)) for task in tasks for x in task)
+    upper = np.cumsum([weight for _, weight in runs])
+    scores, weights = np.array(runs).T
+    shares = np.clip(upper, cut, 1 - cut) - np.clip(upper - weights, cut, 1 - cut)
+    low = scores[upper > cut + 1e-9][0]
+    high = scores[upper - weights < 1 - cut - 1e-9][-1]
+    return float(shares @ scores / (1 - 2 * cut)), low, high
+
+
+def point_and_variance(tasks: list[np.ndarray], statistic: str) -> tuple[float, float]:
+    """Return a statistic and the variance that it is studentised by, from the definitions."""
+    if statistic == "iqm":
+        total = sum(len(task) for task in tasks)
+        point, low, high = weighted_iqm(tasks)
+        tasks, kept = [np.clip(task, low, high) for task in tasks], 1 - 2 * (total // 4) / total
+    else:
+        point, kept = getattr(stats, statistic)(tasks), 1.0
+    variances = [x.var(ddof=1) / len(x) for x in tasks if len(x) > 1]
+    return point, sum(variances) / len(tasks) ** 2 / kept**2
+
+
 @pytest.mark.parametrize("statistic", ["mean", "iqm", "median"])
-def test_permuted_differences_by_hand(statistic: str) -> None:
-    """The statistic of each split against the plain function of its two parts."""
-    sizes = [(2, 1), (1, 2), (2, 2)]
+@pytest.mark.parametrize("sizes", [[(2, 3), (3, 2), (2, 2)], [(2, 1), (1, 2), (2, 2)]])
+def test_permuted_statistics_by_hand(statistic: str, sizes: list) -> None:
+    """The statistic of each split, studentised, from the definitions; tasks weigh the same."""
     (masks,) = all_masks(sizes)
-    assert len(masks) == 3 * 3 * 6
+    assert len(masks) == number_of_paths(sizes)
     assert len(np.unique(masks, axis=0)) == len(masks)
     assert (masks[0] == identity_of(sizes)).all()
-    pooled = GENERATOR.normal(size=(2, 10))
-    found = differences_of(masks, pooled, sizes, statistic)
+    runs = masks.shape[1]
+    pooled = np.stack([GENERATOR.normal(size=runs), GENERATOR.integers(0, 3, size=runs)])
     ends = np.cumsum([n + m for n, m in sizes])[:-1]
-    point = getattr(stats, statistic)
-    for mask, row in zip(masks, found, strict=True):
-        for scores, value in zip(pooled, row, strict=True):
+    gaps, errors = np.empty((2, len(masks), 2))
+    for p, mask in enumerate(masks):
+        for pair, scores in enumerate(pooled):
             tasks, kept = np.split(scores, ends), np.split(mask, ends)
-            one = point([task[keep] for task, keep in zip(tasks, kept, strict=True)])
-            two = point([task[~keep] for task, keep in zip(tasks, kept, strict=True)])
-            assert value == pytest.approx(one - two)
+            sides = [
+                [task[keep == side] for task, keep in zip(tasks, kept, strict=True)]
+                for side in (True, False)
+            ]
+            one, two = (point_and_variance(side, statistic) for side in sides)
+            gaps[p, pair] = one[0] - two[0]
+            errors[p, pair] = (one[1] + two[1]) ** 0.5
+            if all((x == x[0]).all() for side in sides for x in side):
+                errors[p, pair] = -1.0  # no variance at all
+    np.testing.assert_allclose(differences_of(masks, pooled, sizes, statistic), gaps, atol=1e-12)
+    if statistic == "median" or min(min(size) for size in sizes) == 1:
+        errors = np.tile(gaps.std(axis=0), (len(masks), 1))
+    else:
+        errors = np.where(errors < 0, 0.0, np.maximum(errors, 0.1 * gaps.std(axis=0)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = np.where(np.abs(gaps) < 1e-12, 0.0, gaps / errors)
+    found = permuted_statistics(pooled, sizes, statistic, 10_000, 0)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_p_value_is_the_share_of_splits_as_extreme() -> None:
+    """Of 3 runs a side on 2 tasks, 400 splits, by the definition of Welch's statistic."""
+    x, y = GENERATOR.normal(size=(2, 3, 2))
+    y += [1.0, 0.3]
+    (found,) = stats.compare({"x": x, "y": y}, statistic="mean")
+
+    def welch(a: np.ndarray, b: np.ndarray) -> float:
+        error = ((a.var(axis=0, ddof=1) + b.var(axis=0, ddof=1)).sum() / 3) ** 0.5 / 2
+        return abs(a.mean() - b.mean()) / error
+
+    pooled = np.concatenate([x, y])
+    sides = [(list(i), [k for k in range(6) if k not in i]) for i in combinations(range(6), 3)]
+    values = [
+        welch(
+            np.stack([pooled[i, 0], pooled[j, 1]], axis=1),
+            np.stack([pooled[k, 0], pooled[m, 1]], axis=1),
+        )
+        for i, k in sides
+        for j, m in sides
+    ]
+    assert found.p_value == pytest.approx(np.mean(np.array(values) >= welch(x, y) - 1e-9))
+
+
+def test_a_difference_that_varies_by_task_is_found() -> None:
+    """The raw difference is not: agents that differ by task inflate its null variance."""
+    generator = np.random.default_rng(6)
+    tasks = generator.normal(0.0, 0.8, size=(2, 26))
+    tasks -= tasks.mean(axis=1, keepdims=True)
+    x, y = (
+        centre + shift + generator.normal(0.0, 0.2, size=(5, 26))
+        for centre, shift in zip(tasks, (0.0, 0.07), strict=True)
+    )
+    (found,) = stats.compare({"x": x, "y": y}, statistic="mean")
+    assert found.decision == "smaller"
+    sizes = [(5, 5)] * 26
+    pooled = np.concatenate([x, y]).T.reshape(1, -1)
+    masks = random_masks(sizes, 1, 0, 2_000)
+    gaps = np.abs(differences_of(masks, pooled, sizes, "mean"))
+    assert (gaps >= gaps[0]).mean() > 0.05
+
+
+def test_a_standard_error_of_zero_has_one_rule() -> None:
+    gaps = np.array([0.0, 1e-17, 0.2, -0.2, 0.2])
+    errors = np.array([0.0, 1e-18, 0.0, 1e-17, 0.1])
+    assert studentised(gaps, errors, 0.5).tolist() == [0.0, 0.0, np.inf, -np.inf, 2.0]
+
+
+@pytest.mark.parametrize("statistic", ["mean", "iqm"])
+@pytest.mark.parametrize("adjustment", ["max-t", "holm"])
+def test_agents_without_variance_are_equal_or_different(statistic: str, adjustment: str) -> None:
+    scores = {
+        "a": np.full((3, 4), 0.1), "b": np.full((3, 4), 0.3), "c": np.full((3, 4), 0.1),
+        "d": GENERATOR.normal(5.0, 0.1, size=(3, 4)),
+    }  # fmt: skip
+    found = stats.compare(scores, statistic=statistic, adjustment=adjustment)
+    assert {(c.a, c.b): c.decision for c in found} == {
+        ("a", "b"): "smaller", ("a", "c"): "not separated", ("a", "d"): "smaller",
+        ("b", "c"): "larger", ("b", "d"): "smaller", ("c", "d"): "smaller",
+    }  # fmt: skip
+
+
+def test_small_scores_count_beside_large_ones() -> None:
+    """What is rounding to one pair is a difference to another."""
+    small, large = GENERATOR.normal(size=(2, 5, 4))
+    scores = {"a": small * 1e-6, "b": (small + 9) * 1e-6, "c": large + 1e9}
+    for statistic in ("mean", "iqm", "median"):
+        assert stats.compare(scores, statistic=statistic)[0].decision == "smaller"
 
 
 def test_random_splits_are_all_as_likely() -> None:

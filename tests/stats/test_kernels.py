@@ -57,24 +57,83 @@ def test_improvements(pairs: list, method: str, key: int) -> None:
     )
 
 
-@settings(max_examples=80, deadline=None)
-@given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 3), st.data())
-def test_half_differences(n: int, m: int, pairs: int, data) -> None:
-    scores = st.lists(SCORE, min_size=n + m, max_size=n + m)
-    pooled = np.array([data.draw(scores) for _ in range(pairs)], dtype=float)
-    scale = np.abs(pooled).max()
-    cuts = tuple(data.draw(st.integers(0, (runs - 1) // 2)) for runs in (n, m))
+def weighted_trimmed(tasks: list[np.ndarray], cut: float) -> tuple[float, float]:
+    """Return the trimmed mean and its variance, run by run as they are defined."""
+    weights = [np.full(len(task), 1 / len(task) / len(tasks)) for task in tasks]
+    scores, weight = np.concatenate(tasks), np.concatenate(weights)
+    order = np.argsort(scores, kind="stable")
+    upper = np.cumsum(weight[order])
+    inside = np.clip(upper, cut, 1 - cut) - np.clip(upper - weight[order], cut, 1 - cut)
+    low = scores[order][np.flatnonzero(upper > cut + 1e-9)[0]]
+    high = scores[order][np.flatnonzero(upper - weight[order] < 1 - cut - 1e-9)[-1]]
+    variances = [np.var(np.clip(t, low, high), ddof=1) / len(t) if len(t) > 1 else 0 for t in tasks]
+    kept = 1 - 2 * cut
+    return float(inside @ scores[order] / kept), sum(variances) / len(tasks) ** 2 / kept**2
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(st.tuples(*[st.integers(1, 5)] * 3), min_size=1, max_size=4),
+    st.integers(2, 3),
+    st.sampled_from([0, 1, 2]),
+    st.data(),
+)
+def test_group_estimates(all_sizes: list, groups: int, trimmed: int, data) -> None:
+    """Twins are equal, and are what the definition gives for each group of each path."""
+    sizes = np.array([row[:groups] for row in all_sizes])
+    runs = int(sizes.sum())
+    drawn = st.lists(SCORE, min_size=runs, max_size=runs)
+    scores = np.array([data.draw(drawn), data.draw(drawn)], dtype=float)
+    cuts = np.array([trimmed * (n // 4) / n / 2 for n in sizes.sum(axis=0)])
     generator = np.random.default_rng(data.draw(st.integers(0, 99)))
-    masks = generator.permuted(np.tile(np.arange(n + m) < n, (15, 1)), axis=1)
-    found = kernels.half_differences_by_numba(masks, pooled, cuts)
-    assert_twins(found, kernels.half_differences_by_numpy(masks, pooled, cuts), scale)
+    blocks = [np.repeat(np.arange(groups, dtype=np.uint8), row) for row in sizes]
+    labels = np.stack(
+        [np.concatenate([generator.permutation(block) for block in blocks]) for _ in range(12)]
+    )
+    found = kernels.group_estimates_by_numba(labels, scores, sizes, cuts)
+    twin = kernels.group_estimates_by_numpy(labels, scores, sizes, cuts)
+    scale = np.abs(scores).max()
+    assert_twins(found[..., 0], twin[..., 0], scale)
+    assert_twins(found[..., 1], twin[..., 1], scale**2)
+    ends = np.cumsum(sizes.sum(axis=1))[:-1]
+    for path, label in enumerate(labels):
+        for point, values in enumerate(scores):
+            tasks = list(zip(np.split(values, ends), np.split(label, ends), strict=True))
+            for group, cut in enumerate(cuts):
+                plain = weighted_trimmed([x[of == group] for x, of in tasks], cut)
+                mean, variance = found[path, point, group]
+                assert mean == pytest.approx(plain[0], rel=1e-9, abs=1e-11 * scale)
+                assert variance == pytest.approx(plain[1], rel=1e-9, abs=1e-11 * scale**2)
 
-    def trimmed(part: np.ndarray, cut: int) -> float:
-        return np.sort(part)[cut : len(part) - cut].mean()
 
-    for row, mask in zip(found, masks, strict=True):
-        plain = [trimmed(s[mask], cuts[0]) - trimmed(s[~mask], cuts[1]) for s in pooled]
-        np.testing.assert_allclose(row, plain, rtol=1e-9, atol=1e-12 * scale)
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=4), st.data())
+def test_gaps_of_means_are_those_of_groups(all_sizes: list, data) -> None:
+    sizes = np.array(all_sizes)
+    runs = int(sizes.sum())
+    drawn = st.lists(SCORE, min_size=runs, max_size=runs)
+    scores = np.array([data.draw(drawn), data.draw(drawn)], dtype=float)
+    masks = kernels.random_splits(sizes[:, 0], sizes[:, 1], data.draw(st.integers(0, 99)), 0, 12)
+    gaps, variances = kernels.mean_gaps(masks, scores, sizes)
+    labels = (~masks).view(np.uint8)
+    groups = kernels.group_estimates(labels, scores, sizes, np.zeros(2))
+    scale = np.abs(scores).max()
+    assert_twins(gaps, groups[:, :, 0, 0] - groups[:, :, 1, 0], scale)
+    assert_twins(variances, groups[..., 1].sum(axis=2), scale**2)
+
+
+def test_runs_that_are_alike_have_no_variance() -> None:
+    """Also where rounding would make some: .1, .7 and -3.3 have no exact binary form."""
+    tasks = np.repeat([0.1, 0.7, 1e9, -3.3], 6)
+    masks = np.tile(np.arange(6) < 3, (1, 4))
+    split = np.tile([0.1, 0.1, 0.1, 0.3, 0.3, 0.3], 4)
+    sizes = np.full((4, 2), 3)
+    for scores in (tasks, split):
+        assert (kernels.mean_gaps(masks, scores[None], sizes)[1] == 0).all()
+        for twin in (kernels.group_estimates_by_numba, kernels.group_estimates_by_numpy):
+            for cut in (0.0, 0.25):
+                found = twin(masks.view(np.uint8), scores[None], sizes, np.full(2, cut))
+                assert (found[..., 1] == 0).all()
 
 
 @settings(max_examples=80, deadline=None)
@@ -95,26 +154,14 @@ def test_random_splits(sizes: list, key: int) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.integers(2, 4), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2**64 - 1), st.data()
-)
-def test_groups(groups: int, size: int, tasks: int, key: int, data) -> None:
+@given(st.integers(2, 4), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2**64 - 1))
+def test_groups(groups: int, size: int, tasks: int, key: int) -> None:
     arguments = (groups, size, tasks, key)
     labels = kernels.random_groups_by_numba(*arguments, 0, 20)
     np.testing.assert_array_equal(labels, kernels.random_groups_by_numpy(*arguments, 0, 20))
     np.testing.assert_array_equal(labels[5:9], kernels.random_groups_by_numba(*arguments, 5, 9))
     whole = np.sort(labels.reshape(20, tasks, groups * size), axis=2)
     assert (whole == np.repeat(np.arange(groups), size)).all()
-    runs = tasks * groups * size
-    scores = np.array(data.draw(st.lists(SCORE, min_size=runs, max_size=runs)), dtype=float)
-    cut = data.draw(st.integers(0, (tasks * size - 1) // 2))
-    found = kernels.group_means_by_numba(labels, scores, groups, cut)
-    scale = np.abs(scores).max()
-    assert_twins(found, kernels.group_means_by_numpy(labels, scores, groups, cut), scale)
-    for label, row in zip(labels, found, strict=True):
-        parts = [np.sort(scores[label == group]) for group in range(groups)]
-        plain = [part[cut : len(part) - cut].mean() for part in parts]
-        np.testing.assert_allclose(row, plain, rtol=1e-9, atol=1e-12 * scale)
 
 
 def test_groups_are_all_as_likely() -> None:

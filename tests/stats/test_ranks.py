@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlbench import stats
-from rlbench.stats.ranks import MIN_RUNS, TOO_FEW_RUNS, tiers_of
+from rlbench.stats.permutation import pairs_of
+from rlbench.stats.ranks import MIN_RUNS, TOO_FEW_RUNS, separated_by_max_t, tiers_of
 
 GENERATOR = np.random.default_rng(0)
 
@@ -43,6 +44,41 @@ def test_numbers_of_runs_may_differ() -> None:
 def test_nothing_varies() -> None:
     rows = stats.rank_sets({"a": np.ones((3, 2)), "b": np.ones((3, 2))})
     assert [(r.low, r.high, r.tier) for r in rows] == [(1, 2, "a"), (1, 2, "a")]
+
+
+@pytest.mark.parametrize("statistic", ["mean", "iqm", "median"])
+def test_agents_without_variance_do_not_spoil_the_sets(statistic: str) -> None:
+    """Rounding over rounding was the critical value of all: every set was 1 to 3."""
+    c = np.random.default_rng(0).normal(5.0, 0.15, size=(3, 4))
+    scores = {"A": np.full((3, 4), 0.1), "B": np.full((3, 4), 0.3), "C": c}
+    ranks = {row.agent: (row.low, row.high) for row in stats.rank_sets(scores, statistic=statistic)}
+    assert ranks == {"C": (1, 1), "B": (2, 2), "A": (3, 3)}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.sampled_from([0.1, 0.3, 0.7, 1e6, -2.3]), min_size=1, max_size=4),
+    st.integers(0, 2**32 - 1),
+)
+def test_agents_without_variance_cost_no_more_than_one(constants: list, seed: int) -> None:
+    """All of them vary about others alike, so many of them widen the others' sets as one does."""
+    generator = np.random.default_rng(seed)
+    shifts = generator.choice([0.0, 0.5, 1.0], size=4)
+    others = {f"x{k}": list(generator.normal(s, 0.5, size=(4, 6))) for k, s in enumerate(shifts)}
+    pairs = set(pairs_of(list(others), None))
+
+    def apart(added: list[float]) -> set:
+        agents = {k: list(v) for k, v in others.items()}
+        agents |= {f"z{k}": list(np.full((6, 4), value)) for k, value in enumerate(added)}
+        found = separated_by_max_t(
+            agents, pairs_of(list(agents), None), "iqm", alpha=0.05, repetitions=300
+        )
+        levels = {k: v for k, v in zip(agents, [None] * 4 + added, strict=True) if v is not None}
+        for a, b in pairs_of(list(levels), None) if len(levels) > 1 else []:
+            assert ((a, b) in found) == (levels[a] != levels[b])
+        return found & pairs
+
+    assert apart(constants) == apart(constants[:1])
 
 
 NAMES = "abcdef"

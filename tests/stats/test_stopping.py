@@ -6,7 +6,7 @@ import pytest
 from rlbench import stats
 from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.stats import adastop, blind_looks
-from rlbench.stats.permutation import Paths, groups_of, joint_differences, random_masks
+from rlbench.stats.permutation import Paths, groups_of, joint_statistics, random_masks
 
 GENERATOR = np.random.default_rng(0)
 LAW = GENERATOR.normal(size=30)
@@ -43,13 +43,14 @@ def test_swapped_agents_have_swapped_decisions() -> None:
 @pytest.mark.parametrize("statistic", ["mean", "median", "iqm"])
 @pytest.mark.parametrize("tasks", [1, 4])
 def test_statistics_are_those_of_the_board(statistic: str, tasks: int) -> None:
-    """On path 0 the differences are those of the plain functions, times the look."""
+    """On path 0 raw differences are those of the plain functions, times the look."""
     one, two = GENERATOR.normal(size=(2, 6, tasks))
-    paths = Paths([(2, 2)] * tasks, statistic)
+    raw, studentised = (Paths([(2, 2)] * tasks, statistic, raw=raw) for raw in (True, False))
     for look in range(3):
         batches = [side[2 * look : 2 * look + 2] for side in (one, two)]
         pooled = np.concatenate(batches).T.ravel()[None]
-        paths.extend(random_masks([(2, 2)] * tasks, 7, 0, 5), pooled)
+        for paths in (raw, studentised):
+            paths.extend(random_masks([(2, 2)] * tasks, 7, 0, 5), pooled)
 
     def point(side: np.ndarray) -> float:
         if statistic == "median" and tasks == 1:
@@ -58,10 +59,52 @@ def test_statistics_are_those_of_the_board(statistic: str, tasks: int) -> None:
 
     for look in (1, 3):
         gap = point(one[: 2 * look]) - point(two[: 2 * look])
-        assert paths.differences(look)[0, 0] == pytest.approx(look * gap)
+        assert raw.statistics(look)[0, 0] == pytest.approx(look * gap)
+    gaps = raw.statistics(3)[:, 0] / 3
+    if statistic == "median":
+        error = gaps.std()
+    elif statistic == "mean":
+        error = sum(np.var(side, axis=0, ddof=1).sum() / 6 for side in (one, two)) ** 0.5 / tasks
+    else:
+        ends = [
+            np.sort(side, axis=None)[[side.size // 4, -1 - side.size // 4]] for side in (one, two)
+        ]
+        clipped = [np.clip(side, *end) for side, end in zip((one, two), ends, strict=True)]
+        kept = 1 - 2 * (one.size // 4) / one.size
+        error = sum(np.var(x, axis=0, ddof=1).sum() / 6 for x in clipped) ** 0.5 / tasks / kept
+    assert error > 0.1 * gaps.std()
+    assert studentised.statistics(3)[0, 0] == pytest.approx(gaps[0] / error)
     blocks = {name: x.reshape(3, 2, tasks).swapaxes(1, 2) for name, x in (("x", one), ("y", two))}
-    together = joint_differences(blocks, [("x", "y")], statistic, 5, 7)
-    assert together[2, 0, 0] == pytest.approx(paths.differences(3)[0, 0])
+    together = joint_statistics(blocks, [("x", "y")], statistic, 5, 7)
+    if statistic != "median":
+        assert together[2, 0, 0] == pytest.approx(gaps[0] / error)
+    else:
+        assert together[2].std() == pytest.approx(1)
+
+
+def test_a_noisy_agent_does_not_hide_the_others() -> None:
+    """Two agents are 1.5 standard deviations apart; a third has ten times that deviation."""
+    found = dict.fromkeys(("studentised", "published"), 0)
+    for seed in range(12):
+        generator = np.random.default_rng(seed)
+        scores = {
+            name: generator.normal(mean, sd, size=25)
+            for name, mean, sd in (("a", 0.0, 1.0), ("b", 1.5, 1.0), ("noisy", 0.0, 10.0))
+        }
+        for rule in found:
+            result = adastop(scores, batch=5, max_batches=5, permutations=500, rule=rule)
+            found[rule] += result.decisions["a", "b"] == "smaller"
+    assert found["studentised"] >= 11
+    assert found["published"] <= 2
+
+
+def test_agents_without_variance_are_told_apart_at_once() -> None:
+    scores = {"a": np.full(10, 0.1), "b": np.full(10, 0.3), "noisy": LAW[:10] * 9}
+    result = adastop(scores, batch=5, max_batches=2)
+    assert result.decisions["a", "b"] == "smaller"
+    assert result.runs["a"] == 10
+    same = adastop({**scores, "b": scores["a"]}, batch=5, max_batches=2)
+    assert same.decisions["a", "b"] == "not separated"
 
 
 def test_the_level_holds_for_many_agents() -> None:
@@ -145,7 +188,8 @@ def test_groups_that_are_not_apart() -> None:
         (FAR, {"statistic": "mode"}, UnknownName, "statistic"),
         (FAR, {"comparisons": [("a", "x")]}, UsageError, "'a' and 'x'"),
         (FAR, {"comparisons": [("a", "b"), ("b", "a")]}, UsageError, "each pair once"),
-        (FAR, {"compat": True, "batch": 10}, UsageError, "more permutations"),
+        (FAR, {"rule": "released", "batch": 10}, UsageError, "more permutations"),
+        (FAR, {"rule": "publish"}, UnknownName, "Did you mean 'published'"),
     ],
 )
 def test_what_is_wrong_is_named(scores, options, error, message: str) -> None:
