@@ -68,7 +68,8 @@ def profile_band(
     else:
         replicates = _profiles(tasks, thresholds, kind, layout, repetitions, keys_of(seed)[0])
         low, high = ends_of(replicates, level, band)
-    trials = sum(len(task) for task in tasks) if kind == "run" else len(tasks)
+    # Runs beyond those that every task has are left out: tasks must weigh the same in a count.
+    trials = len(tasks) * (min(len(task) for task in tasks) if kind == "run" else 1)
     share = 1 - level if band == "pointwise" else (1 - level) / len(thresholds)
     low, high = _mended(point, low, high, np.argsort(thresholds), trials, 1 - share)
     how = "exact law of the stratified bootstrap" if exact else "stratified bootstrap"
@@ -155,7 +156,7 @@ def _mended(
         low: (k,) the lower ends by the bootstrap.
         high: (k,) the upper ends.
         order: (k,) of the thresholds.
-        trials: How many scores or task means there are.
+        trials: How many scores, as many of every task, or task means there are.
         level: Of the intervals by Clopper & Pearson.
     """
     flat = low == high

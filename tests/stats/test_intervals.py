@@ -168,7 +168,7 @@ def test_improvement_by_hand() -> None:
 
 def test_profiles_by_hand() -> None:
     ragged = [[0.0, 4.0], [1.0, 1.0, 1.0]]
-    assert stats.performance_profile(ragged, [-1, 0, 1, 4]).tolist() == [1.0, 0.8, 0.2, 0.0]
+    assert stats.performance_profile(ragged, [-1, 0, 1, 4]).tolist() == [1.0, 0.75, 0.25, 0.0]
     assert stats.performance_profile(ragged, [0.5, 1, 2], kind="mean").tolist() == [1.0, 0.5, 0.0]
     for wrong in ({"taus": [float("nan")]}, {"taus": 1.0}, {"taus": [1.0], "kind": "median"}):
         with pytest.raises(InvalidScores):
