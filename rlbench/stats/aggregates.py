@@ -1,12 +1,13 @@
 """Point estimates over runs and tasks.
 
 Every function takes scores as an array (runs, tasks), or as a list of one array (runs,) a task
-where tasks have different numbers of runs. Scores are meant to be normalised.
+where tasks have different numbers of runs. Every task counts the same, however many runs it has.
+Scores are meant to be normalised.
 """
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Any, Literal
 
 import numpy as np
@@ -93,26 +94,86 @@ def iqm(scores: ScoresLike) -> float:
     """Return the interquartile mean of all n scores.
 
     It is the mean of what is left without the ``floor(n / 4)`` smallest and as many largest
-    (Agarwal et al. 2021, section 4.3).
+    (Agarwal et al. 2021, section 4.3). Where tasks have different numbers of runs, it is the
+    `weighted_trimmed_mean` with the weights of `run_weights`: the share ``floor(n / 4) / n`` of the
+    weight is trimmed at each end.
 
     >>> iqm(np.array([[0.0, 1.0], [2.0, 9.0]]))
     1.5
+    >>> round(iqm([[0.0], [1.0, 1.0, 5.0]]), 12)  # weights 2, 2/3, 2/3, 2/3; trimmed 1 at each end
+    0.5
     """
-    values = np.sort(np.concatenate(columns(scores)))
+    tasks = columns(scores)
+    values = np.concatenate(tasks)
     cut = len(values) // 4
-    return float(values[cut : len(values) - cut].mean())
+    if not have_equal_runs(tasks):
+        weights = run_weights([len(task) for task in tasks])
+        return float(weighted_trimmed_mean(values, weights, cut / len(values)))
+    return float(np.sort(values)[cut : len(values) - cut].mean())
 
 
 def optimality_gap(scores: ScoresLike, gamma: float = 1.0) -> float:
     """Return how far scores stay below `gamma`; lower is better.
 
-    It is ``gamma - mean(min(score, gamma))`` over all scores (Agarwal et al. 2021, section 4.3).
+    It is ``gamma - mean(min(score, gamma))`` over all scores (Agarwal et al. 2021, section 4.3);
+    where tasks have different numbers of runs, over tasks of the mean over runs.
 
     >>> optimality_gap(np.array([[0.5, 3.0]]))
     0.25
     """
-    values = np.concatenate(columns(scores))
-    return float(gamma - np.minimum(values, gamma).mean())
+    tasks = [np.minimum(task, gamma) for task in columns(scores)]
+    if not have_equal_runs(tasks):
+        return float(gamma - np.mean([task.mean() for task in tasks]))
+    return float(gamma - np.concatenate(tasks).mean())
+
+
+def have_equal_runs(tasks: Sequence[Sized]) -> bool:
+    """Say whether all tasks have the same number of runs."""
+    return len({len(task) for task in tasks}) == 1
+
+
+def run_weights(runs: ArrayLike) -> Floats:
+    """Return what each of n runs counts, so that each of T tasks counts the same.
+
+    A run of a task with N runs counts ``n / (T N)``: the weights add up to n, and are 1 where all
+    tasks have the same number of runs.
+
+    Args:
+        runs: (tasks,) the number of runs a task.
+
+    Returns:
+        (n,) of the runs of the first task, then of the second, and so on.
+
+    >>> run_weights([1, 3]).round(2).tolist()
+    [2.0, 0.67, 0.67, 0.67]
+    """
+    counts = np.asarray(runs, dtype=np.int64)
+    return np.repeat(counts.sum() / (len(counts) * counts), counts)
+
+
+def weighted_trimmed_mean(values: Floats, weights: Floats, cut: float) -> Floats:
+    """Return the weighted mean without the share `cut` of the weight at each end.
+
+    A score on the border counts with the part of its weight that lies inside.
+
+    Args:
+        values: (..., n) scores.
+        weights: (n,) or (..., n), none negative.
+        cut: At least 0 and less than 1/2: ``floor(n / 4) / n`` for the IQM, 0 for the mean.
+
+    Returns:
+        (...,) one mean a row.
+
+    >>> weighted_trimmed_mean(np.array([4.0, 0.0, 1.0]), np.array([1.0, 1.0, 2.0]), 0.375).item()
+    1.0
+    """
+    order = np.argsort(values, axis=-1, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=-1)
+    each = np.take_along_axis(np.broadcast_to(weights, values.shape), order, axis=-1)
+    edges = np.concatenate([np.zeros_like(each[..., :1]), np.cumsum(each, axis=-1)], axis=-1)
+    total = edges[..., -1:]
+    kept = np.diff(np.clip(edges, cut * total, (1 - cut) * total), axis=-1)
+    return np.asarray((ordered * kept).sum(axis=-1) / kept.sum(axis=-1))
 
 
 def probability_of_improvement(x: ScoresLike, y: ScoresLike) -> float:
@@ -158,8 +219,8 @@ def performance_profile(
     Args:
         scores: (runs, tasks), or one array (runs,) a task.
         taus: (k,) thresholds.
-        kind: ``run``: the share of all scores greater than tau. ``mean``: the share of tasks
-            whose mean over runs is greater than tau.
+        kind: ``run``: the share of scores greater than tau, as the mean over tasks of the share of
+            a task's runs. ``mean``: the share of tasks whose mean over runs is greater than tau.
 
     Returns:
         (k,) shares, falling in tau.
@@ -176,6 +237,15 @@ def performance_profile(
         raise InvalidScores(f"a profile is of kind 'run' or 'mean', not {kind!r}")
     if thresholds.ndim != 1 or np.isnan(thresholds).any():
         raise InvalidScores(f"taus must be numbers (k,), not of shape {thresholds.shape} or NaN")
-    values = np.concatenate(tasks) if kind == "run" else np.array([task.mean() for task in tasks])
+    groups = tasks
+    if kind == "mean":
+        groups = [np.array([task.mean() for task in tasks])]
+    elif have_equal_runs(tasks):
+        groups = [np.concatenate(tasks)]
+    shares = [_shares_above(group, thresholds) for group in groups]
+    return np.asarray(np.mean(shares, axis=0))
+
+
+def _shares_above(values: Floats, thresholds: Floats) -> Floats:
     above = len(values) - np.searchsorted(np.sort(values), thresholds, side="right")
     return np.asarray(above / len(values), dtype=np.float64)

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from rlbench.errors import UnknownName
-from rlbench.stats.intervals import ONE_RUN, tails_of
+from rlbench.stats.intervals import tails_of
 from rlbench.stats.resampling import Floats
 
 CurveMethod = Literal["rao-wu", "percentile"]
@@ -60,11 +60,9 @@ def ends_of(replicates: Floats, level: float, band: str) -> tuple[Floats, Floats
     return low, high
 
 
-def no_band(point: Floats, level: float) -> CurveEstimate:
-    """Return the estimate where a task has only one run."""
-    return CurveEstimate(
-        point=point, low=None, high=None, method=ONE_RUN, level=level, repetitions=0
-    )
+def no_band(point: Floats, level: float, why: str) -> CurveEstimate:
+    """Return the estimate without a band, for a reason."""
+    return CurveEstimate(point=point, low=None, high=None, method=why, level=level, repetitions=0)
 
 
 def check_band(band: str) -> None:

@@ -16,7 +16,13 @@ from rlbench.stats.bands import (
     ends_of,
     no_band,
 )
-from rlbench.stats.intervals import Statistic, check_options, point_of, replicates_of, too_few
+from rlbench.stats.intervals import (
+    Statistic,
+    check_options,
+    point_of,
+    replicates_of,
+    why_no_interval,
+)
 from rlbench.stats.resampling import Floats, keys_of, layout_of
 
 
@@ -56,8 +62,8 @@ def learning_curve(
     points = [
         point_of([curve[:, k] for curve in curves], statistic) for k in range(curves[0].shape[1])
     ]
-    if too_few(curves):
-        return no_band(np.array(points), level)
+    if why := why_no_interval(curves):
+        return no_band(np.array(points), level, why)
     layout = layout_of(curves, method)
     replicates = replicates_of(curves, [statistic], layout, repetitions, keys_of(seed)[0])[0]
     low, high = ends_of(replicates, level, band)

@@ -9,11 +9,15 @@ The methods, by their names in every result:
   of runs on every task.
 - ``rao-wu``: one draw fewer a task than it has runs, which makes the replicates' variance that of
   a mean without bias (Rao & Wu 1988; McCarthy & Snowden 1985); the ends are percentiles. The
-  default.
+  default. Where all scores are 0 or 1, the intervals of `proportions` take its place, for all
+  statistics but the median.
+
+There is no interval where it would have no width: few runs that are alike do not make an agent
+certain.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal, overload
 
@@ -28,6 +32,9 @@ from rlbench.stats.aggregates import (
     median,
     optimality_gap,
 )
+from rlbench.stats.proportions import METHOD as BY_FORMULA
+from rlbench.stats.proportions import STATISTICS as OF_SUCCESSES
+from rlbench.stats.proportions import are_successes, ends_of_successes
 from rlbench.stats.resampling import Floats, Layout, keys_of, layout_of, resamples
 
 Method = Literal["rao-wu", "percentile", "basic", "bca"]
@@ -41,6 +48,9 @@ POINTS: dict[str, Callable[[ScoresLike], float]] = {
     "optimality_gap": optimality_gap,
 }
 ONE_RUN = "none: a task has only one run"
+ALL_EQUAL = "none: on every task all runs are equal"
+NO_WIDTH = "none: both ends would be the same"
+ROUNDING = 1e-12  # of an end; a narrower interval has no width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +63,7 @@ class Estimate:
         high: The upper end, or None.
         method: How the interval was made, or why there is none.
         level: The nominal coverage.
-        repetitions: Resamples drawn.
+        repetitions: Resamples drawn; 0 where none were needed.
         monte_carlo_error: The larger standard error of the two ends that is due to drawing
             resamples, or None where there is no interval.
     """
@@ -118,8 +128,9 @@ def bootstrap(
             like these instead of just these. All must have as many runs.
 
     Returns:
-        The estimate, or a dict of estimates by name. Where a task has only one run there is no
-        interval, and `Estimate.method` says so.
+        The estimate, or a dict of estimates by name. Where a task has only one run, the runs of
+        each task are all equal, or both ends would be the same, there is no interval, and
+        `Estimate.method` says why.
 
     Raises:
         InvalidScores: The scores are empty, misshapen or not finite, an option is out of range, or
@@ -156,22 +167,52 @@ def _bootstrap(
     resample_tasks: bool,
 ) -> list[Estimate]:
     points = [point_of(tasks, statistic) for statistic in statistics]
-    if too_few(tasks):
-        return [no_interval(point, level) for point in points]
+    why = why_no_interval(tasks)
+    if why and not (resample_tasks and why == ALL_EQUAL):
+        return [no_interval(point, level, why) for point in points]
+    by_formula: Sequence[Statistic] = ()
+    if method == "rao-wu" and not resample_tasks and are_successes(tasks):
+        by_formula = OF_SUCCESSES
+    asked = list(zip(statistics, points, strict=True))
+    drawn = iter(
+        _resampled(
+            tasks, [pair for pair in asked if pair[0] not in by_formula], method, repetitions,
+            level, seed, resample_tasks,
+        )
+    )  # fmt: skip
+    return [
+        estimate_of_successes(point, ends_of_successes(tasks, str(name), point, level), level)
+        if name in by_formula
+        else next(drawn)
+        for name, point in asked
+    ]
+
+
+def _resampled(
+    tasks: list[Floats],
+    asked: Sequence[tuple[Statistic, float]],
+    method: str,
+    repetitions: int,
+    level: float,
+    seed: int,
+    resample_tasks: bool,
+) -> list[Estimate]:
+    """Return the estimates of statistics, given with their points, from shared resamples."""
+    if not asked:
+        return []
+    statistics = [statistic for statistic, _ in asked]
     key, task_key = keys_of(seed, 2)
     by_point = replicates_of(
         [task[:, None] for task in tasks], statistics, layout_of(tasks, method), repetitions, key,
         task_key if resample_tasks else None,
     )  # fmt: skip
+    how = f"{method}, tasks drawn too" if resample_tasks else method
     estimates = []
-    for statistic, point, replicates in zip(statistics, points, by_point[:, 0], strict=True):
+    for (statistic, point), replicates in zip(asked, by_point[:, 0], strict=True):
         tails = tails_of(level)
         if method == "bca":
             tails = _bca_tails(tasks, statistic, point, replicates, level)
-        estimate = estimate_from(point, replicates, tails, method, level)
-        if resample_tasks:
-            estimate = replace(estimate, method=f"{estimate.method}, tasks drawn too")
-        estimates.append(estimate)
+        estimates.append(estimate_from(point, replicates, tails, method, level, how))
     return estimates
 
 
@@ -184,17 +225,38 @@ def point_of(tasks: list[Floats], statistic: Statistic) -> float:
     return POINTS[statistic](tasks)
 
 
-def too_few(tasks: list[Floats]) -> bool:
+def has_one_run(tasks: Sequence[Floats]) -> bool:
     """Say whether a task has only one run, so that there is nothing to draw from."""
     return min(len(task) for task in tasks) < 2
 
 
-def no_interval(point: float, level: float) -> Estimate:
-    """Return the estimate where a task has only one run."""
+def why_no_interval(tasks: Sequence[Floats]) -> str:
+    """Say why runs, (runs, ...) a task, leave no interval to be made; nothing if they do."""
+    if has_one_run(tasks):
+        return ONE_RUN
+    return ALL_EQUAL if all((task == task[0]).all() for task in tasks) else ""
+
+
+def no_interval(point: float, level: float, why: str) -> Estimate:
+    """Return the estimate without an interval, for a reason."""
     return Estimate(
-        point=point, low=None, high=None, method=ONE_RUN, level=level, repetitions=0,
+        point=point, low=None, high=None, method=why, level=level, repetitions=0,
         monte_carlo_error=None,
     )  # fmt: skip
+
+
+def estimate_of_successes(point: float, ends: tuple[float, float], level: float) -> Estimate:
+    """Return the estimate from scores that are 0 or 1, with the ends by formula."""
+    if _has_no_width(*ends):
+        return no_interval(point, level, NO_WIDTH)
+    return Estimate(
+        point=point, low=ends[0], high=ends[1], method=BY_FORMULA, level=level, repetitions=0,
+        monte_carlo_error=0.0,
+    )  # fmt: skip
+
+
+def _has_no_width(low: float, high: float) -> bool:
+    return high - low <= ROUNDING * max(abs(low), abs(high))
 
 
 def tails_of(level: float) -> tuple[float, float]:
@@ -203,18 +265,34 @@ def tails_of(level: float) -> tuple[float, float]:
 
 
 def estimate_from(
-    point: float, replicates: Floats, tails: tuple[float, float], method: str, level: float
+    point: float,
+    replicates: Floats,
+    tails: tuple[float, float],
+    method: str,
+    level: float,
+    how: str = "",
 ) -> Estimate:
-    """Return the estimate whose ends are the replicates' quantiles, reflected for ``basic``."""
+    """Return the estimate whose ends are the replicates' quantiles, reflected for ``basic``.
+
+    Args:
+        point: The statistic of the scores.
+        replicates: (repetitions,).
+        tails: The shares of replicates below the two ends.
+        method: Of the intervals.
+        level: Nominal coverage.
+        how: What to call the method in the estimate; by default its name.
+    """
     ordered = np.sort(replicates)
-    low, high = np.quantile(ordered, tails)
+    low, high = np.quantile(ordered, tails).tolist()
     if method == "basic":
         low, high = 2 * point - high, 2 * point - low
+    if _has_no_width(low, high):
+        return no_interval(point, level, NO_WIDTH)
     return Estimate(
         point=point,
-        low=float(low),
-        high=float(high),
-        method=f"stratified bootstrap, {method}",
+        low=low,
+        high=high,
+        method=f"stratified bootstrap, {how or method}",
         level=level,
         repetitions=len(replicates),
         monte_carlo_error=max(_quantile_error(ordered, tail) for tail in tails),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from rlbench.compiled import compiled, numba
 from rlbench.errors import UsageError
+from rlbench.stats.aggregates import weighted_trimmed_mean
 from rlbench.stats.resampling import (
     CHUNK,
     GOLDEN_GAMMA,
@@ -223,8 +224,8 @@ def trimmed_means(draws: Floats, weights: Floats) -> Floats:
     """Return the IQM of each resample, (resamples, draws) to (resamples,).
 
     The weights add up to the number n of scores, and ``floor(n / 4)`` is trimmed at each end; a
-    draw on the border counts in part. So the estimand is that of `iqm`, however many draws there
-    are.
+    draw on the border counts in part. So the estimand is that of `iqm`, however many draws a task
+    has.
     """
     total, cut = _trimming(weights)
     if (weights == weights[0]).all():
@@ -232,12 +233,7 @@ def trimmed_means(draws: Floats, weights: Floats) -> Floats:
         edges = np.arange(draws.shape[1] + 1) * (total / draws.shape[1])
         shares = np.diff(np.clip(edges, cut, total - cut))
         return np.asarray(ordered @ shares / (total - 2 * cut))
-    order = np.argsort(draws, axis=1)
-    ordered = np.take_along_axis(draws, order, axis=1)
-    upper = np.cumsum(weights[order], axis=1)
-    lower = np.concatenate([np.zeros((len(draws), 1)), upper[:, :-1]], axis=1)
-    shares = np.clip(upper, cut, total - cut) - np.clip(lower, cut, total - cut)
-    return np.asarray((ordered * shares).sum(axis=1) / shares.sum(axis=1))
+    return weighted_trimmed_mean(draws, weights, cut / total)
 
 
 def _trimming(weights: Floats) -> tuple[float, float]:

@@ -1,6 +1,5 @@
 """Two agents on the same tasks: differences, and how likely one beats the other."""
 
-from dataclasses import replace
 from typing import Literal
 
 from rlbench.errors import InvalidScores, UnknownName
@@ -11,12 +10,15 @@ from rlbench.stats.intervals import (
     Statistic,
     check_options,
     estimate_from,
+    estimate_of_successes,
     no_interval,
     point_of,
     replicates_of,
     tails_of,
-    too_few,
+    why_no_interval,
 )
+from rlbench.stats.proportions import STATISTICS as OF_SUCCESSES
+from rlbench.stats.proportions import are_successes, difference_ends, ends_of_successes
 from rlbench.stats.resampling import Floats, keys_of, layout_of
 
 PairMethod = Literal["rao-wu", "percentile", "basic"]
@@ -64,8 +66,16 @@ def difference(
     if shared is not None:
         _check_pairing(agents, shared)
     first, second = (point_of(tasks, statistic) for tasks in agents)
-    if too_few(agents[0] + agents[1]):
-        return no_interval(first - second, level)
+    if why := why_no_interval(agents[0] + agents[1]):
+        return no_interval(first - second, level, why)
+    if (
+        method == "rao-wu"
+        and shared is None
+        and statistic in OF_SUCCESSES
+        and are_successes(agents[0] + agents[1])
+    ):
+        ends = _ends_of_successes(agents, str(statistic), level)
+        return estimate_of_successes(first - second, ends, level)
     keys = keys_of(seed, 2)
     if shared is not None:
         keys[1] = keys[0]
@@ -77,10 +87,9 @@ def difference(
         for tasks, key in zip(agents, keys, strict=True)
     ]  # fmt: skip
     how = method if shared is None else f"{method}, paired by seed (shared {shared})"
-    estimate = estimate_from(
-        first - second, replicates[0] - replicates[1], tails_of(level), method, level
+    return estimate_from(
+        first - second, replicates[0] - replicates[1], tails_of(level), method, level, how
     )
-    return replace(estimate, method=f"stratified bootstrap, {how}")
 
 
 def _check_pairing(agents: tuple[list[Floats], list[Floats]], shared: str) -> None:
@@ -121,10 +130,26 @@ def improvement(
     check_options(method, repetitions, level, PAIR_METHODS)
     first, second = same_tasks(x, y)
     point = probability_of_improvement(first, second)
-    if too_few(first + second):
-        return no_interval(point, level)
+    if why := why_no_interval(first + second):
+        return no_interval(point, level, why)
+    if method == "rao-wu" and are_successes(first + second):
+        # It is then 1/2 plus half the difference of the means.
+        low, high = _ends_of_successes((first, second), "mean", level)
+        return estimate_of_successes(point, (0.5 + low / 2, 0.5 + high / 2), level)
     from rlbench.stats.kernels import improvements
 
     layouts = layout_of(first, method), layout_of(second, method)
     replicates = improvements(first, second, layouts, keys_of(seed, 2), repetitions)
     return estimate_from(point, replicates, tails_of(level), method, level)
+
+
+def _ends_of_successes(
+    agents: tuple[list[Floats], list[Floats]], statistic: str, level: float
+) -> tuple[float, float]:
+    """Return the ends of the interval of a difference of scores that are 0 or 1."""
+    points = [point_of(tasks, statistic) for tasks in agents]
+    one, two = (
+        ends_of_successes(tasks, statistic, point, level)
+        for tasks, point in zip(agents, points, strict=True)
+    )
+    return difference_ends((points[0], points[1]), one, two)

@@ -16,7 +16,8 @@ from rlbench.stats.bands import (
     ends_of,
     no_band,
 )
-from rlbench.stats.intervals import check_options, tails_of, too_few
+from rlbench.stats.intervals import ONE_RUN, check_options, has_one_run, tails_of
+from rlbench.stats.proportions import clopper_pearson
 from rlbench.stats.resampling import Floats, Layout, keys_of, layout_of, resamples
 
 
@@ -59,8 +60,8 @@ def profile_band(
     tasks = columns(scores)
     thresholds = np.asarray(taus, dtype=np.float64)
     point = performance_profile(tasks, thresholds, kind)
-    if too_few(tasks):
-        return no_band(point, level)
+    if has_one_run(tasks):
+        return no_band(point, level, ONE_RUN)
     layout = layout_of(tasks, method)
     exact = kind == "run" and band == "pointwise" and (layout.weights == layout.weights[0]).all()
     if exact:
@@ -68,7 +69,8 @@ def profile_band(
     else:
         replicates = _profiles(tasks, thresholds, kind, layout, repetitions, keys_of(seed)[0])
         low, high = ends_of(replicates, level, band)
-    trials = sum(len(task) for task in tasks) if kind == "run" else len(tasks)
+    # Runs beyond those that every task has are left out: tasks must weigh the same in a count.
+    trials = len(tasks) * (min(len(task) for task in tasks) if kind == "run" else 1)
     share = 1 - level if band == "pointwise" else (1 - level) / len(thresholds)
     low, high = _mended(point, low, high, np.argsort(thresholds), trials, 1 - share)
     how = "exact law of the stratified bootstrap" if exact else "stratified bootstrap"
@@ -155,11 +157,11 @@ def _mended(
         low: (k,) the lower ends by the bootstrap.
         high: (k,) the upper ends.
         order: (k,) of the thresholds.
-        trials: How many scores or task means there are.
+        trials: How many scores, as many of every task, or task means there are.
         level: Of the intervals by Clopper & Pearson.
     """
     flat = low == high
-    least, most = _clopper_pearson(point, trials, level)
+    least, most = clopper_pearson(np.rint(point * trials), trials, level)
     # A profile is at least what it is at any higher threshold, and at most what at any lower.
     at_least, at_most = np.where(flat, 0.0, low), np.where(flat, 1.0, high)
     at_least[order] = np.maximum.accumulate(at_least[order][::-1])[::-1]
@@ -167,15 +169,3 @@ def _mended(
     least = np.where(at_least < point, np.maximum(least, at_least), least)
     most = np.where(at_most > point, np.minimum(most, at_most), most)
     return np.where(flat, least, low), np.where(flat, most, high)
-
-
-def _clopper_pearson(shares: Floats, trials: int, level: float) -> tuple[Floats, Floats]:
-    from scipy.special import betaincinv
-
-    tail = (1 - level) / 2
-    hits = np.rint(shares * trials)
-    low, high = np.zeros_like(shares), np.ones_like(shares)
-    some, not_all = hits > 0, hits < trials
-    low[some] = betaincinv(hits[some], trials - hits[some] + 1, tail)
-    high[not_all] = betaincinv(hits[not_all] + 1, trials - hits[not_all], 1 - tail)
-    return low, high

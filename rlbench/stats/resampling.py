@@ -31,8 +31,8 @@ class Layout(NamedTuple):
         runs: (tasks,) how many runs a task has.
         counts: (tasks,) how many of them are drawn.
         starts: (tasks,) where a task's draws begin.
-        weights: (tasks,) what a draw of a task counts: a task keeps its weight however many draws
-            it has.
+        weights: (tasks,) what a draw of a task counts: all tasks count the same, however many runs
+            and draws they have, and all draws together as many as there are runs.
     """
 
     runs: Ints
@@ -55,7 +55,7 @@ def layout_of(tasks: Sequence[Sized], method: str) -> Layout:
     """Return how a method draws the runs of each task."""
     runs = np.array([len(task) for task in tasks])
     counts = runs - (method == "rao-wu")
-    return Layout(runs, counts, _begins(counts), runs / counts)
+    return Layout(runs, counts, _begins(counts), runs.sum() / (len(runs) * counts))
 
 
 def keys_of(seed: int, number: int = 1) -> list[int]:

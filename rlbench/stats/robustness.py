@@ -14,7 +14,7 @@ from rlbench.stats.intervals import (
     estimate_from,
     no_interval,
     tails_of,
-    too_few,
+    why_no_interval,
 )
 from rlbench.stats.pairs import PAIR_METHODS, PairMethod
 from rlbench.stats.resampling import CHUNK, Floats, Ints, keys_of, layout_of, resamples
@@ -103,8 +103,8 @@ def retention(
     where = np.array([used.index(of[number]) for number in kept])
     means = np.array([base.mean() for base in bases])
     point = iqm([task / means[game] for task, game in zip(tasks, where, strict=True)])
-    if too_few(bases + tasks):
-        return Retention(no_interval(point, level), left_out)
+    if why := why_no_interval(bases + tasks):
+        return Retention(no_interval(point, level, why), left_out)
     replicates = _replicates(bases, tasks, where, method, repetitions, keys_of(seed, 2))
     return Retention(estimate_from(point, replicates, tails_of(level), method, level), left_out)
 

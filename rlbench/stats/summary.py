@@ -6,7 +6,15 @@ from typing import NamedTuple
 from numpy.typing import ArrayLike
 
 from rlbench.stats.aggregates import ScoresLike, columns
-from rlbench.stats.intervals import ONE_RUN, POINTS, Method, bootstrap, check_options
+from rlbench.stats.intervals import (
+    POINTS,
+    Method,
+    bootstrap,
+    check_options,
+    why_no_interval,
+)
+from rlbench.stats.proportions import are_successes, success_rate_ends
+from rlbench.stats.resampling import Floats
 
 # The median's interval covers far less often than its level at the numbers of runs in use.
 WITHOUT_INTERVAL = {"median": "the interval of the median is unreliable with few runs"}
@@ -98,7 +106,8 @@ def summarise_tasks(
     """Return the mean of each agent on each task, with Student's t interval.
 
     On one task no bootstrap covers as often as it should at few runs (.75 to .78 of .95 at three
-    runs, however it draws); Student's t does where runs are about normal.
+    runs, however it draws); Student's t does where runs are about normal. Where a task's scores are
+    0 or 1 the interval is that of Clopper & Pearson. Runs that are all equal have none.
 
     Args:
         scores: Agent, then task, to scores (runs,).
@@ -110,18 +119,25 @@ def summarise_tasks(
     Raises:
         InvalidScores: Scores are empty, misshapen or not finite, or the level is out of range.
     """
-    from scipy.special import stdtrit
-
     check_options("rao-wu", 1, level)
     table = []
     for agent, tasks in scores.items():
         arrays = columns(list(tasks.values()), f"scores of {agent!r}")
         for task, runs in zip(tasks, arrays, strict=True):
-            mean, n = float(runs.mean()), len(runs)
-            row = TaskRow(agent, task, mean, None, None, None, n, ONE_RUN)
-            if n > 1:
-                std = float(runs.std(ddof=1))
-                half = float(stdtrit(n - 1, (1 + level) / 2)) * std / n**0.5
-                row = row._replace(low=mean - half, high=mean + half, std=std, method="Student's t")
-            table.append(row)
+            table.append(_task_row(agent, task, runs, level))
     return table
+
+
+def _task_row(agent: str, task: str, runs: Floats, level: float) -> TaskRow:
+    from scipy.special import stdtrit
+
+    n, mean = len(runs), float(runs.mean())
+    why = why_no_interval([runs])
+    std = float(runs.std(ddof=1)) if n > 1 else None
+    if why or std is None:
+        return TaskRow(agent, task, mean, None, None, std, n, why)
+    if are_successes([runs]):
+        low, high = success_rate_ends([runs], level)
+        return TaskRow(agent, task, mean, low, high, std, n, "Clopper-Pearson")
+    half = float(stdtrit(n - 1, (1 + level) / 2)) * std / n**0.5
+    return TaskRow(agent, task, mean, mean - half, mean + half, std, n, "Student's t")

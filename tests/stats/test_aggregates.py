@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rlbench import stats
 from rlbench.errors import InvalidScores, SwappedAxes
+from rlbench.stats.aggregates import run_weights, weighted_trimmed_mean
 from rlbench.stats.intervals import POINTS as METRICS
 
 RAGGED = [[1.0, 3.0], [5.0], [0.0, 0.0, 6.0]]
@@ -18,8 +19,34 @@ RAGGED = [[1.0, 3.0], [5.0], [0.0, 0.0, 6.0]]
 def test_ragged_runs_by_hand() -> None:
     assert stats.mean(RAGGED) == pytest.approx((2 + 5 + 2) / 3)
     assert stats.median(RAGGED) == 2.0
-    assert stats.iqm(RAGGED) == pytest.approx((0 + 1 + 3 + 5) / 4)
-    assert stats.optimality_gap(RAGGED, gamma=2.0) == pytest.approx(2 - (1 + 2 + 2 + 0 + 0 + 2) / 6)
+    # The weights of a run are 1, 2 and 2/3, and 1 of 6 is trimmed at each end.
+    assert stats.iqm(RAGGED) == pytest.approx((0 + 1 + 3 + 5 / 3 * 5) / 4)
+    assert stats.optimality_gap(RAGGED, gamma=2.0) == pytest.approx(2 - (3 / 2 + 2 + 2 / 3) / 3)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_more_runs_of_easy_tasks_make_no_agent_better(name: str) -> None:
+    """A is better by .1 on every task; B has most of its runs where scores are high."""
+    levels = np.linspace(0.0, 1.0, 26)
+    many, few = (np.linspace(-0.02, 0.02, n) for n in (10, 3))
+    a = [0.1 + level + (many if level < 0.5 else few) for level in levels]
+    b = [level + (few if level < 0.5 else many) for level in levels]
+    gap = METRICS[name](a) - METRICS[name](b)
+    assert gap < -0.05 if name == "optimality_gap" else gap > 0.05
+
+
+# The median of noisy task means is biased, and the bias depends on the numbers of runs.
+@pytest.mark.parametrize("name", ["iqm", "mean", "optimality_gap"])
+def test_agents_of_one_law_agree_whatever_the_numbers_of_runs(name: str) -> None:
+    generator = np.random.default_rng(0)
+    counts = [10] * 13 + [3] * 13
+    levels = np.linspace(1.5, 0.0, 26)
+
+    def agent(runs: list) -> list:
+        return [generator.normal(m, 0.2, n) for m, n in zip(levels, runs, strict=True)]
+
+    gaps = [METRICS[name](agent(counts)) - METRICS[name](agent(counts[::-1])) for _ in range(200)]
+    assert abs(np.mean(gaps)) < 4 * np.std(gaps) / 200**0.5
 
 
 @pytest.mark.parametrize(
@@ -71,6 +98,32 @@ def test_neither_runs_nor_tasks_have_an_order(rows: list, random) -> None:
     mixed = np.array(shuffled)[:, random.sample(range(scores.shape[1]), scores.shape[1])]
     for metric in METRICS.values():
         assert metric(mixed) == pytest.approx(metric(scores), rel=1e-9, abs=1e-9)
+
+
+@given(MATRICES)
+def test_equal_numbers_of_runs_give_the_plain_definitions(rows: list) -> None:
+    """To the last bit by the metrics, and up to rounding by the weights."""
+    scores = np.array(rows)
+    ordered = np.sort(scores, axis=None)
+    n = len(ordered)
+    plain = ordered[n // 4 : n - n // 4].mean()
+    assert stats.iqm(scores) == plain
+    assert stats.optimality_gap(scores) == 1 - np.minimum(scores.T.ravel(), 1).mean()
+    weights = run_weights([len(scores)] * scores.shape[1])
+    assert (weights == 1).all()
+    weighted = weighted_trimmed_mean(scores.T.ravel(), weights, n // 4 / n)
+    assert weighted == pytest.approx(plain, rel=1e-9, abs=1e-9)
+
+
+@given(MATRICES, st.floats(0, 0.45), st.integers(2, 4))
+def test_a_run_that_is_given_twice_counts_half(rows: list, cut: float, times: int) -> None:
+    scores = [np.array(row) for row in rows]
+    more = [np.repeat(scores[0], times), *scores[1:]]
+    one, other = (
+        weighted_trimmed_mean(np.concatenate(s), run_weights([len(task) for task in s]), cut)
+        for s in (scores, more)
+    )
+    assert other == pytest.approx(one, rel=1e-9, abs=1e-6)
 
 
 @given(MATRICES)

@@ -130,3 +130,9 @@ def test_curves_of_unequal_length_meet_at_common_points() -> None:
 def test_curves_that_cannot_meet_are_named(curves, steps, message: str) -> None:
     with pytest.raises(InvalidScores, match=message):
         stats.align(curves, steps)
+
+
+def test_curves_that_are_all_equal_have_no_band() -> None:
+    found = stats.learning_curve(np.tile(np.arange(4.0), (3, 2, 1)), "iqm")
+    assert (found.low, found.high) == (None, None)
+    assert found.method == "none: on every task all runs are equal"

@@ -80,3 +80,17 @@ def test_what_does_not_fit_is_refused(pair) -> None:
     with pytest.raises(UnknownName, match="method"):
         pair(X, Y, method="bca")
     assert "only one run" in pair(X[:1], Y).method
+
+
+@pytest.mark.parametrize("pair", [lambda x, y, **o: difference(x, y, "iqm", **o), improvement])
+@pytest.mark.parametrize("method", PAIR_METHODS)
+def test_equal_runs_of_both_agents_have_no_interval(pair, method: str) -> None:
+    estimate = pair(np.full((5, 2), 2.0), np.full((3, 2), 1.0), method=method)
+    assert (estimate.low, estimate.high) == (None, None)
+    assert estimate.method == "none: on every task all runs are equal"
+
+
+def test_an_agent_that_wins_all_pairs_does_not_win_for_sure() -> None:
+    estimate = improvement(X + 100, Y)
+    assert (estimate.point, estimate.low, estimate.high) == (1.0, None, None)
+    assert estimate.method == "none: both ends would be the same"

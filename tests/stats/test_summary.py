@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from rlbench import __version__
@@ -13,7 +14,7 @@ SCORES = np.random.default_rng(0).normal(size=(5, 8))
 
 
 def test_the_summary_has_a_row_for_each_metric() -> None:
-    rows = summarise({"a": SCORES, "b": [[1.0, 2.0], [3.0, 4.0, 5.0]]}, repetitions=50)
+    rows = summarise({"a": SCORES, "b": [[0.5, 2.0], [3.0, 4.0, 5.0]]}, repetitions=50)
     assert [(row.agent, row.metric) for row in rows] == [(a, m) for a in "ab" for m in POINTS]
     assert {(row.runs, row.tasks) for row in rows} == {(5, 8), (2, 2)}
     for row in rows:
@@ -35,6 +36,12 @@ def test_tasks_have_students_t() -> None:
     assert many.method == "Student's t"
     assert (one.mean, one.low, one.high, one.std) == (3.0, None, None, None)
     assert "only one run" in one.method
+    same, rate = summarise_tasks({"a": {"Pong": [3.0, 3.0], "Maze": [1, 1, 0, 1, 1]}})
+    assert (same.low, same.high, same.std) == (None, None, 0.0)
+    assert same.method == "none: on every task all runs are equal"
+    ends = binomtest(4, 5).proportion_ci(0.95, "exact")
+    assert (rate.low, rate.high) == (pytest.approx(ends.low), pytest.approx(ends.high))
+    assert rate.method == "Clopper-Pearson"
     with pytest.raises(InvalidScores, match="task 0 of scores of 'a' is nan"):
         summarise_tasks({"a": {"Pong": [np.nan]}})
 
