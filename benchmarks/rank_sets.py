@@ -25,7 +25,7 @@ from interval_coverage import PUBLISHED, Population, published, simulated
 
 from rlbench.stats import iqm
 from rlbench.stats.comparisons import p_values_of
-from rlbench.stats.ranks import separated_by_max_t
+from rlbench.stats.simultaneous import max_t
 
 RUNS = (2, 3, 5, 10)
 PERMUTATIONS = 2_000
@@ -84,14 +84,12 @@ def wrong(job: tuple[Agents, int, int, int]) -> np.ndarray:
         }
         number = seed + simulation
         p_values, _ = p_values_of(agents, pairs, "iqm", None, PERMUTATIONS, number)
-        permuted = {pair for pair, p in zip(pairs, p_values, strict=True) if p <= ALPHA}
+        permuted = p_values <= ALPHA
         ours, plain = (
-            separated_by_max_t(
-                agents, pairs, "iqm", alpha=ALPHA, method=how, repetitions=1_000, seed=number
-            )
+            max_t(agents, pairs, "iqm", alpha=ALPHA, method=how, repetitions=1_000, seed=number)
             for how in ("rao-wu", "percentile")
         )
-        errors += [bool(found) for found in (permuted & ours, permuted, ours, plain)]
+        errors += [found.any() for found in (permuted & ours.sure, permuted, ours.sure, plain.sure)]
     return errors
 
 

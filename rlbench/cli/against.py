@@ -90,6 +90,8 @@ def _row(
         "test": found.test,
         "decision": scale.shown_decision(found.decision),
         "runs_needed": None,
+        "runs_needed_low": None,
+        "runs_needed_high": None,
         **scale.better,
     }
 

@@ -30,13 +30,18 @@ from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.results.published import Published
 from rlbench.results.rankable import Terms, ranked_together, why_not_ranked
 from rlbench.stats import RunsNeeded, adastop, compare, plan, rank_sets, runs_needed
-from rlbench.stats.comparisons import Comparison, TestStatistic
+from rlbench.stats.comparisons import REACHING_0, Comparison, TestStatistic
 from rlbench.stats.intervals import POINTS
 from rlbench.stats.permutation import STATISTICS
+from rlbench.stats.planning import MOST_RUNS
 from rlbench.stats.stopping import CLAIM, AdaStopResult
 
 EXIT_UNDECIDED = 3
 POWER = 0.8
+NEW_RUNS = (
+    "Test new runs by themselves, or plan with --stop adastop: to add runs to these and test again "
+    "errs more often than alpha says."
+)
 MOST_PAIRS = 6  # that are not ranked and are printed one by one
 LABELS = {"mean": "mean", "median": "median", "iqm": "IQM"}
 
@@ -123,6 +128,12 @@ def plan_runs(
     power: Annotated[
         float, typer.Option("--power", help="The chance of separating a pair to plan for.")
     ] = POWER,
+    difference: Annotated[
+        float | None,
+        typer.Option(
+            "--difference", help="Plan for this difference, by default for those seen so far."
+        ),
+    ] = None,
     unofficial: UnofficialOption = "",
     json: JsonOption = False,
 ) -> None:
@@ -134,15 +145,21 @@ def plan_runs(
         if why := why_not_ranked(a, b, papers, own):
             raise UsageError(f"{a} and {b} are not planned for, since they are not ranked: {why}")
     scores = _aligned(agents, scale, notes)
-    rows = [row._asdict() for row in plan(scores, statistic=chosen, alpha=alpha)]
-    needed = runs_needed(scores, power=power, statistic=chosen, alpha=alpha)
+    found = plan(scores, statistic=chosen, alpha=alpha, difference=difference)
+    rows = [row._asdict() for row in found]
+    needed = runs_needed(scores, power=power, statistic=chosen, alpha=alpha, difference=difference)
     if json:
         print_json(rows)
     else:
         print_table(rows, list(rows[0]), f"{LABELS[statistic]} of {scale.title}")
         for (a, b), runs in needed.items():
-            echo(f"{a} and {b}: {_needed_text(runs, power)}")
-        echo("This takes the differences seen so far for the true ones; they are uncertain.")
+            echo(f"{a} and {b}: {_needed_text(runs, power)}.")
+        if difference is None:
+            echo(
+                "The power is that for the differences seen so far, which are uncertain; the "
+                "ranges are those of their 80% intervals."
+            )
+        echo(NEW_RUNS)
     print_deviations(papers, err=json)
     for note in notes:
         echo(note, err=json)
@@ -175,7 +192,7 @@ def _chosen(
     taken = {n: t for n, t in in_stores.agents.items() if not names or n in names}
     if both := set(from_files.agents) & set(taken):
         raise InvalidScores(f"the agent {min(both)!r} is in two sources")
-    agents = {**from_files.agents, **taken}
+    agents = _in_order({**from_files.agents, **taken}, list(sources), files)
     if len(agents) < least:
         found = f" there is only {next(iter(agents))!r}" if agents else " there is none"
         raise UsageError(
@@ -184,6 +201,13 @@ def _chosen(
     papers = {agent: scores for agent, scores in in_stores.published.items() if agent in taken}
     notes = [*from_files.notes, *in_stores.notes, *of_raw_scores(agents, scale)]
     return Gathered(agents, notes, papers, in_stores.own)
+
+
+def _in_order(agents: Agents, sources: list[str], files: Sequence[Path]) -> Agents:
+    """Return agents in the order of the sources that they come from."""
+    first = min((sources.index(source) for source in sources if Path(source) in files), default=0)
+    place = {agent: sources.index(agent) if agent in sources else first for agent in agents}
+    return {agent: agents[agent] for agent in sorted(agents, key=place.__getitem__)}
 
 
 def _aligned(agents: Agents, scale: Scale, notes: list[str]) -> Scores:
@@ -303,7 +327,7 @@ def _unranked_row(
 PAIR_COLUMNS = (
     "a", "b", "statistic", "difference", "low", "high", "method", "improvement",
     "improvement_low", "improvement_high", "cliffs_delta", "p_value", "test", "decision",
-    "runs_needed",
+    "runs_needed", "runs_needed_low", "runs_needed_high",
 )  # fmt: skip
 
 
@@ -321,8 +345,7 @@ def _comparison_rows(
                     pair.a, pair.b, statistic, pair.difference.point, pair.difference.low,
                     pair.difference.high, pair.difference.method, pair.improvement.point,
                     pair.improvement.low, pair.improvement.high, pair.cliffs_delta, pair.p_value,
-                    pair.test, pair.decision,
-                    needed[pair.a, pair.b].runs if needed else None,
+                    pair.test, pair.decision, *_counts(needed.get((pair.a, pair.b))),
                 ),
                 strict=True,
             )
@@ -351,7 +374,9 @@ def _show_comparison(
         print_json(_with_deviations(rows, papers) if papers else rows)
         return
     for pair in found:
-        echo(_sentence(pair, statistic, needed.get((pair.a, pair.b))))
+        echo(_sentence(pair, statistic, needed.get((pair.a, pair.b)), scale))
+    if needed and any(pair.decision == "not separated" for pair in found):
+        echo(NEW_RUNS)
     shown = ["a", "b", "difference", "low", "high", "improvement", "p_value", "decision"]
     texts = [{**row, "p_value": f"{row['p_value']:.2g}"} for row in rows]
     print_table(texts, shown, f"{LABELS[statistic]} of {scale.title}")
@@ -371,28 +396,50 @@ def _show_comparison(
     )
     echo("Agents that share a letter are not separated.")
     echo(
-        f"Intervals: {100 * (1 - alpha):g}%, {found[0].difference.method}, each for itself. "
-        f"P-values: {found[0].test}. Ranks: {ranks[0].method}."
+        f"Intervals: {100 * (1 - alpha):g}%, all together, {_methods(found)}. P-values: "
+        f"{found[0].test}. Ranks: {ranks[0].method}."
     )
 
 
-def _sentence(pair: Comparison, statistic: str, needed: RunsNeeded | None) -> str:
-    gap = pair.difference
-    interval = "" if gap.low is None else f", interval {gap.low:.3f} to {gap.high:.3f}"
-    what = f"difference {gap.point:.3f}{interval}, p = {pair.p_value:.3g}"
+def _methods(found: Sequence[Comparison]) -> str:
+    """Return how the intervals of differences were made."""
+    return "; ".join(dict.fromkeys(p.difference.method.removesuffix(REACHING_0) for p in found))
+
+
+def _sentence(pair: Comparison, statistic: str, needed: RunsNeeded | None, scale: Scale) -> str:
+    """Return what was shown of a pair, in the order of the user's agents."""
+    gap, wins = pair.difference, f"{pair.a} wins {100 * pair.improvement.point:.0f}% of run pairs"
+    what = f"{LABELS[statistic]} {gap.point:+.3f}"
+    if gap.low is not None:
+        what += f" [{gap.low:.3f}, {gap.high:.3f}]"
+    if pair.decision == "differ":
+        return (
+            f"{pair.a} and {pair.b}: their distributions differ; which {LABELS[statistic]} is "
+            f"larger is not established: {what}; {wins}."
+        )
     if pair.decision != "not separated":
-        return f"{pair.a} has a {pair.decision} {LABELS[statistic]} than {pair.b}: {what}."
-    more = f" {_needed_text(needed, POWER)}" if needed else ""
-    return f"{pair.a} and {pair.b} are not separated: {what}.{more}"
+        better = (pair.decision == "larger") != scale.lower_is_better
+        return f"{pair.a} is {'better' if better else 'worse'} than {pair.b}: {what}; {wins}."
+    more = f" They would need {_needed_text(needed, POWER)}." if needed else ""
+    return f"{pair.a} and {pair.b} are not separated: {what}; {wins}.{more}"
 
 
 def _needed_text(needed: RunsNeeded, power: float) -> str:
-    if needed.runs is None:
-        return "More than 10,000 runs a task would be needed for a difference of this size."
+    """Return a range of runs in words; a pair that needs more than 10,000 has no number."""
+    if needed.low is None:
+        return f"more than {MOST_RUNS:,} new runs a task for power {power:g}"
+    if needed.low == needed.runs == needed.high:
+        return f"{needed.low:,} new runs a task for power {power:g}"
+    most = "or more" if needed.high is None else f"to {needed.high:,}"
+    seen = f"more than {MOST_RUNS:,}" if needed.runs is None else f"{needed.runs:,}"
     return (
-        f"About {needed.runs} runs a task would separate a difference of this size with power "
-        f"{power:g}."
+        f"{needed.low:,} {most} new runs a task for power {power:g} ({seen} if the difference is "
+        "the one seen)"
     )
+
+
+def _counts(needed: RunsNeeded | None) -> tuple[int | None, int | None, int | None]:
+    return (needed.runs, needed.low, needed.high) if needed else (None, None, None)
 
 
 def _runs_needed(

@@ -33,7 +33,7 @@ from rlbench.stats import (
     summarise_tasks,
 )
 from rlbench.stats.bands import CurveEstimate
-from rlbench.stats.ranks import MIN_RUNS
+from rlbench.stats.comparisons import MIN_RUNS
 from rlbench.stats.summary import SummaryRow, TaskRow
 from rlbench.suites import Constant, Suite, Task, slug
 

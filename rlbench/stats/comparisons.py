@@ -1,7 +1,7 @@
 """Comparisons of agents at a fixed number of runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -23,6 +23,7 @@ from rlbench.stats.permutation import (
     studentised,
 )
 from rlbench.stats.resampling import Floats, keys_of
+from rlbench.stats.simultaneous import simultaneous_differences
 
 TestStatistic = Literal["mean", "median", "iqm"]
 TIE = 1e-9  # of a standard error, or of the statistic: those that are equal but for rounding
@@ -30,6 +31,9 @@ TIE = 1e-9  # of a standard error, or of the statistic: those that are equal but
 MAX_T = "stratified permutation test, step-down max-T"
 HOLM = "stratified permutation test, Holm"
 Adjustment = Literal["max-t", "holm"]
+Decision = Literal["larger", "smaller", "differ", "not separated"]
+MIN_RUNS = 3  # a task: with fewer, which statistic is larger errs too often: docs/comparisons.md
+REACHING_0 = "; it reaches 0, since the tests do not agree"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +43,17 @@ class Comparison:
     Attributes:
         a: The first agent.
         b: The second agent.
-        difference: The statistic of a less that of b, with an interval for this pair alone.
-        improvement: The probability that a run of a beats a run of b, with an interval.
+        difference: The statistic of a less that of b. Its interval holds together with those of
+            all other pairs, and misses 0 only where the decision is ``larger`` or ``smaller``.
+        improvement: The probability that a run of a beats a run of b, with an interval for this
+            pair alone.
         cliffs_delta: Twice the probability of improvement, less 1: from -1 to 1.
         p_value: That the two have the same distribution on every task, adjusted for all pairs.
         test: How the p-value was made.
-        decision: ``larger`` or ``smaller`` where the p-value is at most alpha, else
-            ``not separated``, which does not say that the two are equal.
+        decision: ``larger`` or ``smaller`` where the p-value is at most alpha and the interval
+            misses 0. ``differ`` where the p-value alone says so: the distributions differ, and
+            which statistic is larger is not established. Else ``not separated``, which does not
+            say that the two are equal.
     """
 
     a: str
@@ -55,7 +63,16 @@ class Comparison:
     cliffs_delta: float
     p_value: float
     test: str
-    decision: Literal["larger", "smaller", "not separated"]
+    decision: Decision
+
+
+class Separation(NamedTuple):
+    """What decides a pair: see `Comparison`."""
+
+    difference: Estimate
+    p_value: float
+    test: str
+    decision: Decision
 
 
 class TaskComparison(NamedTuple):
@@ -90,18 +107,25 @@ def compare(
     statistic: TestStatistic = "iqm",
     alpha: float = 0.05,
     adjustment: Adjustment | None = None,
-    method: PairMethod = "rao-wu",
     permutations: int = 10_000,
     repetitions: int = 10_000,
     seed: int = 0,
 ) -> list[Comparison]:
     """Compare all pairs of agents.
 
+    Two things must agree before one agent is said to be better: a permutation test and an interval.
+
     The p-values are of permutations of runs within tasks, and of differences over their standard
     errors (`rlbench.stats.permutation`). With as many runs of every agent on a task, all pairs
     share their permutations, and the step-down max-T of Westfall & Young (1993) takes account of
     how the pairs depend on each other. Else each pair is permuted by itself and its p-value is
-    adjusted by Holm (1979), which holds whatever the other agents do.
+    adjusted by Holm (1979), which holds whatever the other agents do. Such a test tells
+    distributions apart: agents of equal IQM that are as good in different ways differ too.
+
+    The intervals hold for all pairs together (`rlbench.stats.simultaneous`). They speak of the
+    statistic, and are too narrow at few runs; with fewer than three runs on a task none is good
+    enough to say which agent is better. An interval is widened to reach 0 where the two do not
+    agree.
 
     For two agents of the same distribution the level is exact. For more, and for agents that are
     as good in different ways, it was measured: docs/comparisons.md.
@@ -112,7 +136,6 @@ def compare(
         alpha: The chance that any pair of the same distribution is told apart; also 1 less the
             level of the intervals.
         adjustment: ``max-t`` or ``holm``; by default as said above.
-        method: Of the intervals, as `difference` takes it.
         permutations: To draw where there are more than so many.
         repetitions: Resamples of the intervals.
         seed: Of the drawing.
@@ -123,33 +146,79 @@ def compare(
     Raises:
         InvalidScores: Fewer than two agents, different tasks, bad scores, an option out of range,
             or max-t is asked for with different numbers of runs.
-        UnknownName: There is no such statistic or method.
+        UnknownName: There is no such statistic.
     """
     agents = agents_of(scores, alpha)
-    pairs = list(combinations(agents, 2))
-    p_values, test = p_values_of(agents, pairs, statistic, adjustment, permutations, seed)
+    separated = separate(
+        agents, statistic, alpha=alpha, adjustment=adjustment, permutations=permutations,
+        repetitions=repetitions, seed=seed,
+    )  # fmt: skip
     found = []
-    for (a, b), p_value in zip(pairs, p_values.tolist(), strict=True):
-        gap = difference(
-            agents[a], agents[b], statistic, method=method, repetitions=repetitions,
-            level=1 - alpha, seed=seed,
-        )  # fmt: skip
+    for (a, b), separation in separated.items():
         chance = improvement(
-            agents[a], agents[b], method=method, repetitions=repetitions, level=1 - alpha, seed=seed
+            agents[a], agents[b], repetitions=repetitions, level=1 - alpha, seed=seed
         )
         found.append(
             Comparison(
-                a=a,
-                b=b,
-                difference=gap,
-                improvement=chance,
-                cliffs_delta=2 * chance.point - 1,
-                p_value=p_value,
-                test=test,
-                decision=_decision(gap.point, p_value, alpha),
+                a=a, b=b, improvement=chance, cliffs_delta=2 * chance.point - 1,
+                **separation._asdict(),
             )
-        )
+        )  # fmt: skip
     return found
+
+
+def separate(
+    agents: Mapping[str, list[Floats]],
+    statistic: str,
+    *,
+    alpha: float,
+    adjustment: Adjustment | None = None,
+    permutations: int = 10_000,
+    repetitions: int = 10_000,
+    seed: int = 0,
+) -> dict[Pair, Separation]:
+    """Decide all pairs of agents as `compare` says, in their order.
+
+    Args:
+        agents: By agent, one array (runs,) a task.
+        statistic: ``iqm``, ``mean`` or ``median``.
+        alpha: The level, over all pairs.
+        adjustment: Of the p-values.
+        permutations: To draw where there are more than so many.
+        repetitions: Resamples of the intervals.
+        seed: Of the drawing.
+    """
+    pairs = list(combinations(agents, 2))
+    p_values, test = p_values_of(agents, pairs, statistic, adjustment, permutations, seed)
+    gaps, sure = simultaneous_differences(
+        agents, pairs, statistic, alpha=alpha, repetitions=repetitions, seed=seed
+    )
+    found = {}
+    for pair, p_value, gap, misses in zip(pairs, p_values.tolist(), gaps, sure, strict=True):
+        decision: Decision = "not separated"
+        if p_value <= alpha:
+            of_pair = {agent: agents[agent] for agent in pair}
+            if misses and not has_too_few_runs(of_pair):
+                decision = "larger" if gap.point > 0 else "smaller"
+            else:
+                decision = "differ"
+        if decision in ("differ", "not separated"):
+            gap = _reaching_0(gap)
+        found[pair] = Separation(gap, p_value, test, decision)
+    return found
+
+
+def has_too_few_runs(agents: Mapping[str, list[Floats]]) -> bool:
+    """Say whether any agent has fewer than `MIN_RUNS` on a task."""
+    return min(len(task) for tasks in agents.values() for task in tasks) < MIN_RUNS
+
+
+def _reaching_0(gap: Estimate) -> Estimate:
+    """Return an estimate whose interval, if there is one, does not miss 0."""
+    if gap.low is None or gap.high is None or gap.low <= 0 <= gap.high:
+        return gap
+    low, high = min(gap.low, 0.0), max(gap.high, 0.0)
+    return replace(gap, low=low, high=high, method=gap.method + REACHING_0)
 
 
 def compare_tasks(

@@ -13,7 +13,7 @@ import numpy as np
 from rlbench.errors import InvalidScores, UnknownName
 from rlbench.limits import MAX_VALUE
 from rlbench.stats.aggregates import ScoresLike, columns, probability_of_improvement
-from rlbench.stats.intervals import Estimate, no_interval, point_of
+from rlbench.stats.intervals import ONE_RUN, Estimate, has_one_run, no_interval, point_of
 from rlbench.stats.resampling import Floats
 
 STATISTICS = ("mean", "iqm")
@@ -104,8 +104,8 @@ def _compared(
 
     level = 1 - alpha / agents
     gap = point_of(tasks, statistic) - constant
-    difference, p_value = no_interval(gap, level), None
-    if min(map(len, tasks)) > 1:
+    difference, p_value = no_interval(gap, level, ONE_RUN), None
+    if not has_one_run(tasks):
         error, freedom = _standard_error(tasks, statistic)
         if error > 0:
             half = float(stdtrit(freedom, (1 + level) / 2)) * error

@@ -295,11 +295,11 @@ def estimate_from(
         method=f"stratified bootstrap, {how or method}",
         level=level,
         repetitions=len(replicates),
-        monte_carlo_error=max(_quantile_error(ordered, tail) for tail in tails),
+        monte_carlo_error=max(quantile_error(ordered, tail) for tail in tails),
     )
 
 
-def _quantile_error(ordered: Floats, tail: float) -> float:
+def quantile_error(ordered: Floats, tail: float) -> float:
     """Return the standard error of a quantile of n sorted replicates.
 
     The number of replicates below it is binomial: half the distance between the replicates one

@@ -221,14 +221,20 @@ def test_compare_and_plan(tmp_path: Path) -> None:
     assert decided == {("x", "y"): "not separated", ("x", "z"): "smaller", ("y", "z"): "smaller"}
     for row in rows:
         assert row["low"] <= row["difference"] <= row["high"]
-        assert row["method"] == "stratified bootstrap, rao-wu"
+        assert row["method"].startswith("max-t of the stratified bootstrap, rao-wu")
+        assert (row["low"] <= 0 <= row["high"]) == (row["decision"] == "not separated")
         assert row["test"] == "stratified permutation test, step-down max-T"
-    assert rows[0]["runs_needed"] > 5
+    assert 3 <= rows[0]["runs_needed_low"] < rows[0]["runs_needed"]
+    assert rows[0]["runs_needed_high"] is None
     text = rlbench("compare", "s.csv", cwd=tmp_path).stdout
-    for said in ("x has a smaller IQM than z", "x and y are not separated", "2 to 3", "step-down"):
+    for said in ("x is worse than z: IQM -", "x and y are not separated", "2 to 3", "step-down"):
         assert said in text
     plan = rlbench("plan", "s.csv", cwd=tmp_path).stdout
-    assert f"About {rows[0]['runs_needed']} runs a task" in plan
+    assert f"x and y: {rows[0]['runs_needed_low']} or more new runs a task" in plan
+    assert f"({rows[0]['runs_needed']:,} if the difference is the one seen)" in plan
+    assert "--stop adastop" in plan
+    of_size = rlbench("plan", "s.csv", "--difference", "1.0", cwd=tmp_path).stdout
+    assert re.search(r"x and y: \d+ new runs a task for power 0.8\.", of_size)
     planned = json.loads(rlbench("plan", "s.csv", "--json", cwd=tmp_path).stdout)
     assert list(planned[0]) == ["a", "b", "runs", "power", "width"]
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -98,20 +99,31 @@ def test_the_text_prints_the_deviations(tmp_path: Path) -> None:
 def test_the_same_fields_are_compared_and_ranked(tmp_path: Path) -> None:
     command = ("compare", "SPR", "DrQ(eps)", *PAPERS)
     (row,) = rows_of(*command, cwd=tmp_path)
-    assert (row["a"], row["b"], row["decision"]) == ("DrQ(eps)", "SPR", "smaller")
+    assert (row["a"], row["b"], row["decision"]) == ("SPR", "DrQ(eps)", "larger")
     assert row["p_value"] < 0.05
     assert row["reason"] is None
     assert "no ops 0 to 29 agent steps" in row["a_deviations"] == row["b_deviations"]
     text = rlbench(*command, cwd=tmp_path).stdout
-    for said in ("DrQ(eps) has a smaller IQM than SPR", "1 to 1", "how their protocols differ"):
+    for said in ("SPR is better than DrQ(eps): IQM +0.0", "1 to 1", "how their protocols differ"):
         assert said in text
+
+
+def test_the_answer_is_in_the_order_of_the_question(tmp_path: Path) -> None:
+    said = {}
+    for pair in (("BBF", "SPR"), ("SPR", "BBF")):
+        out = rlbench("compare", *pair, *PAPERS, cwd=tmp_path).stdout
+        said[pair[0]] = out.splitlines()[0]
+    better = r"BBF is better than SPR: IQM \+0\.\d+ \[0\.\d+, 0\.\d+\]; BBF wins 85% of run pairs\."
+    worse = r"SPR is worse than BBF: IQM -0\.\d+ \[-0\.\d+, -0\.\d+\]; SPR wins 15% of run pairs\."
+    assert re.fullmatch(better, said["BBF"])
+    assert re.fullmatch(worse, said["SPR"])
 
 
 def test_other_fields_are_shown_and_not_tested(tmp_path: Path) -> None:
     command = ("compare", "SPR", "DrQ(eps)", "IRIS", "EfficientZero", *PAPERS)
     rows = rows_of(*command, cwd=tmp_path)
     tested = {(row["a"], row["b"]) for row in rows if row["p_value"] is not None}
-    assert tested == {("DrQ(eps)", "SPR")}
+    assert tested == {("SPR", "DrQ(eps)")}
     by_pair = {(row["a"], row["b"]): row for row in rows}
     assert len(by_pair) == 6
     iris = by_pair["SPR", "IRIS"]

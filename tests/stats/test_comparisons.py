@@ -185,7 +185,8 @@ def test_agents_that_differ_are_separated_and_others_are_not() -> None:
     assert found["a", "b"].decision == "not separated"
     assert {c.test for c in found.values()} == {MAX_T}
     one = found["a", "c"]
-    assert one.difference == stats.difference(A, C, "iqm")
+    assert one.difference.point == stats.difference(A, C, "iqm").point
+    assert one.difference.low < one.difference.point < one.difference.high < 0
     assert one.improvement == stats.improvement(A, C)
     assert one.cliffs_delta == pytest.approx(2 * one.improvement.point - 1)
 

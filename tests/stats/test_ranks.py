@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlbench import stats
+from rlbench.stats.comparisons import MIN_RUNS
 from rlbench.stats.permutation import pairs_of
-from rlbench.stats.ranks import MIN_RUNS, TOO_FEW_RUNS, separated_by_max_t, tiers_of
+from rlbench.stats.ranks import TOO_FEW_RUNS, tiers_of
+from rlbench.stats.simultaneous import max_t
 
 GENERATOR = np.random.default_rng(0)
 
@@ -70,9 +72,9 @@ def test_agents_without_variance_cost_no_more_than_one(constants: list, seed: in
     def apart(added: list[float]) -> set:
         agents = {k: list(v) for k, v in others.items()}
         agents |= {f"z{k}": list(np.full((6, 4), value)) for k, value in enumerate(added)}
-        found = separated_by_max_t(
-            agents, pairs_of(list(agents), None), "iqm", alpha=0.05, repetitions=300
-        )
+        every = pairs_of(list(agents), None)
+        sure = max_t(agents, every, "iqm", alpha=0.05, repetitions=300).sure
+        found = {pair for pair, apart in zip(every, sure, strict=True) if apart}
         levels = {k: v for k, v in zip(agents, [None] * 4 + added, strict=True) if v is not None}
         for a, b in pairs_of(list(levels), None) if len(levels) > 1 else []:
             assert ((a, b) in found) == (levels[a] != levels[b])
