@@ -31,6 +31,7 @@ from rlbench.results.published import Published
 from rlbench.results.rankable import Terms, ranked_together, why_not_ranked
 from rlbench.stats import RunsNeeded, adastop, compare, plan, rank_sets, runs_needed
 from rlbench.stats.comparisons import REACHING_0, Comparison, TestStatistic
+from rlbench.stats.coverage import coverage_warnings
 from rlbench.stats.intervals import POINTS
 from rlbench.stats.permutation import STATISTICS
 from rlbench.stats.planning import MOST_RUNS
@@ -112,6 +113,7 @@ def compare_agents(
         _show_adastop(result, batch, scale, json)
     else:
         _show_comparison(scores, papers, chosen, alpha, scale, json)
+        notes += _coverage_notes(scores, chosen)
     print_deviations(papers, err=json)
     for note in notes:
         echo(note, err=json)
@@ -248,6 +250,7 @@ def _show_apart(
         else:
             echo(f"Of one protocol: {', '.join(group)}.")
             _show_comparison(scores, papers, statistic, alpha, scale, json)
+        of_group += _coverage_notes(scores, statistic)
         notes += [f"{', '.join(group)}: {note}" for note in of_group]
     if json:
         print_json(_with_deviations(rows + between, papers))
@@ -265,6 +268,10 @@ def _show_apart(
     print_deviations(papers, err=json)
     for note in notes:
         echo(note, err=json)
+
+
+def _coverage_notes(scores: Scores, statistic: TestStatistic) -> list[str]:
+    return coverage_warnings([f"difference of {statistic}", "improvement"], scores.values())
 
 
 def _with_deviations(

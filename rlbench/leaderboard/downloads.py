@@ -12,6 +12,7 @@ from rlbench.leaderboard.figures import METRICS
 from rlbench.leaderboard.tables import escape_latex, table
 from rlbench.results import published, rows, write_csv
 from rlbench.results.published import Published, PublishedSource
+from rlbench.stats.proportions import METHOD as BY_RATE
 from rlbench.stats.reporting import BIBTEX, HOW
 from rlbench.suites import Suite
 
@@ -214,8 +215,11 @@ def _bibtex(entries: Sequence[Entry]) -> str:
     metrics = [row for entry in entries for row in entry.metrics.values()]
     if any(row.metric == "iqm" for row in metrics):
         cited.append("agarwal2021deep")
-    if any(row.low is not None for row in metrics):
+    methods = {row.method for row in metrics if row.low is not None}
+    if methods - {BY_RATE}:
         cited.append(HOW["rao-wu"][1])
+    if BY_RATE in methods:
+        cited.append("korn1998confidence")
     sources = [entry.paper.source for entry in entries if entry.paper]
     return "\n\n".join([*(BIBTEX[key] for key in cited), *map(_citation, sources)]) + "\n"
 

@@ -32,11 +32,15 @@ from rlbench.stats import improvement, learning_curve, profile_band, rank_sets, 
 from rlbench.stats.aggregates import ScoresLike, columns
 from rlbench.stats.bands import Band, CurveEstimate, CurveMethod
 from rlbench.stats.comparisons import TestStatistic
+from rlbench.stats.coverage import OTHER_METHODS, coverage_warnings
 from rlbench.stats.curves import curves_of
-from rlbench.stats.intervals import POINTS, Method
+from rlbench.stats.intervals import ALL_EQUAL, ONE_RUN, POINTS, Method, why_no_interval
 from rlbench.stats.pairs import PairMethod
+from rlbench.stats.proportions import METHOD as BY_RATE
+from rlbench.stats.proportions import are_successes
 from rlbench.stats.ranks import TOO_FEW_RUNS
 from rlbench.stats.reporting import HOW
+from rlbench.stats.summary import WITHOUT_INTERVAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,9 +65,6 @@ IN_TEXT = {
     "median": "median",
     "optimality_gap": "optimality gap",
 }
-# Below so many runs a task intervals were measured to cover too rarely (docs/statistics.md).
-ENOUGH_RUNS = 5
-ENOUGH_FOR_MEANS = 10
 
 # Okabe & Ito 2008, Color Universal Design, without the yellow, which white swallows; in an order
 # in which neighbours differ in lightness too.
@@ -238,7 +239,7 @@ def plot_intervals(
             repetitions=repetitions,
             level=level,
             seed=seed,
-            metrics=metrics,
+            of=metrics,
         ),
     ]
     if "median" in metrics:
@@ -442,7 +443,13 @@ def plot_improvement(
         f"pairs of runs on a task that the left agent wins, ties half, averaged "
         f"{setting_text(agents.values(), normalised_by)}.",
         interval_text(
-            "Lines", agents.values(), method=method, repetitions=repetitions, level=level, seed=seed
+            "Lines",
+            agents.values(),
+            method=method,
+            repetitions=repetitions,
+            level=level,
+            seed=seed,
+            of=["improvement"],
         ),
     ]
     if _least(*agents.values()) > 1:
@@ -542,7 +549,7 @@ def interval_text(
     repetitions: int,
     level: float,
     seed: int,
-    metrics: Collection[str] = (),
+    of: Collection[str],
 ) -> str:
     """Return how intervals were made, in the words of `stats.methods_text` but plain text.
 
@@ -553,27 +560,29 @@ def interval_text(
         repetitions: Resamples.
         level: Nominal coverage.
         seed: Of the resampling.
-        metrics: What they are of, by the names of `METRICS`.
+        of: What they are of, as `stats.coverage.coverage_warnings` takes it.
     """
-    least = _least(*agents)
-    if least < 2 and all(_least(tasks) < 2 for tasks in agents):
+    why = {why_no_interval(tasks) for tasks in agents}
+    if why == {ONE_RUN}:
         return "With one run on a task there are no intervals."
+    if "" not in why:
+        return "With one run on a task, or runs that are all equal, there are no intervals."
     how = re.sub(r"~\\citep\{[^}]*\}", "", HOW[method][0])
     text = (
         f"{what} are nominal {level * 100:g}% stratified bootstrap intervals from "
         f"{repetitions:,} resamples (seed {seed}), {method}: {how}. They speak of these tasks, not "
         "of others."
     )
-    if least < 2:
+    if ONE_RUN in why:
         text += " Agents with one run on a task have none."
-    elif least < ENOUGH_RUNS:
-        text += f" With fewer than {ENOUGH_RUNS} runs a task they cover less often than they say."
-    elif least < ENOUGH_FOR_MEANS and "mean" in metrics:
-        text += (
-            f" With fewer than {ENOUGH_FOR_MEANS} runs a task that of the mean covers less often "
-            "than it says."
-        )
-    return text
+    if ALL_EQUAL in why and "improvement" not in of:
+        text += " Agents whose runs are equal on every task have none."
+    if method == "rao-wu" and any(are_successes(tasks) for tasks in agents):
+        text += f" Of scores that are all 0 or 1 they are: {BY_RATE}."
+    if method != "rao-wu":
+        text += f" {OTHER_METHODS.format(method=method)}"
+    shown = [metric for metric in of if metric not in WITHOUT_INTERVAL]
+    return " ".join([text, *coverage_warnings(shown, agents)])
 
 
 def _plot(

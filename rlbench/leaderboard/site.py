@@ -351,7 +351,7 @@ def _deviations(entry: Entry) -> list[str]:
 def _interval_method(entries: Iterable[Entry]) -> str:
     """Return how the intervals of the IQM were made; nothing if there are none."""
     rows = [entry.metrics["iqm"] for entry in entries if "iqm" in entry.metrics]
-    return next((row.method for row in rows if row.low is not None), "")
+    return "; ".join(dict.fromkeys(row.method for row in rows if row.low is not None))
 
 
 def _fields(entry: Entry) -> list[tuple[str, object, object, bool]]:

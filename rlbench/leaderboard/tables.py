@@ -123,7 +123,7 @@ def table(
     notes = [
         interval_text(
             "Brackets", agents.values(), method=method, repetitions=repetitions, level=1 - alpha,
-            seed=seed, metrics=metrics,
+            seed=seed, of=metrics,
         ),
         "The median is reported without an interval." if "median" in metrics else "",
         "A lower optimality gap is better." if "optimality_gap" in metrics else "",
@@ -172,10 +172,9 @@ def task_table(
         UnknownName: There is no such format.
     """
     _check(format, scores)
-    cells = {
-        (row.task, row.agent): Cell(row.mean, row.low, row.high)
-        for row in summarise_tasks(scores, level=1 - alpha)
-    }
+    rows = summarise_tasks(scores, level=1 - alpha)
+    methods = dict.fromkeys(row.method for row in rows if row.low is not None)
+    cells = {(row.task, row.agent): Cell(row.mean, row.low, row.high) for row in rows}
     tasks = list(dict.fromkeys(task for of_agent in scores.values() for task in of_agent))
     rankable = len(scores) > 1 and not not_ranked
     tested = [task for task in tasks if _same_runs(scores, task)] if rankable else []
@@ -183,10 +182,9 @@ def task_table(
         for agent in set(scores) - losers:
             cells[task, agent] = cells[task, agent]._replace(bold=True)
     arrays = [[np.asarray(runs) for runs in of_agent.values()] for of_agent in scores.values()]
-    with_interval = any(cell.low is not None for cell in cells.values())
     notes = [
-        f"Brackets are nominal {100 * (1 - alpha):g}% intervals by Student's t."
-        if with_interval
+        f"Brackets are nominal {100 * (1 - alpha):g}% intervals by {' or '.join(methods)}."
+        if methods
         else "With one run on a task there are no intervals.",
         f"Nothing is bold: {not_ranked}."
         if not_ranked

@@ -32,7 +32,7 @@ from rlbench.stats.aggregates import (
     median,
     optimality_gap,
 )
-from rlbench.stats.proportions import METHOD as BY_FORMULA
+from rlbench.stats.proportions import METHOD as BY_RATE
 from rlbench.stats.proportions import STATISTICS as OF_SUCCESSES
 from rlbench.stats.proportions import are_successes, ends_of_successes
 from rlbench.stats.resampling import Floats, Layout, keys_of, layout_of, resamples
@@ -181,7 +181,9 @@ def _bootstrap(
         )
     )  # fmt: skip
     return [
-        estimate_of_successes(point, ends_of_successes(tasks, str(name), point, level), level)
+        estimate_by_formula(
+            point, ends_of_successes(tasks, str(name), point, level), BY_RATE, level
+        )
         if name in by_formula
         else next(drawn)
         for name, point in asked
@@ -245,12 +247,14 @@ def no_interval(point: float, level: float, why: str) -> Estimate:
     )  # fmt: skip
 
 
-def estimate_of_successes(point: float, ends: tuple[float, float], level: float) -> Estimate:
-    """Return the estimate from scores that are 0 or 1, with the ends by formula."""
+def estimate_by_formula(
+    point: float, ends: tuple[float, float], method: str, level: float
+) -> Estimate:
+    """Return the estimate with ends that needed no resamples."""
     if _has_no_width(*ends):
         return no_interval(point, level, NO_WIDTH)
     return Estimate(
-        point=point, low=ends[0], high=ends[1], method=BY_FORMULA, level=level, repetitions=0,
+        point=point, low=ends[0], high=ends[1], method=method, level=level, repetitions=0,
         monte_carlo_error=0.0,
     )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import numpy as np
+
 from rlbench.errors import InvalidScores, UnknownName
 from rlbench.stats.aggregates import ScoresLike, probability_of_improvement, same_tasks
 from rlbench.stats.intervals import (
@@ -9,16 +11,22 @@ from rlbench.stats.intervals import (
     Estimate,
     Statistic,
     check_options,
+    estimate_by_formula,
     estimate_from,
-    estimate_of_successes,
     no_interval,
     point_of,
     replicates_of,
     tails_of,
     why_no_interval,
 )
+from rlbench.stats.proportions import METHOD as BY_RATE
 from rlbench.stats.proportions import STATISTICS as OF_SUCCESSES
-from rlbench.stats.proportions import are_successes, difference_ends, ends_of_successes
+from rlbench.stats.proportions import (
+    are_successes,
+    clopper_pearson,
+    difference_ends,
+    ends_of_successes,
+)
 from rlbench.stats.resampling import Floats, keys_of, layout_of
 
 PairMethod = Literal["rao-wu", "percentile", "basic"]
@@ -75,7 +83,7 @@ def difference(
         and are_successes(agents[0] + agents[1])
     ):
         ends = _ends_of_successes(agents, str(statistic), level)
-        return estimate_of_successes(first - second, ends, level)
+        return estimate_by_formula(first - second, ends, BY_RATE, level)
     keys = keys_of(seed, 2)
     if shared is not None:
         keys[1] = keys[0]
@@ -113,7 +121,10 @@ def improvement(
 ) -> Estimate:
     """Estimate `probability_of_improvement` of x over y with an interval.
 
-    The two are resampled independently (Agarwal et al. 2021, section 4.3).
+    The two are resampled independently (Agarwal et al. 2021, section 4.3). Where on every task all
+    runs of one are above all of the other, resamples do not differ; the ends are then those of
+    Clopper & Pearson (1934) for as many pairs as can be made of different runs of every task, which
+    hold for unequal tasks too (Hoeffding 1956).
 
     Args:
         x: (runs, tasks), or one array (runs,) a task.
@@ -135,7 +146,14 @@ def improvement(
     if method == "rao-wu" and are_successes(first + second):
         # It is then 1/2 plus half the difference of the means.
         low, high = _ends_of_successes((first, second), "mean", level)
-        return estimate_of_successes(point, (0.5 + low / 2, 0.5 + high / 2), level)
+        return estimate_by_formula(point, (0.5 + low / 2, 0.5 + high / 2), BY_RATE, level)
+    pairs = list(zip(first, second, strict=True))
+    if all(a.min() > b.max() or a.max() < b.min() for a, b in pairs):
+        disjoint = len(pairs) * min(len(task) for task in first + second)
+        below, above = clopper_pearson(np.rint([point * disjoint]), disjoint, level)
+        return estimate_by_formula(
+            point, (float(below[0]), float(above[0])), "Clopper-Pearson, of pairs of runs", level
+        )
     from rlbench.stats.kernels import improvements
 
     layouts = layout_of(first, method), layout_of(second, method)

@@ -26,6 +26,15 @@ BIBTEX = {
   publisher = {Cambridge University Press},
   year = {1997}
 }""",
+    "korn1998confidence": """@article{korn1998confidence,
+  title = {Confidence Intervals for Proportions with Small Expected Number of Positive Counts
+           Estimated from Survey Data},
+  author = {Korn, Edward L. and Graubard, Barry I.},
+  journal = {Survey Methodology},
+  volume = {24},
+  pages = {193--201},
+  year = {1998}
+}""",
     "efron1987better": """@article{efron1987better,
   title = {Better Bootstrap Confidence Intervals},
   author = {Efron, Bradley},
@@ -77,6 +86,7 @@ def methods_text(
     method: Method = "rao-wu",
     repetitions: int = 10_000,
     level: float = 0.95,
+    successes: bool = False,
 ) -> str:
     """Return a paragraph on how `summarise` made its numbers, in LaTeX, and the BibTeX it cites.
 
@@ -87,6 +97,7 @@ def methods_text(
         method: Of the intervals.
         repetitions: Resamples.
         level: Nominal coverage.
+        successes: Whether an agent's scores are all 0 or 1, which have intervals of their own.
 
     Raises:
         InvalidScores: An option is out of range.
@@ -102,6 +113,11 @@ def methods_text(
         f"{repetitions:,} resamples: {how}. They speak of these tasks, not of others, and the "
         "median is reported without one."
     )
+    if successes and method == "rao-wu":
+        interval += (
+            " Intervals of scores that are all 0 or 1 are those of Clopper and Pearson for an "
+            "effective number of runs~\\citep{korn1998confidence}."
+        )
     if least < 2:
         interval = "With one run on a task there are no intervals."
     paragraph = (
@@ -113,4 +129,6 @@ def methods_text(
     keys = ["agarwal2021deep", "rlbench"]
     if least >= 2 and cited not in keys:
         keys.insert(1, cited)
+    if "korn1998confidence" in interval:
+        keys.insert(-1, "korn1998confidence")
     return "\n\n".join([paragraph, *(BIBTEX[key] for key in keys)])

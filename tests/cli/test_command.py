@@ -17,6 +17,7 @@ from support.command import COMMAND, SHORT, heed_interrupts, rlbench, run_short
 from support.processes import workers_in
 
 from rlbench.results import Store
+from rlbench.stats.coverage import coverage_warning
 
 RANDOM = ["run", "--suite", "atari100k", "--agent", "random"]
 EXAMPLE = Path(__file__).parents[2] / "examples/my_agent.py"
@@ -133,14 +134,15 @@ def test_stats(done: Path) -> None:
     for row in rows:
         assert list(row) == ["agent", "metric", "point", "low", "high", "method", "runs", "tasks"]
         assert (row["runs"], row["tasks"]) == (2, 2)
-        without = row["metric"] == "median"
-        assert row["method"].startswith("none:" if without else "stratified bootstrap, rao-wu")
-        assert (row["low"] is None) == (row["high"] is None) == without
+        why = (
+            "the interval of the median" if row["metric"] == "median" else "on every task all runs"
+        )
+        assert row["method"].startswith(f"none: {why}"), "so short runs all score the same"
+        assert row["low"] is row["high"] is None
     text = rlbench(*options, cwd=done).stdout
     assert "UNOFFICIAL" in text
     assert "2/26" in text
     assert "these are not scores of atari100k@1" in text
-    assert "Fewer than 5 runs a task" in text
 
 
 def test_stats_of_a_bare_csv(done: Path, tmp_path: Path) -> None:
@@ -229,6 +231,14 @@ def test_compare_and_plan(tmp_path: Path) -> None:
     text = rlbench("compare", "s.csv", cwd=tmp_path).stdout
     for said in ("x is worse than z: IQM -", "x and y are not separated", "2 to 3", "step-down"):
         assert said in text
+    for of in ("difference of iqm", "improvement"):
+        warning = coverage_warning(of, tasks=4, runs=5)
+        assert warning
+        assert text.count(warning) == 1
+    summary = rlbench("stats", "s.csv", cwd=tmp_path).stdout
+    assert "stratified bootstrap, rao-wu" in summary
+    for of in ("iqm", "mean", "optimality_gap"):
+        assert summary.count(coverage_warning(of, tasks=4, runs=5)) == 1
     plan = rlbench("plan", "s.csv", cwd=tmp_path).stdout
     assert f"x and y: {rows[0]['runs_needed_low']} or more new runs a task" in plan
     assert f"({rows[0]['runs_needed']:,} if the difference is the one seen)" in plan
@@ -237,6 +247,16 @@ def test_compare_and_plan(tmp_path: Path) -> None:
     assert re.search(r"x and y: \d+ new runs a task for power 0.8\.", of_size)
     planned = json.loads(rlbench("plan", "s.csv", "--json", cwd=tmp_path).stdout)
     assert list(planned[0]) == ["a", "b", "runs", "power", "width"]
+
+
+def test_runs_that_are_all_equal_have_no_interval(tmp_path: Path) -> None:
+    lines = [f"{agent},maze,{seed},1.0" for agent in "AB" for seed in range(5)]
+    (tmp_path / "s.csv").write_text("\n".join(["agent,task,seed,score", *lines]) + "\n")
+    for command in ("stats", "compare"):
+        rows = json.loads(rlbench(command, "s.csv", "--json", cwd=tmp_path).stdout)
+        assert {row["low"] for row in rows} == {row["high"] for row in rows} == {None}
+        assert all(row["method"].startswith("none: ") for row in rows)
+        assert "was measured to cover" not in rlbench(command, "s.csv", cwd=tmp_path).stdout
 
 
 def test_compare_until_decided(tmp_path: Path) -> None:

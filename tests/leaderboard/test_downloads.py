@@ -74,11 +74,18 @@ def normalised_scores(files: Files) -> Scores:
 
 def aggregate(tasks: list[Floats], metric: str) -> Floats:
     """Return an aggregate of scores (..., runs) a task, over the last axis and tasks: (...)."""
-    pooled = np.concatenate(tasks, axis=-1)
     if metric == "iqm":
-        return trim_mean(pooled, 0.25, axis=-1)
+        pooled = np.concatenate(tasks, axis=-1)
+        counts = {task.shape[-1] for task in tasks}
+        if len(counts) == 1:
+            return trim_mean(pooled, 0.25, axis=-1)
+        n = pooled.shape[-1]
+        weights = [np.full(t.shape[-1], n / len(tasks) / t.shape[-1]) for t in tasks]
+        return weighted_iqm(pooled.reshape(-1, n), np.concatenate(weights)).reshape(
+            pooled.shape[:-1]
+        )
     if metric == "optimality_gap":
-        return 1 - np.minimum(pooled, 1).mean(axis=-1)
+        return 1 - np.mean([np.minimum(task, 1).mean(axis=-1) for task in tasks], axis=0)
     means = np.stack([task.mean(axis=-1) for task in tasks])
     return means.mean(axis=0) if metric == "mean" else np.median(means, axis=0)
 
@@ -88,12 +95,13 @@ def bootstrap_ends(
 ) -> list[tuple[float, float]]:
     """Return both ends of the 95% interval, each with its standard error.
 
-    Of a task's n runs n - 1 are drawn with replacement, and each counts n / (n - 1).
+    Of a task's n runs n - 1 are drawn with replacement; every task weighs the same.
     """
     draws = [
         task[generator.integers(len(task), size=(repetitions, len(task) - 1))] for task in tasks
     ]
-    weights = np.concatenate([np.full(len(t) - 1, len(t) / (len(t) - 1)) for t in tasks])
+    each = sum(map(len, tasks)) / len(tasks)
+    weights = np.concatenate([np.full(len(t) - 1, each / (len(t) - 1)) for t in tasks])
     if metric == "iqm":
         replicates = weighted_iqm(np.concatenate(draws, axis=1), weights)
     elif metric == "optimality_gap":
@@ -244,9 +252,9 @@ def test_charts_can_be_computed_again(files: dict[str, Files]) -> None:
     profiles = improvements = 0
     for found in files.values():
         scores = normalised_scores(found)
-        pooled = {agent: np.concatenate(list(tasks.values())) for agent, tasks in scores.items()}
         for row in found.board["profiles"]:
-            share = float((pooled[row["agent"]] > row["tau"]).mean())
+            shares = [(task > row["tau"]).mean() for task in scores[row["agent"]].values()]
+            share = float(np.mean(shares))
             assert row["point"] == pytest.approx(share, abs=1e-9)
             profiles += 1
         for row in found.board["improvements"]:

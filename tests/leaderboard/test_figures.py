@@ -30,6 +30,7 @@ from rlbench.leaderboard import (
     plot_ranks,
 )
 from rlbench.leaderboard.figures import DASHES, MARKERS, MAX_BANDS, OKABE_ITO
+from rlbench.stats.coverage import coverage_warning
 
 STEPS = np.arange(1, 7) * 10_000
 DRAWN: dict[str, Callable[..., Plot]] = {
@@ -256,11 +257,25 @@ def test_captions_say_that_runs_differ_and_are_few() -> None:
     scores = {"a": [np.arange(3.0), np.arange(4.0)], "b": [np.arange(3.0), np.arange(2.0)]}
     caption = plot_intervals(scores).caption
     assert "2 to 4 runs a task" in caption
-    assert "fewer than 5 runs a task they cover less often" in caption
-    at_five = plot_intervals(make_scores()).caption
-    assert "fewer than 10 runs a task that of the mean covers less often" in at_five
-    assert "less often" not in plot_intervals(make_scores(), metrics=["iqm"]).caption
-    assert "less often" not in plot_intervals(make_scores(runs=10)).caption
+    for of in ("iqm", "mean", "optimality_gap"):
+        assert coverage_warning(of, tasks=2, runs=2) in caption
+    assert "interval of the median" not in caption
+    assert (
+        "was measured to cover" not in plot_intervals(make_scores(runs=20), metrics=["iqm"]).caption
+    )
+    by_percentile = plot_intervals(make_scores(), method="percentile").caption
+    assert "Intervals by percentile cover less often" in by_percentile
+    assert coverage_warning("improvement", 2, 2) in plot_improvement(scores).caption
+
+
+def test_captions_say_which_intervals_are_others_or_none() -> None:
+    scores = {"a": np.ones((3, 2)), "b": np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])}
+    caption = plot_intervals(scores).caption
+    assert "Agents whose runs are equal on every task have none." in caption
+    assert "Of scores that are all 0 or 1 they are: Clopper-Pearson, stratified" in caption
+    assert "was measured to cover" not in caption
+    equal = plot_intervals({"a": scores["a"]}).caption
+    assert "or runs that are all equal, there are no intervals" in equal
 
 
 @pytest.mark.parametrize("kind", ["intervals", "profiles", "curves", "improvement"])

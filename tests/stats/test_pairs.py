@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from rlbench import stats
 from rlbench.errors import InvalidScores, UnknownName
@@ -92,5 +93,8 @@ def test_equal_runs_of_both_agents_have_no_interval(pair, method: str) -> None:
 
 def test_an_agent_that_wins_all_pairs_does_not_win_for_sure() -> None:
     estimate = improvement(X + 100, Y)
-    assert (estimate.point, estimate.low, estimate.high) == (1.0, None, None)
-    assert estimate.method == "none: both ends would be the same"
+    assert (estimate.point, estimate.high) == (1.0, 1.0)
+    assert estimate.low == pytest.approx(0.025 ** (1 / 40))  # 8 tasks with 5 pairs of other runs
+    assert estimate.method == "Clopper-Pearson, of pairs of runs"
+    half = improvement(X + 100 * np.array([1, -1] * 4), Y)
+    assert (half.low, half.high) == pytest.approx(binomtest(20, 40).proportion_ci(0.95, "exact"))

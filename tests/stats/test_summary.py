@@ -53,6 +53,8 @@ def test_what_a_paper_says(method: str) -> None:
     cited = {part.split("}")[0] for part in text.split("\\citep{")[1:]}
     entries = [line.split("{")[1].rstrip(",") for line in text.splitlines() if line[:1] == "@"]
     assert sorted(cited) == sorted(entries)
+    both = methods_text(runs=(3, 5), tasks=2, normalised_by="", method=method, successes=True)
+    assert both.count("korn1998confidence") == (2 if method == "rao-wu" else 0)
     for said in ("26 tasks", "3 to 5 runs a task", "95\\%", "10,000", "human scores", __version__):
         assert said in text
 
