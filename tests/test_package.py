@@ -114,14 +114,25 @@ def test_the_code_in_the_guides_runs(page: str) -> None:
         subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 
 
-def test_the_comparisons_in_the_guide_are_what_the_command_prints() -> None:
+@pytest.mark.parametrize("page", ["comparisons", "from-scores-to-claims"])
+def test_outputs_in_the_guides_are_what_the_command_prints(page: str) -> None:
     from support.command import rlbench
 
-    text = (ROOT / "docs/comparisons.md").read_text()
-    examples = re.findall(r"```sh\nrlbench (.*?)\n```\n\n```text\n(.*?)```", text, re.S)
-    assert len(examples) == text.count("```text") == 2
-    for command, shown in examples:
-        assert rlbench(*command.split(), cwd=ROOT).stdout.startswith(shown)
+    text = (ROOT / f"docs/{page}.md").read_text()
+    blocks = re.findall(r"```(sh|text)\n(.*?)\n```", text, re.S)
+    assert len(blocks) == text.count("```") / 2 - text.count("```python")
+    printed, checked = "", 0
+    for kind, block in blocks:
+        if kind == "sh":
+            words = block.split()
+            assert words.pop(0) == "rlbench"
+            printed = rlbench(*words, cwd=ROOT, code=3 if "--stop" in words else 0).stdout
+        else:
+            lines = [line.rstrip() for line in printed.splitlines()]
+            shown = [line.rstrip() for line in block.splitlines()]
+            assert any(lines[k : k + len(shown)] == shown for k in range(len(lines))), block
+            checked += 1
+    assert checked >= 2
 
 
 def test_contributing_is_short() -> None:

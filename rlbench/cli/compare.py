@@ -401,7 +401,7 @@ def _show_comparison(
         ["agent", LABELS[statistic], "ranks", "tier"],
         "possible ranks",
     )
-    echo("Agents that share a letter are not separated.")
+    echo("Which of two agents that share a letter is better is not established.")
     echo(
         f"Intervals: {100 * (1 - alpha):g}%, all together, {_methods(found)}. P-values: "
         f"{found[0].test}. Ranks: {ranks[0].method}."

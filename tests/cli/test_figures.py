@@ -131,7 +131,7 @@ def test_what_cannot_be_drawn_is_said_in_one_line_each(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text(RAW + "a,t,0,1\nb,t,0,2\n")
     done = rlbench("figures", "one.csv", "--out", "o", cwd=tmp_path)
     lines = done.stdout.splitlines()
-    assert "ranks: not drawn: there are no rank sets: too few runs: fewer than 2 on a task" in lines
+    assert "ranks: not drawn: there are no rank sets: too few runs: fewer than 3 on a task" in lines
     assert "curves: not drawn: no run has several evaluation points" in lines
     assert "With one run on a task there are no" in (tmp_path / "o/intervals.txt").read_text()
     assert "ptimality" not in (tmp_path / "o/intervals.csv").read_text()  # raw scores
