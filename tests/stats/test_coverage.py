@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,15 @@ def test_a_cell_that_is_known() -> None:
     cells = TABLE["coverage"]["mean"]
     assert cells["normal"][0][0] == pytest.approx(0.5, abs=4 * math.sqrt(0.25 / SIMULATIONS))
     assert cells["two values"][0][0] == 1.0
+
+
+def test_the_documentation_shows_the_table() -> None:
+    text = (Path(__file__).parents[2] / "docs/coverage.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| (.*) \|$", text, flags=re.MULTILINE)
+    assert len(rows) == len(TABLE["tasks"]) * len(TABLE["runs"])
+    shown = ("iqm", "mean", "optimality_gap", "difference of iqm", "improvement")
+    for tasks, runs, cells in rows:
+        for statistic, cell in zip(shown, cells.split(" | "), strict=True):
+            ends = [float(end) for end in cell.split(" to ")]
+            measured = measured_coverage(statistic, int(tasks), int(runs))
+            assert ends == pytest.approx(measured, abs=0.0051)
