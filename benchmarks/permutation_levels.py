@@ -84,6 +84,15 @@ def as_good(populations: tuple[Population, ...], statistic: str) -> tuple[Popula
     )
 
 
+def scaled(populations: tuple[Population, ...], statistic: str) -> tuple[Population, ...]:
+    """Return populations multiplied such that all have the statistic of the first."""
+    points = [_point(population, statistic) for population in populations]
+    return tuple(
+        population * (points[0] / point)
+        for population, point in zip(populations, points, strict=True)
+    )
+
+
 def _point(population: Population, statistic: str) -> float:
     return float(population.mean()) if statistic == "mean" else iqm(list(population.T))
 
@@ -105,6 +114,10 @@ def cells(statistic: str) -> list[Cell]:
             Cell(
                 f"{tasks} tasks: equal {statistic}, normal and bimodal",
                 as_good((one["normal"], one["bimodal"]), statistic),
+            ),
+            Cell(
+                f"{tasks} tasks: equal {statistic}, normal and bimodal, scaled",
+                scaled((one["normal"], one["bimodal"]), statistic),
             ),
             Cell(f"{tasks} tasks: equal {statistic}, different by task", apart),
             Cell(f"{tasks} tasks: better by .07, different by task",

@@ -173,7 +173,7 @@ def mean_gaps(masks: NDArray[np.bool_], pooled: Floats, sizes: Ints) -> tuple[Fl
         # Deviations from the mean add up to 0, so the sum of the second part is that, negative.
         sums = inside @ (off * weights[t].sum()).T
         gaps += sums
-        sums *= sums
+        np.square(sums, out=sums)
         sums *= (spreads[t] / sizes[t]).sum() / weights[t].sum() ** 2
         lost += sums
         squares = squares + spreads[t, 1] * (off**2).sum(axis=1)

@@ -285,10 +285,11 @@ def errors_over_paths(gaps: Floats, errors: Floats | None) -> Floats:
     They are at least `LEAST_ERROR` of the standard deviation of the differences over paths, except
     for those of 0; without errors they are that deviation.
     """
-    deviations = gaps.std(axis=0)
     if errors is None:
-        return np.asarray(deviations)
-    return np.where(errors > 0, np.maximum(errors, LEAST_ERROR * deviations), 0.0)
+        return np.asarray(gaps.std(axis=0))
+    squares = np.einsum("pc,pc->c", gaps, gaps) / len(gaps) - gaps.mean(axis=0) ** 2
+    least = LEAST_ERROR * np.sqrt(np.maximum(squares, 0.0))
+    return np.asarray(np.maximum(errors, least, out=np.zeros_like(errors), where=errors > 0))
 
 
 def studentised(gaps: Floats, errors: Floats, scales: Floats | float) -> Floats:
