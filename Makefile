@@ -49,7 +49,7 @@ test-slow: $(DEV)
 	$(BIN)/pytest -m slow
 
 faults: $(DEV)
-	$(BIN)/pytest -m faults tests/faults
+	$(BIN)/pytest -n auto --dist load -m faults tests/faults
 
 fuzz: $(DEV)
 	RLBENCH_FUZZ=1000000 $(BIN)/pytest -n auto --dist load tests/results/test_fuzz.py

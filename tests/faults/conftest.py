@@ -1,6 +1,7 @@
 """Counts of what was done to the command, printed at the end."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,18 @@ def pytest_configure(config: pytest.Config) -> None:
 def tally(pytestconfig: pytest.Config) -> Counter[str]:
     """Return the counts, to add to."""
     return pytestconfig.stash[COUNTS]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the counts of one of several processes to the one that prints them."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = dict(session.config.stash[COUNTS])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the counts of a process of pytest-xdist."""
+    node.config.stash[COUNTS].update(node.workeroutput.get("tally", {}))
 
 
 def pytest_terminal_summary(
