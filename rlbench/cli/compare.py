@@ -29,7 +29,7 @@ from rlbench.cli.sources import (
 from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.results.published import Published
 from rlbench.results.rankable import Terms, ranked_together, why_not_ranked
-from rlbench.stats import RunsNeeded, adastop, compare, plan, rank_sets, runs_needed
+from rlbench.stats import RunsNeeded, adastop, compare, plan, ranks_of, runs_needed
 from rlbench.stats.comparisons import REACHING_0, Comparison, TestStatistic
 from rlbench.stats.coverage import coverage_warnings
 from rlbench.stats.intervals import POINTS
@@ -342,7 +342,7 @@ def _comparison_rows(
     scores: Scores, statistic: TestStatistic, alpha: float, scale: Scale
 ) -> tuple[list[dict[str, Any]], list[Comparison], dict[tuple[str, str], RunsNeeded]]:
     """Return a row a pair, the comparisons behind them, and how many runs pairs need."""
-    found = [_shown(pair, scale) for pair in compare(scores, statistic=statistic, alpha=alpha)]
+    found = compare(scores, statistic=statistic, alpha=alpha)
     needed = _runs_needed(scores, statistic, alpha)
     rows: list[dict[str, Any]] = [
         dict(
@@ -357,7 +357,7 @@ def _comparison_rows(
                 strict=True,
             )
         )
-        for pair in found
+        for pair in (_shown(pair, scale) for pair in found)
     ]  # fmt: skip
     return [row | scale.better for row in rows], found, needed
 
@@ -381,13 +381,14 @@ def _show_comparison(
         print_json(_with_deviations(rows, papers) if papers else rows)
         return
     for pair in found:
-        echo(_sentence(pair, statistic, needed.get((pair.a, pair.b)), scale))
+        wanted = needed.get((pair.a, pair.b))
+        echo(_sentence(_shown(pair, scale), statistic, wanted, scale))
     if needed and any(pair.decision == "not separated" for pair in found):
         echo(NEW_RUNS)
     shown = ["a", "b", "difference", "low", "high", "improvement", "p_value", "decision"]
     texts = [{**row, "p_value": f"{row['p_value']:.2g}"} for row in rows]
     print_table(texts, shown, f"{LABELS[statistic]} of {scale.title}")
-    ranks = rank_sets(scores, statistic=statistic, alpha=alpha)
+    ranks = ranks_of(scores, found, statistic=statistic)
     print_table(
         [
             {
@@ -404,7 +405,7 @@ def _show_comparison(
     echo("Which of two agents that share a letter is better is not established.")
     echo(
         f"Intervals: {100 * (1 - alpha):g}%, all together, {_methods(found)}. P-values: "
-        f"{found[0].test}. Ranks: {ranks[0].method}."
+        f"{found[0].test}. Ranks: {'both' if ranks[0].low else ranks[0].method}."
     )
 
 

@@ -25,7 +25,7 @@ from rlbench.stats.intervals import Estimate, bootstrap
 from rlbench.stats.pairs import difference, improvement
 from rlbench.stats.planning import PlanRow, RunsNeeded, plan, runs_needed
 from rlbench.stats.profiles import profile_band
-from rlbench.stats.ranks import RankRow, rank_sets
+from rlbench.stats.ranks import RankRow, rank_sets, ranks_of
 from rlbench.stats.reporting import methods_text
 from rlbench.stats.robustness import Retention, retention
 from rlbench.stats.stopping import AdaStopResult, adastop, blind_looks
@@ -73,6 +73,7 @@ __all__ = [
     "probability_of_improvement",
     "profile_band",
     "rank_sets",
+    "ranks_of",
     "retention",
     "runs_needed",
     "summarise",

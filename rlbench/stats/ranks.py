@@ -8,6 +8,8 @@ import numpy as np
 from rlbench.stats.aggregates import ScoresLike
 from rlbench.stats.comparisons import (
     MIN_RUNS,
+    Comparison,
+    Decision,
     TestStatistic,
     agents_of,
     has_too_few_runs,
@@ -15,6 +17,7 @@ from rlbench.stats.comparisons import (
 )
 from rlbench.stats.intervals import point_of
 from rlbench.stats.permutation import Pair, groups_of
+from rlbench.stats.resampling import Floats
 from rlbench.stats.simultaneous import METHOD
 
 TOO_FEW_RUNS = f"too few runs: fewer than {MIN_RUNS} on a task"
@@ -68,21 +71,50 @@ def rank_sets(
         UnknownName: There is no such statistic.
     """
     agents = agents_of(scores, alpha)
-    points = {agent: point_of(tasks, statistic) for agent, tasks in agents.items()}
-    order = sorted(agents, key=lambda agent: (-points[agent], agent))
-    if has_too_few_runs(agents):
-        return [RankRow(agent, points[agent], None, None, "", TOO_FEW_RUNS) for agent in order]
     separated = separate(
         agents, statistic, alpha=alpha, permutations=permutations, repetitions=repetitions,
         seed=seed,
     )  # fmt: skip
+    decisions = {pair: found.decision for pair, found in separated.items()}
+    return _ranks(agents, statistic, decisions, next(iter(separated.values())).test)
+
+
+def ranks_of(
+    scores: Mapping[str, ScoresLike],
+    comparisons: Sequence[Comparison],
+    *,
+    statistic: TestStatistic = "iqm",
+) -> list[RankRow]:
+    """Return the rank sets that follow from what `compare` said of the same scores.
+
+    They are those of `rank_sets` with the same options, without doing the work again.
+
+    Args:
+        scores: As `compare` took them.
+        comparisons: What it returned.
+        statistic: That it compared.
+    """
+    agents = agents_of(scores, 1 - comparisons[0].difference.level)
+    decisions = {(found.a, found.b): found.decision for found in comparisons}
+    return _ranks(agents, statistic, decisions, comparisons[0].test)
+
+
+def _ranks(
+    agents: Mapping[str, list[Floats]],
+    statistic: str,
+    decisions: Mapping[Pair, Decision],
+    test: str,
+) -> list[RankRow]:
+    points = {agent: point_of(tasks, statistic) for agent, tasks in agents.items()}
+    order = sorted(agents, key=lambda agent: (-points[agent], agent))
+    if has_too_few_runs(agents):
+        return [RankRow(agent, points[agent], None, None, "", TOO_FEW_RUNS) for agent in order]
     apart = {
-        (a, b) if found.decision == "larger" else (b, a)
-        for (a, b), found in separated.items()
-        if found.decision in ("larger", "smaller")
+        (a, b) if decision == "larger" else (b, a)
+        for (a, b), decision in decisions.items()
+        if decision in ("larger", "smaller")
     }
     tiers = tiers_of(order, apart)
-    test = next(iter(separated.values())).test
     return [
         RankRow(
             agent=agent,

@@ -112,7 +112,9 @@ def test_a_difference_that_the_interval_does_not_show_is_not_called_better() -> 
 
 def test_rank_sets_say_what_comparisons_say() -> None:
     scores = agents(0.0, 0.4, 0.8, 1.2, runs=5, tasks=10)
-    decisions = [found.decision for found in stats.compare(scores)]
+    compared = stats.compare(scores)
+    decisions = [found.decision for found in compared]
+    assert stats.ranks_of(scores, compared) == stats.rank_sets(scores)
     ranks = {row.agent: row for row in stats.rank_sets(scores)}
     worse = dict.fromkeys(scores, 0)
     for (a, b), decision in zip(combinations(scores, 2), decisions, strict=True):
