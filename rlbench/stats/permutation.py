@@ -375,11 +375,21 @@ class Paths:
         self._sizes, self._statistic, self._raw = sizes, statistic, raw
         self._masks: list[Masks] = []
         self._pooled: list[Floats] = []
+        # Means on one task need no more of each look than a sum.
+        self._keeps_sums = statistic == "mean" and len(sizes) == 1 and not raw
+        self._sums: list[Floats] = []
 
     def extend(self, masks: Masks, pooled: Floats) -> None:
         """Add a look: (paths, runs of a batch) splits, and (pairs, runs of a batch) scores."""
         self._masks.append(masks)
         self._pooled.append(pooled)
+        if self._keeps_sums:
+            sums = masks.astype(np.float64) @ (pooled - self._centres()).T
+            self._sums.append(sums + self._sums[-1] if self._sums else sums)
+
+    def _centres(self) -> Floats:
+        """Return the mean of each pair's first batch, (pairs, 1): sums about it lose no digits."""
+        return np.asarray(self._pooled[0].mean(axis=1, keepdims=True))
 
     def statistics(self, looks: int) -> Floats:
         """Return the signed statistics of all pairs after some looks, (paths, pairs)."""
@@ -387,6 +397,11 @@ class Paths:
             blocks = zip(self._masks[:looks], self._pooled[:looks], strict=True)
             parts = [differences_of(*block, self._sizes, "mean") for block in blocks]
             return np.asarray(np.sum(parts, axis=0))
+        if self._sums and looks * self._sizes[0][0] > 1:
+            scores = np.concatenate(self._pooled[:looks], axis=1)
+            differences, spreads = self._from_sums(looks, scores - self._centres())
+            least = errors_over_paths(differences, spreads)
+            return studentised(differences, least, scales_of(scores))
         # Side by side stand the batches of the first task, those of the second, and so on.
         ends = np.cumsum([n + m for n, m in self._sizes])[:-1]
         masks, pooled = (
@@ -401,6 +416,31 @@ class Paths:
             return looks * differences_of(masks, pooled, sizes, self._statistic)
         gaps, errors = statistics_of(masks, pooled, sizes, self._statistic)
         return studentised(gaps, errors_over_paths(gaps, errors), scales_of(pooled))
+
+    def _from_sums(self, looks: int, offsets: Floats) -> tuple[Floats, Floats]:
+        """Return differences and errors of means on one task, of as many runs of both agents.
+
+        They are those of `statistics_of`. About half of the sum of all offsets, the sums of the two
+        agents are opposite: u and -u. The difference is 2 u / n, and u^2 2 / n of the squares lies
+        between the agents.
+
+        Args:
+            looks: How many.
+            offsets: (pairs, runs) scores about the centres.
+        """
+        from rlbench.stats.kernels import LEAST_SHARE
+
+        n = offsets.shape[1] // 2
+        total = offsets.sum(axis=1)
+        gaps = self._sums[looks - 1] - total / 2
+        squares = (offsets**2).sum(axis=1) - total**2 / (2 * n)
+        errors = gaps * gaps
+        errors *= -2 / n
+        errors += squares
+        errors[errors <= LEAST_SHARE * squares] = 0.0
+        errors /= n * (n - 1)
+        gaps *= 2 / n
+        return gaps, np.sqrt(errors, out=errors)
 
 
 def joint_statistics(
