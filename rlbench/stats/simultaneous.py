@@ -86,7 +86,8 @@ def simultaneous_differences(
     for a, b in by_formula:
         gap = difference(agents[a], agents[b], statistic, level=1 - alpha / len(pairs), seed=seed)
         sure = gap.low is not None and gap.high is not None and (gap.low > 0 or gap.high < 0)
-        found[a, b] = replace(gap, method=BONFERRONI, level=1 - alpha), sure
+        method = gap.method if gap.low is None else BONFERRONI
+        found[a, b] = replace(gap, method=method, level=1 - alpha), sure
     if drawn:
         rest = alpha * (1 - len(by_formula) / len(pairs))
         gaps = max_t(agents, drawn, statistic, alpha=rest, repetitions=repetitions, seed=seed)
