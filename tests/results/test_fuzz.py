@@ -132,7 +132,7 @@ def test_mutated_records_are_read_or_refused(part: int) -> None:
     accepted = 0
     for case in range(CASES // PARTS):
         data = rng.choice(HOW)(rng.choice(SEEDS), rng)
-        started = time.perf_counter()
+        started = time.process_time()
         try:
             record = Record.from_bytes(data)
         except InvalidRecord:
@@ -143,6 +143,6 @@ def test_mutated_records_are_read_or_refused(part: int) -> None:
             accepted += 1
             if not record.is_old:
                 assert Record.from_bytes(record.to_bytes()) == record
-        assert time.perf_counter() - started < MAX_SECONDS
+        assert time.process_time() - started < MAX_SECONDS
     assert accepted > 0  # else the mutations are too coarse to test anything
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MAX_GROWTH
