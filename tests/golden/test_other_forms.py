@@ -130,5 +130,5 @@ def test_cases_of_other_forms_are_taken_and_wrong_ones_found(tmp_path: Path) -> 
         (tmp_path / f"{name}.json.gz").unlink()
         (tmp_path / f"{name}.json").write_text(json.dumps({"cases": files[name]}))
     wrong = [f"{file}::test_points" for file in (STATS, COMPAT)]
-    wrong.append(f"{ADASTOP}::test_the_default_is_the_published_rule")
+    wrong.append(f"{ADASTOP}::test_the_published_rule")
     assert outcomes(tmp_path, wrong) == dict.fromkeys(wrong, "FAILED")
