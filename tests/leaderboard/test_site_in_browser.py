@@ -280,10 +280,10 @@ def site(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Site:
     papers = frozenset(source.slug for source in published.sources("atari100k"))
     whole = freeze(ordinary, DAY)
     few = {name: sha256 for name, sha256 in whole.published.items() if name in papers}
-    # Nobody looks at the boards of other suites.
+    # Nobody looks at boards of other suites than these two.
     build_site(
         Loaded(loaded.records, [*loaded.problems, *reasons]), folder / "site",
-        replays=replays, releases=[replace(whole, published=few)], only=["atari100k"],
+        replays=replays, releases=[replace(whole, published=few)], only=["atari100k", "parkour"],
     )  # fmt: skip
     board, *_ = make_boards(ordinary, replays, papers)
     return Site(folder / "site", board, hostile, [*left_out, *PAYLOADS])
