@@ -88,7 +88,10 @@ def test_curves_come_from_tables_with_steps(tmp_path: Path) -> None:
     done = rlbench(
         "figures", "runs.csv", "--kind", "curves", "--width", "icml", "--out", ".", cwd=tmp_path
     )
-    assert done.stdout.strip() == "curves: curves.pdf, curves.csv, curves.txt"
+    assert done.stdout.splitlines() == [
+        "curves: curves.pdf, curves.csv, curves.txt",
+        "runs.csv: read as agent: agent, task: task, seed: seed, step: step, score: score.",
+    ]
     with (tmp_path / "curves.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["step"]) for row in rows if row["agent"] == "b"] == [1e3, 2e3, 3e3, 4e3]
