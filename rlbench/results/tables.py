@@ -53,6 +53,8 @@ _OF_LOGS = {
 }  # fmt: skip
 _OF_SPREAD = {"std", "stddev", "stdev", "sem", "stderr", "se", "ci", "ci95", "var", "variance"}
 _OF_MEANS = _OF_SPREAD | {"mean", "means", "avg", "average", "median"}
+TELLING = ("options", "unofficial")  # columns of an export that tell settings of an agent apart
+_UNHARMED = re.compile(r"^'(?=[=+@-])")  # the quote that `write_csv` puts before a formula
 _GROUP = re.compile(r"\w+: .+")  # how Weights & Biases names a group of runs
 
 
@@ -279,6 +281,7 @@ def _runs_of_long(
         )
     if reading.at_step is not None and "step" not in known:
         raise InvalidScores(f"{path} has no column of steps for --at-step: {', '.join(header)}")
+    notes += _of_export(table, reading)
     rows = _rows_of_long(table, known, normalise_by, reading)
     seeds, more = _seeds_of(table, roles, rows)
     notes += more
@@ -369,7 +372,41 @@ def _rows_of_long(
         number_of(path, place, row[known["step"]]) if "step" in known else 0.0
         for place, row in body
     ]
-    return _Rows(columns["agent"], columns["task"], steps, scores)
+    return _Rows(_told_apart(table, columns["agent"]), columns["task"], steps, scores)
+
+
+def _told_apart(table: Table, agents: list[str]) -> list[str]:
+    """Return the names of agents, with what tells settings of one agent apart in an export."""
+    agents = [_UNHARMED.sub("", agent) for agent in agents]
+    for name in TELLING:
+        if name not in table.header:
+            continue
+        column = table.header.index(name)
+        settings: dict[str, set[str]] = {}
+        for agent, (_, row) in zip(agents, table.body, strict=True):
+            settings.setdefault(agent, set()).add(row[column])
+        agents = [
+            f"{agent} [{row[column] or f'no {name}'}]" if len(settings[agent]) > 1 else agent
+            for agent, (_, row) in zip(agents, table.body, strict=True)
+        ]
+    return agents
+
+
+def _of_export(table: Table, reading: Reading) -> list[str]:
+    """Return what an export says of its rows' suite and of constants that were changed.
+
+    Raises:
+        InvalidScores: The rows are of another suite than scores are normalised by, or of several.
+    """
+    path, header, body = table
+    if "suite" not in header or "unofficial" not in header:
+        return []
+    found = sorted({row[header.index("suite")] for _, row in body})
+    if len(found) > 1 or (reading.suite and found != [reading.suite.id]):
+        wanted = reading.suite.id if reading.suite else "one suite"
+        raise InvalidScores(f"{path} holds scores of {' and '.join(found)}, not of {wanted}")
+    changed = sorted({row[header.index("unofficial")] for _, row in body} - {""})
+    return [f"UNOFFICIAL: {'; '.join(changed)}"] if changed else []
 
 
 def _seeds_of(table: Table, roles: Roles, rows: _Rows) -> tuple[list[str | None], list[str]]:

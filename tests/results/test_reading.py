@@ -4,13 +4,15 @@ Those in ``tests/inputs`` are cut from public results: dopamine, drqv2, tdmpc2, 
 openrlbenchmark, adastop, dcd, Stable-Baselines3, Weights & Biases.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.records import ATARI, make_record
 
 from rlbench import suites
 from rlbench.errors import InvalidScores
-from rlbench.results import read_scores
+from rlbench.results import Engine, collect, read_scores, rows, write_csv
 from rlbench.results.reading import Reading
 
 INPUTS = Path(__file__).parents[1] / "inputs"
@@ -182,3 +184,51 @@ def test_runs_that_end_early_are_named_and_cut() -> None:
     assert "ends at step 1000 of 10000" in read_scores(INPUTS / "budget.csv").note
     with pytest.raises(InvalidScores, match="begins at step 10, after --at-step 5"):
         read_scores(INPUTS / "unfinished.csv", reading=Reading(at_step=5))
+
+
+def exported(folder: Path, records: list, suite=ATARI) -> Path:
+    path = folder / "out.csv"
+    with path.open("w", newline="") as file:
+        write_csv(rows(records, suite), file)
+    return path
+
+
+def test_an_export_tells_apart_what_the_store_does(tmp_path: Path) -> None:
+    odd = Engine(fingerprint="1" * 16, steps=200, digits=None)
+    records = [
+        *(make_record(seed=s, score=-20.0 + s, config={"k": 1}) for s in range(3)),
+        *(make_record(seed=s, score=-10.0 + s, config={"k": 2}) for s in range(2)),
+        *(make_record("Boxing", "e", s) for s in range(3)),
+        replace(make_record("Boxing", "e", 3, 5.0), engine=odd),
+        make_record(agent="=f()", score=1.0),
+        make_record(seed=9, status="failed"),
+    ]
+    stored = collect(records, ATARI).values
+    found = read_scores(exported(tmp_path, records), reading=Reading(suite=ATARI))
+    assert plain(found.runs) == plain(stored)
+    assert {"tester [k=1]", "tester [k=2]", "e", "=f()"} < set(found.runs)
+    assert len(found.runs) == 5  # with e on another engine
+    assert "left out: 1 rows with the status 'failed'" in found.note
+    assert "UNOFFICIAL" not in found.note
+
+
+def test_an_export_says_that_it_is_unofficial(tmp_path: Path) -> None:
+    suite = ATARI.make_unofficial({"budget": 5})
+    path = exported(tmp_path, [make_record(suite=suite)], suite)
+    assert "UNOFFICIAL: budget=5" in read_scores(path).note
+    both = path.read_text() + "".join(
+        exported(tmp_path, [make_record(seed=1)]).read_text().splitlines(keepends=True)[1:]
+    )
+    runs = read_scores(write(tmp_path, both)).runs
+    assert sorted(runs) == ["tester [budget=5]", "tester [no unofficial]"]
+    with pytest.raises(InvalidScores, match="holds scores of atari100k@1, not of dmc-state@1"):
+        read_scores(path, reading=Reading(suite=suites.get("dmc-state")))
+
+
+def test_settings_of_one_agent_in_an_export_are_never_pooled(tmp_path: Path) -> None:
+    """Two exports, each of which has one setting and so needs no label, put together."""
+    one, two = (
+        exported(tmp_path, [make_record(seed=s, config={"k": s})]).read_text() for s in (1, 2)
+    )
+    both = write(tmp_path, one + two.partition("\n")[2])
+    assert sorted(read_scores(both).runs) == ["tester [k=1]", "tester [k=2]"]
