@@ -276,14 +276,29 @@ def _of_files(
             of_batches |= set(runs)
             batches.append(str(file))
         _add(agents, runs, str(file))
-        if note:
-            notes.append(f"{file}: {note}.")
+        notes.append(f"{file}: {f'{note}. ' if note else ''}{_counts(runs)}.")
     if len(batches) > 1:
         notes.append(f"Batches of the same agents, in this order: {', '.join(batches)}.")
     if not scale.suite:
         agents, more = _in_one_spelling(agents)
         notes += more
     return agents, notes, papers
+
+
+def _counts(runs: Runs) -> str:
+    """Return how many agents, tasks and runs there are: ``2 agents, 1 task, 3 to 5 runs a task``.
+
+    >>> _counts({"a": {"Pong": np.zeros(3)}, "b": {"Pong": np.zeros(5)}})
+    '2 agents, 1 task, 3 to 5 runs a task'
+    """
+    tasks = {task for of_agent in runs.values() for task in of_agent}
+    sizes = [len(scores) for of_agent in runs.values() for scores in of_agent.values()]
+    least, most = min(sizes), max(sizes)
+    each = f"{most} run{'s' if most > 1 else ''}" if least == most else f"{least} to {most} runs"
+    return (
+        f"{len(runs)} agent{'s' if len(runs) > 1 else ''}, {len(tasks)} "
+        f"task{'s' if len(tasks) > 1 else ''}, {each} a task"
+    )
 
 
 def _after(agents: Agents, so_far: set[str], batch: Runs) -> Runs:

@@ -55,6 +55,7 @@ _OF_SPREAD = {"std", "stddev", "stdev", "sem", "stderr", "se", "ci", "ci95", "va
 _OF_MEANS = _OF_SPREAD | {"mean", "means", "avg", "average", "median"}
 TELLING = ("options", "unofficial")  # columns of an export that tell settings of an agent apart
 _UNHARMED = re.compile(r"^'(?=[=+@-])")  # the quote that `write_csv` puts before a formula
+_SPREAD = re.compile(r"\d\s*(±|\+/?-)\s*\d")
 _GROUP = re.compile(r"\w+: .+")  # how Weights & Biases names a group of runs
 
 
@@ -234,10 +235,9 @@ def _refuse_means(table: Table, roles: Roles) -> None:
     """Refuse means over runs, of which no interval and no test can be made."""
     path, header, body = table
     why = ""
-    for place, row in body:
-        for cell in row:
-            if "±" in cell or "+/-" in cell or "+-" in cell:
-                why = why or f"{place} has {cell!r}"
+    for place, row in body[:1]:  # further down `number_of` says so
+        spread = [cell for cell in row if _SPREAD.search(cell)]
+        why = f"{place} has {spread[0]!r}" if spread else ""
     means = [header[k] for k in roles.others if _words(header[k]) & _OF_MEANS]
     if means and "seed" not in roles.known:
         if "score" not in roles.known:
@@ -282,6 +282,8 @@ def _runs_of_long(
     if reading.at_step is not None and "step" not in known:
         raise InvalidScores(f"{path} has no column of steps for --at-step: {', '.join(header)}")
     notes += _of_export(table, reading)
+    if "task" not in known and "score" not in reading.columns:
+        _refuse_tasks_beside(table, roles)
     rows = _rows_of_long(table, known, normalise_by, reading)
     seeds, more = _seeds_of(table, roles, rows)
     notes += more
@@ -321,6 +323,17 @@ def _runs_of_long(
         curves if has_curves else {},
         sources=_sources_of(table, known, rows),
     )
+
+
+def _refuse_tasks_beside(table: Table, roles: Roles) -> None:
+    """Refuse columns of a suite's tasks beside a column that is called like one of scores."""
+    tasks = [table.header[k] for k in roles.others if are_tasks([table.header[k]])]
+    if tasks:
+        scores = table.header[roles.known["score"]]
+        raise InvalidScores(
+            f"{table.path}: the column {scores!r} may be scores, and {_some(tasks)} may be tasks: "
+            f"say --wide, or --columns score={scores}"
+        )
 
 
 def _sources_of(table: Table, known: Mapping[str, int], rows: "_Rows") -> dict[str, str]:
@@ -377,7 +390,7 @@ def _rows_of_long(
 
 def _told_apart(table: Table, agents: list[str]) -> list[str]:
     """Return the names of agents, with what tells settings of one agent apart in an export."""
-    agents = [_UNHARMED.sub("", agent) for agent in agents]
+    agents = [_UNHARMED.sub("", name) if name[:1] == "'" else name for name in agents]
     for name in TELLING:
         if name not in table.header:
             continue
@@ -707,6 +720,8 @@ def number_of(path: Path, place: str, text: str) -> float:
         value = float(text)
     except ValueError:
         value = float("nan")
+    if np.isnan(value) and _SPREAD.search(text):
+        raise InvalidScores(f"{path}, {place}: {text!r} is a mean without its runs")
     if not np.isfinite(value):
         raise InvalidScores(
             f"{path}, {place}: {text!r} is not a finite number; leave a run without score out"

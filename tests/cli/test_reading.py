@@ -15,7 +15,10 @@ WALKERS = tuple(str(INPUTS / f"adastop_walker{n}.csv") for n in (1, 2))
 def test_what_was_taken_as_what_is_always_said(verb: str, tmp_path: Path) -> None:
     file = str(INPUTS / "min_model.csv")
     done = rlbench(verb, file, cwd=tmp_path)
-    said = "min_model.csv: read as agent: model, task: env, score: score."
+    said = (
+        "min_model.csv: read as agent: model, task: env, score: score. "
+        "2 agents, 1 task, 2 runs a task."
+    )
     assert said in (done.stderr if verb == "table" else done.stdout)
     if verb != "table":
         assert said in rlbench(verb, file, "--json", cwd=tmp_path).stderr

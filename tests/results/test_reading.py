@@ -116,6 +116,8 @@ def test_what_is_refused(name: str, message: str) -> None:
         ("agent,task,seed,score\na,Pong,0,1\na,pong,0,2\n", "line 3: .* is spelled 'Pong'"),
         ("agent,task,seed,step,score\na,Pong,0,1,1\na,pong,0,2,2\n", "line 3: .* spelled 'Pong'"),
         ("agent,task,seed,episode,score\na,x,0,1,1\na,x,0,2,2\n", "--columns step=episode takes"),
+        ("agent,task,score\na,x,1\na,x,1.5 +/- 2\n", "line 3: '1.5 .* is a mean without its runs"),
+        ("agent,seed,Pong,success\na,0,1,2\n", "'success' may be scores, and Pong may be tasks"),
         ("PPO,SAC\n1,2\n", "may be tasks or agents"),
         ("agent,task,metric,value\na,x,r,1\na,x,len,2\n", "metrics r, len: name one, --metric r"),
     ],
