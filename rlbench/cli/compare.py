@@ -25,10 +25,12 @@ from rlbench.cli.sources import (
     gather,
     of_raw_scores,
     print_deviations,
+    reads_files,
 )
 from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.results.published import Published
 from rlbench.results.rankable import Terms, ranked_together, why_not_ranked
+from rlbench.results.reading import Reading
 from rlbench.stats import RunsNeeded, adastop, compare, plan, ranks_of, runs_needed
 from rlbench.stats.comparisons import REACHING_0, Comparison, TestStatistic
 from rlbench.stats.coverage import coverage_warnings
@@ -58,6 +60,7 @@ StatisticOption = Annotated[
 AlphaOption = Annotated[float, typer.Option("--alpha", help="The level, over all pairs.")]
 
 
+@reads_files
 def compare_agents(
     sources: SourcesArgument = None,
     suite: SuiteToNormalise = "",
@@ -81,6 +84,8 @@ def compare_agents(
     max_batches: Annotated[int, typer.Option("--max-batches", help="How many at most.")] = 6,
     unofficial: UnofficialOption = "",
     json: JsonOption = False,
+    *,
+    reading: Reading,
 ) -> int:
     """Compare agents on the tasks that all of them have runs of.
 
@@ -88,7 +93,7 @@ def compare_agents(
     """
     chosen = _statistic(statistic)
     scale = Scale(suite, unofficial, normalise_by, lower_is_better=lower_is_better)
-    gathered = _chosen(sources or [], store, scale, least=2 if against is None else 1)
+    gathered = _chosen(sources or [], store, scale, reading, least=2 if against is None else 1)
     if against is not None:
         if stop:
             raise UsageError("--stop decides between agents, not --against a constant: leave one")
@@ -120,6 +125,7 @@ def compare_agents(
     return EXIT_UNDECIDED if stop and result.undecided_agents else 0
 
 
+@reads_files
 def plan_runs(
     sources: SourcesArgument = None,
     suite: SuiteToNormalise = "",
@@ -138,11 +144,13 @@ def plan_runs(
     ] = None,
     unofficial: UnofficialOption = "",
     json: JsonOption = False,
+    *,
+    reading: Reading,
 ) -> None:
     """Print power and width of intervals for numbers of runs, from the runs there are."""
     chosen = _statistic(statistic)
     scale = Scale(suite, unofficial, normalise_by)
-    agents, notes, papers, own = _chosen(sources or [], store, scale)
+    agents, notes, papers, own = _chosen(sources or [], store, scale, reading)
     for a, b in combinations(agents, 2):
         if why := why_not_ranked(a, b, papers, own):
             raise UsageError(f"{a} and {b} are not planned for, since they are not ranked: {why}")
@@ -174,7 +182,12 @@ def _statistic(name: str) -> TestStatistic:
 
 
 def _chosen(
-    sources: Sequence[str], stores: Sequence[Path] | None, scale: Scale, *, least: int = 2
+    sources: Sequence[str],
+    stores: Sequence[Path] | None,
+    scale: Scale,
+    reading: Reading,
+    *,
+    least: int = 2,
 ) -> Gathered:
     """Return the agents to compare, `least` or more, and what must be said of their scores.
 
@@ -184,7 +197,7 @@ def _chosen(
     files = [Path(source) for source in sources if Path(source).exists() or "." in source]
     names = [source for source in sources if Path(source) not in files]
     none = Gathered({}, [], {}, {})
-    from_files = gather(files, [], scale) if files else none
+    from_files = gather(files, [], scale, reading) if files else none
     in_stores = none
     if stores or names or not files:
         in_stores = gather([], stores or [DEFAULT_STORE], scale)
@@ -201,6 +214,7 @@ def _chosen(
             f"a comparison needs at least {('one agent', 'two agents')[least - 1]}:{found}"
         )
     papers = {agent: scores for agent, scores in in_stores.published.items() if agent in taken}
+    papers |= from_files.published
     notes = [*from_files.notes, *in_stores.notes, *of_raw_scores(agents, scale)]
     return Gathered(agents, notes, papers, in_stores.own)
 

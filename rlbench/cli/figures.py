@@ -1,6 +1,6 @@
 """`rlbench figures`: figures for a paper, with their data and captions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -21,13 +21,15 @@ from rlbench.cli.sources import (
     deviations_of,
     gather,
     print_deviations,
+    reads_files,
 )
 from rlbench.errors import InvalidScores, UnknownName, UsageError
-from rlbench.results import Store, collect
+from rlbench.results import Store, collect, read_scores
 from rlbench.results.published import Published
 from rlbench.results.rankable import NOTHING, why_alone, why_not_ranked
+from rlbench.results.reading import Reading
 from rlbench.results.scores import Curve
-from rlbench.results.tables import ALIASES, number_of, read_csv
+from rlbench.results.task_names import task_of
 from rlbench.stats import align
 from rlbench.suites import Suite
 
@@ -65,6 +67,7 @@ class Shown(NamedTuple):
         )
 
 
+@reads_files
 def figures(
     out: Annotated[Path, typer.Option("--out", help="The folder to write to.")],
     files: Annotated[
@@ -85,6 +88,8 @@ def figures(
         str, typer.Option("--baseline", help="The agent to draw the improvement over.")
     ] = "",
     unofficial: UnofficialOption = "",
+    *,
+    reading: Reading,
 ) -> None:
     """Draw figures for a paper; beside each stand its data as CSV and its caption as text.
 
@@ -96,14 +101,14 @@ def figures(
     formats = _parts(format, "format", FORMATS)
     size = _width(width)
     scale = Scale(suite, unofficial, normalise_by)
-    shown = sources_to_show(files, store, scale)
+    shown = sources_to_show(files, store, scale, reading)
     agents, notes = on_common_tasks(shown.agents, scale)
     notes = shown.notes + notes
     if baseline and baseline not in agents:
         raise UnknownName("agent", baseline, agents)
     curves: Curves = {}
     if "curves" in kinds:
-        curves, more = _curves(agents, files or [], store, scale)
+        curves, more = _curves(agents, files or [], store, scale, reading)
         notes += more
     drawn = 0
     for name in kinds:
@@ -128,7 +133,7 @@ def figures(
 
 
 def sources_to_show(
-    files: Sequence[Path] | None, stores: Sequence[Path] | None, scale: Scale
+    files: Sequence[Path] | None, stores: Sequence[Path] | None, scale: Scale, reading: Reading
 ) -> Shown:
     """Return the scores of all sources; agents of which there are only means are left out.
 
@@ -136,7 +141,7 @@ def sources_to_show(
         InvalidScores: A file is bad, or an agent is in two sources.
         UsageError: There is nothing to show.
     """
-    agents, notes, papers, own = gather(files or [], stores, scale)
+    agents, notes, papers, own = gather(files or [], stores, scale, reading)
     means = [agent for agent, scores in papers.items() if scores.source.means_only]
     if means:
         notes = [*notes, f"Left out, since there are means and no runs: {', '.join(means)}."]
@@ -236,13 +241,17 @@ def _aligned(curves: Curves) -> tuple[dict[str, Floats], dict[str, Any]]:
 
 
 def _curves(
-    agents: Agents, files: Sequence[Path], stores: Sequence[Path] | None, scale: Scale
+    agents: Agents,
+    files: Sequence[Path],
+    stores: Sequence[Path] | None,
+    scale: Scale,
+    reading: Reading,
 ) -> tuple[Curves, list[str]]:
     """Return the curves of the agents that have some on all tasks, and who has none."""
     found: Curves = {}
     for file in files:
-        if file.suffix == ".csv":
-            found.update(_curves_of_csv(file, scale))
+        of_file = read_scores(file, scale.columns, replace(reading, suite=scale.suite)).curves
+        found.update({agent: _on_scale(tasks, scale) for agent, tasks in of_file.items()})
     for place in stores or ([] if files else [DEFAULT_STORE]):
         if scale.suite and place != PUBLISHED:
             found.update(_curves_of_store(place, scale.suite))
@@ -263,35 +272,12 @@ def _curves_of_store(place: Path, suite: Suite) -> Curves:
     return {agent: scores.curves(agent) for agent in scores.values}
 
 
-def _curves_of_csv(path: Path, scale: Scale) -> Curves:
-    """Return the curves of a table in long form with steps and seeds, else nothing."""
-    _, header, body = read_csv(path)
-    folded = [name.casefold() for name in header]
-    at = {
-        meaning: folded.index(name)
-        for meaning, names in ALIASES.items()
-        for name in names[::-1]
-        if name in folded
+def _on_scale(tasks: Mapping[str, list[Curve]], scale: Scale) -> dict[str, list[Curve]]:
+    """Return the curves of an agent's runs by task, normalised where a suite says how."""
+    if not scale.suite:
+        return dict(tasks)
+    of_suite = {name: task_of(scale.suite, name) for name in tasks}
+    return {
+        task.name: [(steps, scale.suite.normalise(task, scores)) for steps, scores in tasks[name]]
+        for name, task in of_suite.items()
     }
-    if not {"task", "seed", "step", "score"} <= set(at):
-        return {}
-    runs: dict[tuple[str, str, str], dict[float, float]] = {}
-    for place, row in body:
-        if "status" in at and row[at["status"]] != "ok":
-            continue
-        agent = row[at["agent"]] if "agent" in at else path.stem
-        score = number_of(path, place, row[at["score"]])
-        if scale.columns:
-            low, high = (number_of(path, place, row[header.index(name)]) for name in scale.columns)
-            score = (score - low) / (high - low)
-        task = scale.suite.task(row[at["task"]]).name if scale.suite else row[at["task"]]
-        step = number_of(path, place, row[at["step"]])
-        runs.setdefault((agent, task, row[at["seed"]]), {})[step] = score
-    found: Curves = {}
-    for (agent, task, _), points in runs.items():
-        steps = np.array(sorted(points))
-        scores = np.array([points[step] for step in steps.tolist()])
-        if scale.suite:
-            scores = scale.suite.normalise(scale.suite.task(task), scores)
-        found.setdefault(agent, {}).setdefault(task, []).append((steps, scores))
-    return found

@@ -1,9 +1,11 @@
 """Where verbs that compare take scores from: files, folders, stores and papers together."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
@@ -11,11 +13,13 @@ from numpy.typing import NDArray
 
 from rlbench.cli.options import DEFAULT_STORE, PUBLISHED, parse_suite, records_of
 from rlbench.cli.output import echo, print_table
-from rlbench.errors import InvalidScores, UsageError
+from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.results import Runs, Scores, collect, published, read_scores, select, unofficial_text
 from rlbench.results.engines import usual_engines
 from rlbench.results.published import Published
 from rlbench.results.rankable import Terms, terms_of
+from rlbench.results.reading import AGENTS, ALIASES, TASKS, Reading
+from rlbench.results.task_names import fold_task, task_of
 from rlbench.stats.intervals import Estimate
 from rlbench.suites import Suite
 
@@ -45,6 +49,81 @@ StoresOption = Annotated[
         help="A folder of records; runs if no file is given. published: scores from papers.",
     ),
 ]
+
+# What a user may say of the files, by the name of the verb's parameter.
+_READING_OPTIONS: dict[str, Any] = {
+    "columns": Annotated[
+        str,
+        typer.Option(
+            "--columns",
+            metavar="ROLE=COLUMN,...",
+            help=f"What columns of the files are: {', '.join(ALIASES)}, "
+            "e.g. score=episode_reward,step=frame.",
+        ),
+    ],
+    "columns_are": Annotated[
+        str,
+        typer.Option("--columns-are", help="agents or tasks: what a file has a column for."),
+    ],
+    "wide": Annotated[
+        bool, typer.Option("--wide", help="Every column of the files is a task.")
+    ],
+    "metric": Annotated[
+        str, typer.Option("--metric", help="Take this one of a column of metrics.")
+    ],
+    "agent": Annotated[str, typer.Option("--agent", help="The agent of files that name none.")],
+    "task": Annotated[str, typer.Option("--task", help="The task of files that name none.")],
+    "at_step": Annotated[
+        float | None,
+        typer.Option("--at-step", help="Take the last score up to this step, not the last one."),
+    ],
+}  # fmt: skip
+
+
+def reads_files(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb the options that say how files are read, as its argument ``reading``."""
+    own = signature(verb, eval_str=True)
+    defaults = {"wide": False, "at_step": None}
+    options = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=defaults.get(name, ""), annotation=what)
+        for name, what in _READING_OPTIONS.items()
+    ]
+
+    @wraps(verb)
+    def reading_verb(**given: Any) -> Any:
+        said = {name: given.pop(name) for name in _READING_OPTIONS}
+        return verb(**given, reading=_reading(**said))
+
+    parameters = [
+        p.replace(kind=Parameter.KEYWORD_ONLY)
+        for p in own.parameters.values()
+        if p.name != "reading"
+    ]
+    at = len(parameters) - 1  # before the last option, which is --json or --unofficial
+    parameters[at:at] = options
+    reading_verb.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    reading_verb.__annotations__ = {p.name: p.annotation for p in parameters}
+    return reading_verb
+
+
+def _reading(columns: str, columns_are: str, **said: Any) -> Reading:
+    """Return what the user says of the files.
+
+    Raises:
+        UsageError: A part of the columns is not ``role=column``.
+        UnknownName: There is no such role, or columns are something else.
+    """
+    by_role: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in columns.split(","))):
+        role, equals, name = (word.strip() for word in part.partition("="))
+        if not equals or not name or role in by_role:
+            raise UsageError(f"--columns {columns!r} is not ROLE=COLUMN,..., each role once")
+        if role not in ALIASES:
+            raise UnknownName("role of a column", role, ALIASES)
+        by_role[role] = name
+    if columns_are not in ("", AGENTS, TASKS):
+        raise UnknownName("kind of columns", columns_are, [AGENTS, TASKS])
+    return Reading(columns=by_role, columns_are=columns_are, **said)
 
 
 class Gathered(NamedTuple):
@@ -140,34 +219,120 @@ class Scale:
         return title
 
 
-def gather(files: Sequence[Path], stores: Sequence[Path] | None, scale: Scale) -> Gathered:
+def gather(
+    files: Sequence[Path],
+    stores: Sequence[Path] | None,
+    scale: Scale,
+    reading: Reading = Reading(),  # noqa: B008
+) -> Gathered:
     """Return the scores of all sources by agent and task, and what must be said of them.
 
     Raises:
         InvalidScores: A file is bad, or an agent is in two sources.
         UsageError: A store is given without a suite, or holds no scores.
     """
-    agents: Agents = {}
-    notes = []
-    papers: dict[str, Published] = {}
+    agents, notes, papers = _of_files(files, scale, reading)
     own: dict[str, Terms] = {}
-    for file in files:
-        runs, note = read_scores(file, scale.columns)
-        _add(agents, select(runs, scale.suite) if scale.suite else runs, str(file))
-        if note:
-            notes.append(f"{file}: {note}.")
     places = list(stores or ([] if files else [DEFAULT_STORE]))
     if places and scale.suite is None:
         raise UsageError("records need a suite: add --suite, e.g. --suite atari100k")
     if PUBLISHED in places and scale.suite:
-        papers = published.load(scale.suite)
-        runs = {agent: scores.normalised() for agent, scores in papers.items()}
+        every = published.load(scale.suite)
+        runs = {agent: scores.normalised() for agent, scores in every.items()}
         _add(agents, runs, str(PUBLISHED))
+        papers |= every
     if scale.suite:
         for place, scores in _from_stores([p for p in places if p != PUBLISHED], scale.suite):
             _add(agents, {a: scores.normalised(a) for a in scores.values}, str(place))
             own |= {a: terms_of(scores.records[a], scores.engines[a]) for a in scores.values}
     return Gathered(agents, notes, papers, own)
+
+
+def _of_files(
+    files: Sequence[Path], scale: Scale, reading: Reading
+) -> tuple[Agents, list[str], dict[str, Published]]:
+    """Return the scores of files by agent and task, what must be said, and those from papers."""
+    agents: Agents = {}
+    notes = []
+    batches: list[str] = []
+    of_batches: set[str] = set()
+    papers: dict[str, Published] = {}
+    for file in files:
+        runs, note, _, is_batch, sources = read_scores(
+            file, scale.columns, replace(reading, suite=scale.suite)
+        )
+        if sources and scale.suite:
+            every = {scores.source.slug: scores for scores in published.load(scale.suite).values()}
+            papers |= {agent: every[slug] for agent, slug in sources.items() if slug in every}
+        elif sources:
+            notes.append(f"{file}: scores from papers: {', '.join(sources)}.")
+        if scale.suite:
+            spelled = {task for tasks in runs.values() for task in tasks}
+            runs = select(runs, scale.suite)
+            named = {task: task_of(scale.suite, task).name for task in sorted(spelled)}
+            notes += _renamed(file, named)
+        if is_batch:
+            runs = _after(agents, of_batches, runs)
+            of_batches |= set(runs)
+            batches.append(str(file))
+        _add(agents, runs, str(file))
+        notes.append(f"{file}: {f'{note}. ' if note else ''}{_counts(runs)}.")
+    if len(batches) > 1:
+        notes.append(f"Batches of the same agents, in this order: {', '.join(batches)}.")
+    if not scale.suite:
+        agents, more = _in_one_spelling(agents)
+        notes += more
+    return agents, notes, papers
+
+
+def _counts(runs: Runs) -> str:
+    """Return how many agents, tasks and runs there are: ``2 agents, 1 task, 3 to 5 runs a task``.
+
+    >>> _counts({"a": {"Pong": np.zeros(3)}, "b": {"Pong": np.zeros(5)}})
+    '2 agents, 1 task, 3 to 5 runs a task'
+    """
+    tasks = {task for of_agent in runs.values() for task in of_agent}
+    sizes = [len(scores) for of_agent in runs.values() for scores in of_agent.values()]
+    least, most = min(sizes), max(sizes)
+    each = f"{most} run{'s' if most > 1 else ''}" if least == most else f"{least} to {most} runs"
+    return (
+        f"{len(runs)} agent{'s' if len(runs) > 1 else ''}, {len(tasks)} "
+        f"task{'s' if len(tasks) > 1 else ''}, {each} a task"
+    )
+
+
+def _after(agents: Agents, so_far: set[str], batch: Runs) -> Runs:
+    """Take the agents of earlier batches out; return the batch with their earlier runs first."""
+    joined = {}
+    for agent, tasks in batch.items():
+        earlier = agents.pop(agent) if agent in so_far else {}
+        of_agent = {
+            t: [part[t] for part in (earlier, tasks) if t in part] for t in {**earlier, **tasks}
+        }
+        joined[agent] = {t: np.concatenate(parts) for t, parts in of_agent.items()}
+    return joined
+
+
+def _in_one_spelling(agents: Agents) -> tuple[Agents, list[str]]:
+    """Return scores with one name for each task, that of its first spelling."""
+    names: dict[str, str] = {}
+    for tasks in agents.values():
+        for task in tasks:
+            names.setdefault(fold_task(task), task)
+    out: Agents = {}
+    renamed: dict[str, str] = {}
+    for agent, tasks in agents.items():
+        out[agent] = {names[fold_task(task)]: scores for task, scores in tasks.items()}
+        if len(out[agent]) < len(tasks):
+            raise InvalidScores(f"{agent!r} has a task in two spellings: {', '.join(tasks)}")
+        renamed |= {task: names[fold_task(task)] for task in tasks}
+    return out, _renamed(None, renamed)
+
+
+def _renamed(file: Path | None, names: Mapping[str, str]) -> list[str]:
+    said = [f"{task} as {name}" for task, name in names.items() if task != name]
+    where = f"{file}: tasks" if file else "Tasks"
+    return [f"{where} taken by their other spelling: {', '.join(said)}."] if said else []
 
 
 def of_raw_scores(agents: Agents, scale: Scale) -> list[str]:

@@ -19,10 +19,12 @@ from rlbench.cli.sources import (
     gather,
     of_raw_scores,
     print_deviations,
+    reads_files,
 )
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results.published import Published
 from rlbench.results.rankable import NOTHING, Terms, honest, why_alone
+from rlbench.results.reading import Reading
 from rlbench.stats import methods_text, summarise, summarise_tasks
 from rlbench.stats.coverage import OTHER_METHODS, coverage_warnings
 from rlbench.stats.intervals import METHODS, POINTS, Method
@@ -40,6 +42,7 @@ NO_GAP = {
 HIDDEN = {"better", "source", "deviations", "tasks_of_type", "games_left_out"}
 
 
+@reads_files
 def stats(
     files: Annotated[
         list[Path] | None,
@@ -68,6 +71,8 @@ def stats(
     ] = False,
     unofficial: UnofficialOption = "",
     json: JsonOption = False,
+    *,
+    reading: Reading,
 ) -> None:
     """Print IQM, mean, median and optimality gap with 95% intervals.
 
@@ -80,7 +85,7 @@ def stats(
     scale = Scale(suite, unofficial, normalise_by, lower_is_better=lower_is_better)
     if kept and show_text:
         raise UsageError("--methods-text tells of aggregates, not of --retention: leave one out")
-    agents, notes, papers, own = gather(files or [], store, scale)
+    agents, notes, papers, own = gather(files or [], store, scale, reading)
     if kept:
         agents = {a: tasks for a, tasks in agents.items() if not why_alone(own.get(a, NOTHING))}
         rows = _retention(agents, scale.suite, cast(PairMethod, how), by_strength=per_task)

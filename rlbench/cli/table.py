@@ -14,10 +14,13 @@ from rlbench.cli.sources import (
     StoresOption,
     SuiteToNormalise,
     print_deviations,
+    reads_files,
 )
 from rlbench.errors import UnknownName
+from rlbench.results.reading import Reading
 
 
+@reads_files
 def table(
     files: Annotated[
         list[Path] | None,
@@ -33,6 +36,8 @@ def table(
         bool, typer.Option("--per-task", help="Print the mean of every task instead.")
     ] = False,
     unofficial: UnofficialOption = "",
+    *,
+    reading: Reading,
 ) -> None:
     """Print aggregates with 95% intervals as LaTeX or Markdown.
 
@@ -44,7 +49,7 @@ def table(
     if format not in FORMATS:
         raise UnknownName("format", format, FORMATS)
     scale = Scale(suite, unofficial, normalise_by)
-    shown = sources_to_show(files, store, scale)
+    shown = sources_to_show(files, store, scale, reading)
     agents, notes = shown.agents, shown.notes
     options: dict[str, Any] = {
         "format": format,

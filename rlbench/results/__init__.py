@@ -1,7 +1,7 @@
 """What is kept: records, the store, and scores as arrays."""
 
 from rlbench.results.claims import Claim, ClaimFile, read_claim
-from rlbench.results.files import ScoreFile, read_scores
+from rlbench.results.files import read_scores
 from rlbench.results.identity import AgentId, Identity
 from rlbench.results.record import (
     Engine,
@@ -16,7 +16,7 @@ from rlbench.results.record import (
 )
 from rlbench.results.scores import Scores, belongs, collect, rows, write_csv
 from rlbench.results.store import Loaded, Problem, Store
-from rlbench.results.tables import Runs, select
+from rlbench.results.tables import Runs, ScoreFile, select
 from rlbench.results.values import unofficial_text
 
 __all__ = [

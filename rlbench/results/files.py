@@ -14,7 +14,7 @@ import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,10 +22,11 @@ from rlbench.errors import InvalidRecord, InvalidScores, MissingExtra
 from rlbench.files import read_bounded
 from rlbench.limits import MAX_VALUE, advice, allowed
 from rlbench.results import strict_json
+from rlbench.results.reading import Reading
 from rlbench.results.tables import (
     MAX_TABLE_BYTES,
     TASK_OF_ARRAY,
-    Runs,
+    ScoreFile,
     Table,
     as_arrays,
     number_of,
@@ -43,24 +44,17 @@ MONITOR_NOTE = (
 CHART_NOTE = "the scores are the last values of charts, not of an evaluation"
 
 
-class ScoreFile(NamedTuple):
-    """What a file holds.
-
-    Attributes:
-        runs: Agent, then task, to scores (runs,).
-        note: What must be said of the scores wherever they are shown, or nothing.
-    """
-
-    runs: Runs
-    note: str = ""
-
-
-def read_scores(path: Path, normalise_by: tuple[str, str] | None = None) -> ScoreFile:
+def read_scores(
+    path: Path,
+    normalise_by: tuple[str, str] | None = None,
+    reading: Reading = Reading(),  # noqa: B008
+) -> ScoreFile:
     """Read the scores of agents from a file or folder; see the module for the formats.
 
     Args:
         path: A file or a folder.
         normalise_by: Two columns of a table with reference scores, as `runs_of` takes them.
+        reading: What is known of a table besides.
 
     Raises:
         InvalidScores: The format is unknown, or something is wrong; the message names the place.
@@ -76,7 +70,7 @@ def read_scores(path: Path, normalise_by: tuple[str, str] | None = None) -> Scor
             f"{path} is no file of scores: known are {', '.join(READERS)} and folders of logs"
         )
     if isinstance(found, Table):
-        return ScoreFile(runs_of(found, normalise_by))
+        return runs_of(found, normalise_by, reading)
     if normalise_by is not None:
         raise InvalidScores(f"{path} is not a table: it has no columns to normalise by")
     return found
@@ -86,8 +80,11 @@ def _read_csv(path: Path) -> Table | ScoreFile:
     table = read_csv(path)
     if _is_tensorboard(table):
         return ScoreFile(as_arrays(path, _of_tensorboard([table])), CHART_NOTE)
-    if table.header[0] == "Step" and any(" - " in name for name in table.header[1:]):
-        return ScoreFile(as_arrays(path, _of_wandb(table)), CHART_NOTE)
+    if _is_wandb(table):
+        axis = f"read as a chart over {table.header[0]}"
+        spread = [name for name in table.header if name.endswith(("__MIN", "__MAX"))]
+        ignored = f"; ignored: {len(spread)} columns __MIN and __MAX" if spread else ""
+        return ScoreFile(as_arrays(path, _of_wandb(table)), f"{axis}{ignored}. {CHART_NOTE}")
     return table
 
 
@@ -270,6 +267,12 @@ def _of_tensorboard(tables: Sequence[Table]) -> dict[str, dict[str, list[float]]
         place, row = max(body, key=lambda line: number_of(path, line[0], line[1][1]))
         last[run] = number_of(path, place, row[2])
     return _by_name(tables[0].path, last)
+
+
+def _is_wandb(table: Table) -> bool:
+    """Say whether a table is a chart: an axis, and columns called ``RUN - METRIC``."""
+    axis, *runs = table.header
+    return bool(runs) and " - " not in axis and all(" - " in name for name in runs)
 
 
 def _of_wandb(table: Table) -> dict[str, dict[str, list[float]]]:

@@ -181,19 +181,13 @@ def collect(
         pooled, nor are runs on engines that behave differently: ``hp [ale-py 0.10.0]``.
     """
     mine = [record for record in records if belongs(record, suite)]
-    names = labels(record.identity for record in mine)
-    usual = usual_engines(mine, suite) if usual is None else usual
-    others = other_engines(mine, suite, usual)
+    named = _named(mine, suite, usual)
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in mine:
         if record.status == "ok":
-            name, engine = names[record.identity.agent_key], others.get(record.sha256, "")
-            groups.setdefault((name, engine), []).append(record)
+            groups.setdefault(named[record.sha256], []).append(record)
     values, seeds, by_agent, engines = {}, {}, {}, {}
-    for (name, engine), group_records in sorted(groups.items()):
-        label = f"{name} [{engine}]" if engine else name
-        while label in engines or (engine and label in names.values()):
-            label += "*"  # an agent may be named like another's label
+    for (label, engine), group_records in sorted(groups.items()):
         engines[label] = engine
         group_records.sort(key=lambda record: record.identity.seed)
         by_task = {
@@ -206,6 +200,29 @@ def collect(
         }
         by_agent[label] = tuple(group_records)
     return Scores(suite=suite, values=values, seeds=seeds, records=by_agent, engines=engines)
+
+
+def _named(
+    records: Sequence[Record], suite: Suite, usual: Mapping[str, str] | None
+) -> dict[str, tuple[str, str]]:
+    """Return the label of each record's agent and its engine if that is another, by sha256."""
+    names = labels(record.identity for record in records)
+    others = other_engines(
+        records, suite, usual_engines(records, suite) if usual is None else usual
+    )
+    groups: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        pair = names[record.identity.agent_key], others.get(record.sha256, "")
+        groups.setdefault(pair, []).append(record.sha256)
+    found: dict[str, tuple[str, str]] = {}
+    used: set[str] = set()
+    for (name, engine), of_pair in sorted(groups.items()):
+        label = f"{name} [{engine}]" if engine else name
+        while label in used or (engine and label in names.values()):
+            label += "*"  # an agent may be named like another's label
+        used.add(label)
+        found.update(dict.fromkeys(of_pair, (label, engine)))
+    return found
 
 
 COLUMNS = (
@@ -222,7 +239,7 @@ def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
     """
     out = []
     mine = [record for record in records if belongs(record, suite) or is_old_of(record, suite)]
-    names = labels(record.identity for record in mine)
+    named = _named(mine, suite, usual=None)
     for record in mine:
         identity = record.identity
         score = record.score if record.status == "ok" else None
@@ -236,7 +253,7 @@ def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
                 "suite": identity.suite,
                 "unofficial": unofficial_text(identity.unofficial),
                 "task": identity.task,
-                "agent": names[identity.agent_key],
+                "agent": named[record.sha256][0],
                 "version": identity.agent.version,
                 "seed": identity.seed,
                 "status": "old" if record.is_old and record.status == "ok" else record.status,

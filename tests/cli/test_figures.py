@@ -88,7 +88,11 @@ def test_curves_come_from_tables_with_steps(tmp_path: Path) -> None:
     done = rlbench(
         "figures", "runs.csv", "--kind", "curves", "--width", "icml", "--out", ".", cwd=tmp_path
     )
-    assert done.stdout.strip() == "curves: curves.pdf, curves.csv, curves.txt"
+    assert done.stdout.splitlines() == [
+        "curves: curves.pdf, curves.csv, curves.txt",
+        "runs.csv: read as agent: agent, task: task, seed: seed, step: step, score: score. "
+        "2 agents, 2 tasks, 3 runs a task.",
+    ]
     with (tmp_path / "curves.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["step"]) for row in rows if row["agent"] == "b"] == [1e3, 2e3, 3e3, 4e3]
@@ -187,7 +191,10 @@ def test_tables_go_to_standard_output_alone(tmp_path: Path) -> None:
     assert done.stdout.endswith("\\end{table}\n")
     assert r"a\_b & " in done.stdout
     assert r"50\% & " in done.stdout
-    assert done.stderr.strip() == "Taken are the 1 of 26 tasks that all agents have runs of."
+    assert done.stderr.splitlines() == [
+        "s.json: 2 agents, 2 tasks, 2 runs a task.",
+        "Taken are the 1 of 26 tasks that all agents have runs of.",
+    ]
 
 
 def test_tables_hold_the_statistics(tmp_path: Path) -> None:

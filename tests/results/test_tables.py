@@ -82,7 +82,7 @@ def test_normalisation_is_the_suites_in_its_order(tmp_path: Path) -> None:
     np.testing.assert_allclose(boxing, [0, 1], atol=1e-12)
     np.testing.assert_allclose(pong, [1, 0], atol=1e-12)
     with pytest.raises(UnknownName, match="Did you mean 'Pong'"):
-        select(read_scores(write(tmp_path, "Pnog\n1\n")).runs, ATARI)
+        select(read_scores(write(tmp_path, "agent,Pnog\na,1\n")).runs, ATARI)
 
 
 def test_our_own_export_is_read_back(tmp_path: Path) -> None:
