@@ -73,6 +73,11 @@ def read_scores(
         return runs_of(found, normalise_by, reading)
     if normalise_by is not None:
         raise InvalidScores(f"{path} is not a table: it has no columns to normalise by")
+    if reading.options:
+        raise InvalidScores(
+            f"{path} is not a table: {', '.join(reading.options)} would say nothing of it, leave "
+            "it out"
+        )
     return found
 
 
@@ -260,7 +265,7 @@ def _is_tensorboard(table: Table) -> bool:
 
 def _of_tensorboard(tables: Sequence[Table]) -> dict[str, dict[str, list[float]]]:
     last: dict[str, float] = {}
-    for path, _, body in tables:
+    for path, _, body, _ in tables:
         run = path.stem.removeprefix("run-").partition("-tag-")[0]
         if run in last:
             raise InvalidScores(f"{path}: the run {run!r} is there twice; export one tag only")

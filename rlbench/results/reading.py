@@ -58,6 +58,16 @@ class Reading:
     at_step: float | None = None
     suite: Suite | None = None
 
+    @property
+    def options(self) -> list[str]:
+        """The options of the command line that say this, but for the suite."""
+        given = {
+            "--columns": self.columns, "--wide": self.wide, "--columns-are": self.columns_are,
+            "--metric": self.metric, "--agent": self.agent, "--task": self.task,
+            "--at-step": self.at_step is not None,
+        }  # fmt: skip
+        return [option for option, value in given.items() if value]
+
 
 class Roles(NamedTuple):
     """What the columns of a table are.

@@ -54,6 +54,7 @@ _OF_LOGS = {
 _OF_SPREAD = {"std", "stddev", "stdev", "sem", "stderr", "se", "ci", "ci95", "var", "variance"}
 _OF_MEANS = _OF_SPREAD | {"mean", "means", "avg", "average", "median"}
 TELLING = ("options", "unofficial")  # columns of an export that tell settings of an agent apart
+SEPARATORS = {";": "semicolons", "\t": "tabs"}  # besides commas
 _UNHARMED = re.compile(r"^'(?=[=+@-])")  # the quote that `write_csv` puts before a formula
 _SPREAD = re.compile(r"\d\s*(±|\+/?-)\s*\d")
 _GROUP = re.compile(r"\w+: .+")  # how Weights & Biases names a group of runs
@@ -85,11 +86,13 @@ class Table(NamedTuple):
         path: The file.
         header: The columns' names.
         body: Where a row is (``line 3``), and its cells.
+        remark: What must be said of how it was read, or nothing.
     """
 
     path: Path
     header: list[str]
     body: list[tuple[str, list[str]]]
+    remark: str = ""
 
 
 def read_csv(path: Path) -> Table:
@@ -100,7 +103,8 @@ def read_csv(path: Path) -> Table:
     """
     try:
         text = read_bounded(path, MAX_TABLE_BYTES).decode("utf-8-sig")
-        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+        separator = _separator(text)
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         rows = [[cell.strip() for cell in row] for row in lines]
     except OSError as error:
         raise InvalidScores(f"cannot read {path}: {error.strerror}") from error
@@ -109,7 +113,15 @@ def read_csv(path: Path) -> Table:
     if len(rows) < 2:
         raise InvalidScores(f"{path} has no rows below its header")
     body = [(f"line {n}", row) for n, row in enumerate(rows[1:], 2) if any(row)]
-    return Table(path, rows[0], body)
+    remark = "" if separator == "," else f"cells are separated by {SEPARATORS[separator]}"
+    return Table(path, rows[0], body, remark)
+
+
+def _separator(text: str) -> str:
+    """Return what separates cells: a comma, unless the header has none and another of them."""
+    header = text.partition("\n")[0]
+    others = [other for other in SEPARATORS if other in header]
+    return others[0] if others and "," not in header else ","
 
 
 def runs_of(
@@ -134,7 +146,7 @@ def runs_of(
             are no runs, or what the columns are is not clear; the message names the row or the
             columns, and the option that helps.
     """
-    path, header, body = table
+    path, header, body, _ = table
     if len(set(header)) != len(header):
         raise InvalidScores(f"{path} names a column twice: {', '.join(header)}")
     for place, row in body:
@@ -143,7 +155,8 @@ def runs_of(
     roles = roles_of(path, header, [row for _, row in body], reading)
     _refuse_means(table, roles)
     table, remarks = _with_status(table, roles.known)
-    roles = roles._replace(remarks=[*roles.remarks, *remarks])
+    of_file = [table.remark] if table.remark else []
+    roles = roles._replace(remarks=[*of_file, *roles.remarks, *remarks])
     if reading.agent and "agent" in roles.known:
         raise InvalidScores(
             f"{path} has a column of agents, {header[roles.known['agent']]!r}: leave --agent out"
@@ -195,7 +208,7 @@ def _is_transposed(header: Sequence[str], roles: Roles) -> bool:
 
 def _turned(table: Table, roles: Roles, metric: str) -> Table:
     """Return a transposed table's scores of one metric in long form: task, seed, score."""
-    path, header, body = table
+    path, header, body, _ = table
     cells = [(place, *row[roles.known["metric"]].partition(":")[::2], row) for place, row in body]
     if metric not in (known := list(dict.fromkeys(name for _, name, _, _ in cells))):
         raise InvalidScores(f"{path} has the metrics {', '.join(known[:20])}, and no {metric!r}")
@@ -233,7 +246,7 @@ def _words(name: str) -> set[str]:
 
 def _refuse_means(table: Table, roles: Roles) -> None:
     """Refuse means over runs, of which no interval and no test can be made."""
-    path, header, body = table
+    path, header, body, _ = table
     why = ""
     for place, row in body[:1]:  # further down `number_of` says so
         spread = [cell for cell in row if _SPREAD.search(cell)]
@@ -273,7 +286,7 @@ def _runs_of_long(
     table: Table, roles: Roles, normalise_by: tuple[str, str] | None, reading: Reading
 ) -> ScoreFile:
     table, notes = _of_metric(table, roles, reading)
-    path, header, _ = table
+    path, header, _, _ = table
     known = roles.known
     if reading.task and "task" in known:
         raise InvalidScores(
@@ -370,7 +383,7 @@ def _rows_of_long(
     normalise_by: tuple[str, str] | None,
     reading: Reading,
 ) -> _Rows:
-    path, _, body = table
+    path, _, body, _ = table
     scores = [number_of(path, place, row[known["score"]]) for place, row in body]
     if normalise_by is not None:
         ends = _references(table, normalise_by)
@@ -411,7 +424,7 @@ def _of_export(table: Table, reading: Reading) -> list[str]:
     Raises:
         InvalidScores: The rows are of another suite than scores are normalised by, or of several.
     """
-    path, header, body = table
+    path, header, body, _ = table
     if "suite" not in header or "unofficial" not in header:
         return []
     found = sorted({row[header.index("suite")] for _, row in body})
@@ -443,7 +456,7 @@ def _points_of(
     table: Table, roles: Roles, rows: _Rows, seeds: Sequence[str | None]
 ) -> dict[tuple[str, str, str], dict[float, int]]:
     """Return the row at each step of each run, by agent, folded task and seed."""
-    path, _, body = table
+    path, _, body, _ = table
     runs: dict[tuple[str, str, str], dict[float, int]] = {}
     for n, seed in enumerate(seeds):
         if seed is None:
@@ -470,7 +483,7 @@ def _from_outside(name: str, path: Path) -> str:
 
 def _of_metric(table: Table, roles: Roles, reading: Reading) -> tuple[Table, list[str]]:
     """Return the rows of one metric, where a column says of which metric a row is."""
-    path, header, body = table
+    path, header, body, _ = table
     if "metric" not in roles.known:
         if reading.metric:
             raise InvalidScores(
@@ -578,7 +591,7 @@ def _column(table: Table, name: str) -> int:
 
 
 def _runs_of_wide(table: Table, roles: Roles, reading: Reading) -> ScoreFile:
-    path, header, body = table
+    path, header, body, _ = table
     roles_of_wide = ("agent", "seed", "status")
     known = {role: roles.known[role] for role in roles_of_wide if role in roles.known}
     columns = [k for k in range(len(header)) if k not in {*known.values(), *roles.unnamed}]
@@ -638,7 +651,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _refuse_logs(table: Table, roles: Roles, columns: Sequence[int], reading: Reading) -> None:
     """Refuse a table whose columns look like a log's rather than like tasks."""
-    path, header, _ = table
+    path, header, _, _ = table
     names = [header[k] for k in columns]
     if reading.wide or reading.columns_are:
         return

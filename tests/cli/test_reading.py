@@ -24,6 +24,26 @@ def test_what_was_taken_as_what_is_always_said(verb: str, tmp_path: Path) -> Non
         assert said in rlbench(verb, file, "--json", cwd=tmp_path).stderr
 
 
+@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])
+def test_other_separators_are_read_and_said(separator: str, word: str, tmp_path: Path) -> None:
+    text = (INPUTS / "min_model.csv").read_text()
+    (tmp_path / "plain.csv").write_text(text)
+    (tmp_path / "other.csv").write_text(text.replace(",", separator))
+    plain, other = (
+        rlbench("stats", f"{n}.csv", "--json", cwd=tmp_path) for n in ("plain", "other")
+    )
+    assert other.stdout == plain.stdout
+    assert f"cells are separated by {word}" in other.stderr
+    assert "separated" not in plain.stderr
+
+
+def test_what_says_nothing_of_a_file_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", a=np.ones((3, 2)))
+    for options in (["--agent", "b"], ["--at-step", "0"], ["--columns", "score=x"], ["--wide"]):
+        error = rlbench("stats", "a.npz", *options, cwd=tmp_path, code=2).stderr
+        assert f"a.npz is not a table: {options[0]} would say nothing of it" in error
+
+
 def test_refusals_are_one_line(tmp_path: Path) -> None:
     for options in (
         [WALKERS[0]],
