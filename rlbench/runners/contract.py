@@ -40,6 +40,7 @@ from rlbench.runners.agent import (
     Transitions,
     load_factory,
 )
+from rlbench.runners.children import end_with_parent, what_is_asked
 from rlbench.runners.curriculum import load_teacher
 from rlbench.runners.evaluation import (
     global_randomness,
@@ -60,7 +61,6 @@ from rlbench.runners.online import (
 )
 from rlbench.runners.progress import Progress
 from rlbench.runners.resolving import open_options
-from rlbench.runners.worker import end_with_parent
 from rlbench.suites import Dataset, Scalar, Suite, Task
 
 Outcome = Literal["passed", "failed", "skipped"]
@@ -690,7 +690,7 @@ def main() -> None:
     """Check the agent that standard input names."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    asked = json.loads(sys.stdin.readline())
+    asked = what_is_asked()
     threading.Thread(target=end_with_parent, daemon=True).start()
     load = cache(load_factory)
 

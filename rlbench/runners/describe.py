@@ -14,9 +14,9 @@ from typing import Any
 from rlbench.errors import RLBenchError, UnknownName, UsageError
 from rlbench.runners import factories
 from rlbench.runners.agent import OWN, adapter_of
+from rlbench.runners.children import end_with_parent, what_is_asked
 from rlbench.runners.contract import describe as describe_error
 from rlbench.runners.curriculum import OWN_TEACHERS
-from rlbench.runners.worker import end_with_parent
 
 
 def answer(kind: str, spec: str) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def main() -> None:
     """Answer what standard input asks."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    asked = json.loads(sys.stdin.readline())
+    asked = what_is_asked()
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:
         result = answer(asked["kind"], asked["spec"])

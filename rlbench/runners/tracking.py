@@ -25,6 +25,7 @@ from uuid import uuid4
 
 from rlbench.errors import MissingExtra, UnknownName
 from rlbench.results import Identity
+from rlbench.runners.children import what_is_asked
 
 TRACKERS = ("tensorboard", "wandb", "mlflow")
 CLOSE_SECONDS = 60.0  # for what is still to be written when a run is over
@@ -175,7 +176,7 @@ def _drop(name: str, reason: str) -> None:
 
 def main() -> None:
     """Be the process of one tracker: write what comes on standard input until it ends."""
-    job = json.loads(sys.stdin.readline())
+    job = what_is_asked()
     name = job["tracker"]
     try:
         check_trackers([name])

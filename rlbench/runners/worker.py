@@ -43,6 +43,7 @@ from rlbench.runners.agent import (
     load_group_factory,
 )
 from rlbench.runners.checkpoint import Checkpoints
+from rlbench.runners.children import end_with_parent, what_is_asked
 from rlbench.runners.curriculum import TeacherFactory, load_teacher, teacher_version
 from rlbench.runners.offline import run_offline
 from rlbench.runners.online import OnlineRun, check_agent, give_back, run_online
@@ -306,7 +307,7 @@ def main() -> None:
     leaving = threading.Event()
     for number in (*LEAVE, signal.SIGINT):
         signal.signal(number, lambda *_: leaving.set())
-    runs = [Run.from_dict(data) for data in json.loads(sys.stdin.readline())]
+    runs = [Run.from_dict(data) for data in what_is_asked()]
     threading.Thread(target=end_with_parent, daemon=True).start()
     if STACK_DUMP is not None:
         faulthandler.register(STACK_DUMP, all_threads=True)
@@ -347,15 +348,6 @@ def _log(text: str) -> None:
     """Write to the log, if the agent has left it open."""
     with suppress(Exception):
         print(text, file=sys.stderr, flush=True)
-
-
-def end_with_parent() -> None:
-    """Wait until the parent closes its end of standard input, then end the process group."""
-    while os.read(0, 1):
-        pass
-    if os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)
-    os._exit(1)
 
 
 def execute_group(attempts: Sequence[Attempt]) -> None:

@@ -107,7 +107,9 @@ def test_what_fails_in_one_is_not_tried_by_the_others(processes: int, tmp_path: 
     )  # fmt: skip
     commands = [bench.start() for _ in range(processes)]
     for command in commands:
-        command.stdout.readline()  # a run was begun, or found to be begun
+        # Until a run was begun, or found to be begun.
+        while not command.stdout.readline().startswith(("start ", "another command is at ")):
+            pass
     (tmp_path / "go").touch()
     finish(commands, code=1)
     failures = bench.failures()
