@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import select
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ _MAX_LINE = 100_000  # bytes of an event
 # A process gets these for what its own code does, all others from somebody.
 _OWN_FAULTS = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS")
 _LAST_WORDS = 2.0  # seconds for a stack dump, and for events of a worker that has ended
+_MOST_WORDS = 30.0  # seconds for such events where this process is slow to hear them
 _PROGRESS = ("phase", "budget_used", "episodes")
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -161,7 +163,8 @@ class _Worker:
                 claim.renew(self.last[key])
         if self.process.poll() is not None:
             self._ended = self._ended or now
-            return self.process.returncode if now > self._ended + _LAST_WORDS else None
+            patience = _LAST_WORDS if self._has_been_heard_out() else _MOST_WORDS
+            return self.process.returncode if now > self._ended + patience else None
         silent, whole = now - self._heard, now - self._started
         if not self.open:
             if silent > _LAST_WORDS:
@@ -174,6 +177,13 @@ class _Worker:
         elif limits.run is not None and whole > limits.run:
             self._time_out(f"the run was not finished after {whole:.0f} s")
         return None
+
+    def _has_been_heard_out(self) -> bool:
+        """Say whether nothing that it said waits for this process, which may be slow."""
+        assert self.process.stdout is not None
+        pipe = select.poll()
+        pipe.register(self.process.stdout, select.POLLIN)
+        return self._inbox.empty() and not pipe.poll(0)
 
     @property
     def is_leaving(self) -> bool:
