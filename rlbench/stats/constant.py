@@ -12,7 +12,7 @@ import numpy as np
 
 from rlbench.errors import InvalidScores, UnknownName
 from rlbench.limits import MAX_VALUE
-from rlbench.stats.aggregates import ScoresLike, columns, probability_of_improvement
+from rlbench.stats.aggregates import ScoresLike, columns, probability_of_improvement, run_weights
 from rlbench.stats.intervals import ONE_RUN, Estimate, has_one_run, no_interval, point_of
 from rlbench.stats.resampling import Floats
 
@@ -150,7 +150,7 @@ def _trimming_points(tasks: list[Floats]) -> tuple[float, float, int]:
     A task counts the same however many runs it has.
     """
     values = np.concatenate(tasks)
-    weights = np.concatenate([np.full(len(task), 1 / (len(tasks) * len(task))) for task in tasks])
+    weights = run_weights([len(task) for task in tasks]) / len(values)
     order = np.argsort(values, kind="stable")
     cut = len(values) // 4
     share = cut / len(values) + 1e-12  # what equals the share but for rounding is cut

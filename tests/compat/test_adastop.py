@@ -19,7 +19,7 @@ Scores = dict[str, np.ndarray]
 
 
 def batches(seed: int, shifts: Mapping[str, float], n: int) -> Callable[[int], Scores]:
-    """Return a function that returns the scores of so many batches."""
+    """Return a function that returns the scores of a number of batches."""
     drawn = {
         name: np.random.default_rng([seed, k]).normal(shift, size=20 * n)
         for k, (name, shift) in enumerate(shifts.items())
