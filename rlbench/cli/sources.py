@@ -258,9 +258,8 @@ def _of_files(
     of_batches: set[str] = set()
     papers: dict[str, Published] = {}
     for file in files:
-        runs, note, _, is_batch, sources = read_scores(
-            file, scale.columns, replace(reading, suite=scale.suite)
-        )
+        found = read_scores(file, scale.columns, replace(reading, suite=scale.suite))
+        runs, note, sources = found.runs, found.note, found.sources
         if sources and scale.suite:
             every = {scores.source.slug: scores for scores in published.load(scale.suite).values()}
             papers |= {agent: every[slug] for agent, slug in sources.items() if slug in every}
@@ -271,7 +270,7 @@ def _of_files(
             runs = select(runs, scale.suite)
             named = {task: task_of(scale.suite, task).name for task in sorted(spelled)}
             notes += _renamed(file, named)
-        if is_batch:
+        if found.is_batch:
             runs = _after(agents, of_batches, runs)
             of_batches |= set(runs)
             batches.append(str(file))

@@ -66,6 +66,8 @@ class ScoreFile(NamedTuple):
     Attributes:
         runs: Agent, then task, to scores (runs,).
         note: What must be said of the scores wherever they are shown, or nothing.
+        seeds: Agent, then task, to the name of each run, in the same order, where they have names:
+            two files may hold runs of one agent on one task if these differ.
         curves: Agent, then task, to the steps and scores of each run, where they are known.
         is_batch: The columns are agents: files of this form are batches of the same agents.
         sources: Agent to the published source that its rows name, where they have the status
@@ -74,6 +76,7 @@ class ScoreFile(NamedTuple):
 
     runs: Runs
     note: str = ""
+    seeds: Mapping[str, Mapping[str, list[str]]] = MappingProxyType({})
     curves: Mapping[str, Mapping[str, list[Curve]]] = MappingProxyType({})
     is_batch: bool = False
     sources: Mapping[str, str] = MappingProxyType({})
@@ -310,14 +313,17 @@ def _runs_of_long(
     if "step" in known:
         notes += _ends(runs, names, reading.at_step, one_run="seed" in known)
     found: dict[str, dict[str, list[float]]] = {}
+    of_runs: dict[str, dict[str, list[str]]] = {}
     curves: dict[str, dict[str, list[Curve]]] = {}
     for agent, task, _ in runs:
         found.setdefault(agent, {})[names[task]] = []
+        of_runs.setdefault(agent, {})[names[task]] = []
         curves.setdefault(agent, {})[names[task]] = []
     ordered = sorted(runs, key=lambda run: _place_of(run[2])) if "seed" in known else list(runs)
     for run in ordered:
         agent, task = run[0], names[run[1]]
         found[agent][task].append(rows.scores[_last(path, run, runs[run], reading.at_step)])
+        of_runs[agent][task].append(run[2])
         steps = sorted(runs[run])
         of_run = np.array([rows.scores[runs[run][step]] for step in steps])
         curves[agent][task].append((np.array(steps), of_run))
@@ -333,7 +339,8 @@ def _runs_of_long(
     return ScoreFile(
         as_arrays(path, found),
         ". ".join([said, *roles.remarks, *notes]),
-        curves if has_curves else {},
+        seeds=of_runs if "seed" in known else {},
+        curves=curves if has_curves else {},
         sources=_sources_of(table, known, rows),
     )
 
@@ -607,9 +614,10 @@ def _runs_of_wide(table: Table, roles: Roles, reading: Reading) -> ScoreFile:
         row[known["agent"]] if "agent" in known else reading.agent or path.stem for _, row in body
     ]
     found: dict[str, dict[str, list[float]]] = {agent: {} for agent in agents if not are_agents}
+    of_runs: dict[str, dict[str, list[str]]] = {}
     order = list(range(len(body)))
+    seeds = [row[known["seed"]] if "seed" in known else place for place, row in body]
     if "seed" in known:
-        seeds = [row[known["seed"]] for _, row in body]
         _refuse_twice(path, [place for place, _ in body], agents, seeds)
         order.sort(key=lambda n: _place_of(seeds[n]))
     task = reading.task or TASK_OF_ARRAY.format(1)
@@ -620,6 +628,7 @@ def _runs_of_wide(table: Table, roles: Roles, reading: Reading) -> ScoreFile:
                 who, what = (header[k], task) if are_agents else (agents[n], header[k])
                 scores = found.setdefault(who, {}).setdefault(what, [])
                 scores.append(number_of(path, place, row[k]))
+                of_runs.setdefault(who, {}).setdefault(what, []).append(seeds[n])
     taken = {role: header[k] for role, k in known.items() if role != "status"}
     if are_agents:
         taken |= {"agents": _some([header[k] for k in columns]), "task": reading.task or "unnamed"}
@@ -629,7 +638,8 @@ def _runs_of_wide(table: Table, roles: Roles, reading: Reading) -> ScoreFile:
         taken["tasks"] = _some([header[k] for k in columns])
     said = in_words(header, taken, roles.unnamed)
     runs = as_arrays(path, {agent: tasks for agent, tasks in found.items() if tasks})
-    return ScoreFile(runs, ". ".join([said, *roles.remarks]), is_batch=are_agents)
+    names = of_runs if "seed" in known else {}
+    return ScoreFile(runs, ". ".join([said, *roles.remarks]), names, is_batch=are_agents)
 
 
 def _refuse_twice(

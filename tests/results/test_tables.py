@@ -91,3 +91,14 @@ def test_our_own_export_is_read_back(tmp_path: Path) -> None:
     with (tmp_path / "out.csv").open("w", newline="") as file:
         write_csv(rows(records, ATARI), file)
     assert plain(read_scores(tmp_path / "out.csv").runs) == {"tester": {"Pong": [0, 1, 2]}}
+
+
+def test_runs_keep_their_names_in_the_order_of_the_scores(tmp_path: Path) -> None:
+    def seeds_of(text: str) -> dict:
+        return dict(read_scores(write(tmp_path, text)).seeds)
+
+    long = seeds_of("agent,task,seed,score\na,x,10,1\na,x,9,2\na,y,z,3\n")
+    assert long == {"a": {"x": ["9", "10"], "y": ["z"]}}
+    wide = seeds_of("agent,seed,Pong,Boxing\na,10,1,2\na,9,3,4\n")
+    assert wide == {"a": {"Pong": ["9", "10"], "Boxing": ["9", "10"]}}
+    assert seeds_of("agent,task,score\na,x,1\na,x,2\n") == {}
