@@ -14,9 +14,9 @@ from rlbench.results.record import (
     Status,
     Training,
 )
+from rlbench.results.score_files import Runs, ScoreFile, select
 from rlbench.results.scores import Scores, belongs, collect, rows, write_csv
 from rlbench.results.store import Loaded, Problem, Store
-from rlbench.results.tables import Runs, ScoreFile, select
 from rlbench.results.values import unofficial_text
 
 __all__ = [

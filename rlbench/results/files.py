@@ -22,16 +22,16 @@ from rlbench.errors import InvalidRecord, InvalidScores, MissingExtra
 from rlbench.files import read_bounded
 from rlbench.limits import MAX_VALUE, advice, allowed
 from rlbench.results import strict_json
+from rlbench.results.forms import runs_of
 from rlbench.results.reading import Reading
+from rlbench.results.score_files import TASK_OF_ARRAY, ScoreFile, as_arrays
 from rlbench.results.tables import (
     MAX_TABLE_BYTES,
-    TASK_OF_ARRAY,
-    ScoreFile,
     Table,
-    as_arrays,
     number_of,
+    numbers_in,
     read_csv,
-    runs_of,
+    table_of,
 )
 
 LAST_EPISODES = 100
@@ -104,8 +104,8 @@ def _read_parquet(path: Path) -> Table:
     except (OSError, pyarrow.ArrowException) as error:
         raise InvalidScores(f"cannot read {path}: {str(error).splitlines()[0]}") from error
     rows = zip(*(column.to_pylist() for column in content.columns), strict=True)
-    body = [(f"row {n}", [_cell(value) for value in row]) for n, row in enumerate(rows, 1)]
-    return Table(path, list(content.column_names), body)
+    cells = ([_cell(value) for value in row] for row in rows)
+    return table_of(path, list(content.column_names), cells)
 
 
 def _read_json(path: Path) -> Table | ScoreFile:
@@ -117,11 +117,7 @@ def _read_json(path: Path) -> Table | ScoreFile:
         raise InvalidScores(f"{path}: {error}") from error
     if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
         header = list(dict.fromkeys(name for row in content for name in row))
-        body = [
-            (f"row {n}", [_cell(row.get(name)) for name in header])
-            for n, row in enumerate(content, 1)
-        ]
-        return Table(path, header, body)
+        return table_of(path, header, ([_cell(row.get(n)) for n in header] for row in content))
     if isinstance(content, dict) and content:
         return ScoreFile(
             {agent: _of_agent(path, agent, scores) for agent, scores in content.items()}
@@ -265,12 +261,13 @@ def _is_tensorboard(table: Table) -> bool:
 
 def _of_tensorboard(tables: Sequence[Table]) -> dict[str, dict[str, list[float]]]:
     last: dict[str, float] = {}
-    for path, _, body, _ in tables:
+    for table in tables:
+        path = table.path
         run = path.stem.removeprefix("run-").partition("-tag-")[0]
         if run in last:
             raise InvalidScores(f"{path}: the run {run!r} is there twice; export one tag only")
-        place, row = max(body, key=lambda line: number_of(path, line[0], line[1][1]))
-        last[run] = number_of(path, place, row[2])
+        row = int(np.argmax(numbers_in(table, 1)))
+        last[run] = float(numbers_in(table, 2)[row])
     return _by_name(tables[0].path, last)
 
 
@@ -289,9 +286,9 @@ def _of_wandb(table: Table) -> dict[str, dict[str, list[float]]]:
             continue
         if run in last:
             raise InvalidScores(f"{table.path}: the run {run!r} is there twice; export one metric")
-        values = [(place, row[k]) for place, row in table.body if len(row) > k and row[k]]
-        if values:
-            last[run] = number_of(table.path, *values[-1])
+        filled = [n for n, cell in enumerate(table.columns[k]) if cell]
+        if filled:
+            last[run] = float(numbers_in(table, k, filled[-1:])[0])
     return _by_name(table.path, last)
 
 

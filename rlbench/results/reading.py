@@ -29,6 +29,15 @@ ALIASES = {
 }  # fmt: skip
 AGENTS, TASKS = "agents", "tasks"  # what the columns of a wide table may be
 EPISODE = ("episode", "episode_id", "ep")  # what counts episodes
+# Words in the name of a column that holds a measure of training and is no task.
+OF_LOGS = {
+    "step", "steps", "timestep", "timesteps", "iter", "iteration", "iterations", "epoch",
+    "epochs", "episode", "episodes", "frame", "frames", "time", "timestamp", "hour", "hours",
+    "seconds", "elapsed", "fps", "sps", "loss", "return", "returns", "reward", "rewards", "rew",
+    "score", "scores", "length", "len", "success", "index", "lr", "entropy",
+}  # fmt: skip
+OF_SPREAD = {"std", "stddev", "stdev", "sem", "stderr", "se", "ci", "ci95", "var", "variance"}
+OF_MEANS = OF_SPREAD | {"mean", "means", "avg", "average", "median"}
 _UNNAMED = re.compile(r"(unnamed:_\d+(\.\d+)?)?")  # of an index, as pandas writes and reads it
 _MOST_NAMED = 8  # ignored columns that are named one by one
 
@@ -94,8 +103,17 @@ def fold(name: str) -> str:
     return re.sub(r"[\s_-]+", "_", name.strip().casefold())
 
 
+def words(name: str) -> set[str]:
+    """Return the words in a column's name, with case folded.
+
+    >>> sorted(words("Episode Reward/mean"))
+    ['episode', 'mean', 'reward']
+    """
+    return set(re.findall(r"[^\W_]+", name.casefold()))
+
+
 def roles_of(
-    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], reading: Reading
+    path: Path, header: Sequence[str], columns: Sequence[Sequence[str]], reading: Reading
 ) -> Roles:
     """Return what the columns of a table are.
 
@@ -119,7 +137,7 @@ def roles_of(
         ]
         for k in found[1:]:
             same = _equal if role in ("score", "step") else _alike
-            if not same([row[found[0]] for row in rows], [row[k] for row in rows]):
+            if not same(columns[found[0]], columns[k]):
                 raise InvalidScores(
                     f"{path}: the columns {header[found[0]]!r} and {header[k]!r} may both be the "
                     f"{role}: name one, --columns {role}={header[found[0]]}"
@@ -131,7 +149,7 @@ def roles_of(
     unnamed = [
         k
         for k, name in enumerate(folded)
-        if _UNNAMED.fullmatch(name) and all(_is_count(row[k]) for row in rows)
+        if _UNNAMED.fullmatch(name) and all(map(_is_count, columns[k]))
     ]
     taken = {*known.values(), *unnamed, *spare}
     return Roles(known, [k for k in range(len(header)) if k not in taken], unnamed, remarks)
@@ -144,6 +162,11 @@ def in_words(header: Sequence[str], taken: Mapping[str, str], ignored: Sequence[
     if len(names) > _MOST_NAMED:
         names = [*names[:_MOST_NAMED], f"{len(names) - _MOST_NAMED} more"]
     return f"{said}; ignored: {', '.join(names)}" if names else said
+
+
+def from_outside(name: str, path: Path) -> str:
+    """Return what is said of an agent or a task that the file does not name."""
+    return repr(name) if name else f"{path.stem!r}, the file's name"
 
 
 def _named(path: Path, header: Sequence[str], role: str, name: str) -> int:
