@@ -31,6 +31,7 @@ from rlbench.results.reading import Reading
 from rlbench.results.scores import Curve
 from rlbench.results.task_names import task_of
 from rlbench.stats import align
+from rlbench.stats.curves import MOST_DRAWN
 from rlbench.suites import Suite
 
 if TYPE_CHECKING:
@@ -236,7 +237,7 @@ def _aligned(curves: Curves) -> tuple[dict[str, Floats], dict[str, Any]]:
         raise InvalidScores("no run has several evaluation points")
     steps, values = {}, {}
     for agent, tasks in curves.items():
-        steps[agent], values[agent] = align(list(tasks.values()))
+        steps[agent], values[agent] = align(list(tasks.values()), most=MOST_DRAWN)
     return steps, values
 
 
@@ -261,9 +262,19 @@ def _curves(
         if all(task in of_agent and min(len(at) for at, _ in of_agent[task]) > 1 for task in tasks):
             kept[agent] = {task: of_agent[task] for task in tasks}
     lacking = [agent for agent in agents if agent not in kept]
-    if not kept or not lacking:
-        return kept, []
-    return kept, [f"Not among the curves, for want of evaluation points: {', '.join(lacking)}."]
+    notes = []
+    if kept and lacking:
+        notes.append(f"Not among the curves, for want of evaluation points: {', '.join(lacking)}.")
+    if dense := [agent for agent, tasks in kept.items() if _steps_in(tasks) > MOST_DRAWN]:
+        notes.append(
+            f"Curves of {', '.join(dense)} are drawn at {MOST_DRAWN} of their steps, evenly spread."
+        )
+    return kept, notes
+
+
+def _steps_in(tasks: Mapping[str, list[Curve]]) -> int:
+    """Return at how many different steps runs have points."""
+    return len(np.unique(np.concatenate([at for runs in tasks.values() for at, _ in runs])))
 
 
 def _curves_of_store(place: Path, suite: Suite) -> Curves:

@@ -34,6 +34,7 @@ from rlbench.stats import (
 )
 from rlbench.stats.bands import CurveEstimate
 from rlbench.stats.comparisons import MIN_RUNS
+from rlbench.stats.curves import MOST_DRAWN
 from rlbench.stats.summary import SummaryRow, TaskRow
 from rlbench.suites import Constant, Suite, Task, slug
 
@@ -496,7 +497,7 @@ def _curves(entries: Sequence[Entry], scores: Scores) -> list[Row]:
         tasks = scores.curves(entry.agent)
         if min(len(at) for curves in tasks.values() for at, _ in curves) < 2:
             continue
-        steps, curves = align(list(tasks.values()))
+        steps, curves = align(list(tasks.values()), most=MOST_DRAWN)
         if len(steps) > 1:
             rows += _rows_of(entry.agent, "step", steps, learning_curve(curves, "iqm"))
     return rows

@@ -101,8 +101,14 @@ def area_under_curve(
     return [np.asarray(np.trapezoid(curve, at, axis=1) / (at[-1] - at[0])) for curve in curves]
 
 
+MOST_DRAWN = 300  # points of a curve in a figure or on a board: more cannot be told apart
+
+
 def align(
-    curves: Sequence[Sequence[tuple[ArrayLike, ArrayLike]]], steps: ArrayLike | None = None
+    curves: Sequence[Sequence[tuple[ArrayLike, ArrayLike]]],
+    steps: ArrayLike | None = None,
+    *,
+    most: int | None = None,
 ) -> tuple[Floats, list[Floats]]:
     """Bring curves of different lengths and points to common points.
 
@@ -113,6 +119,8 @@ def align(
         curves: A task each, a run each: its steps (n,), increasing, and its scores (n,).
         steps: (k,) the common points. By default, every step at which a run has a
             point, from where all runs have begun to where the first one ends.
+        most: Of more steps than this the ones closest to an even spread over the range are
+            common points, with the first and the last. By default all of them.
 
     Returns:
         The common points (k,), and one array (runs, k) a task, as `learning_curve` takes it.
@@ -141,6 +149,8 @@ def align(
         common = seen[(seen >= begin) & (seen <= end)]
         if not len(common):
             raise InvalidScores(f"one run begins at step {begin:g}, another ends at {end:g}")
+        if most is not None and len(common) > most:
+            common = _thinned(common, most)
     else:
         common = _increasing(steps, "steps")
         if common[0] < begin or common[-1] > end:
@@ -152,6 +162,18 @@ def align(
         np.stack([score[np.searchsorted(at, common, side="right") - 1] for at, score in task])
         for task in runs
     ]
+
+
+def _thinned(steps: Floats, most: int) -> Floats:
+    """Return at most `most` of the steps, evenly spread, with the first and the last.
+
+    >>> _thinned(np.array([0.0, 1.0, 2.0, 3.0, 10.0]), 3)
+    array([ 0.,  3., 10.])
+    """
+    even = np.linspace(steps[0], steps[-1], most)
+    after = np.searchsorted(steps, even).clip(1, len(steps) - 1)
+    is_before = even - steps[after - 1] < steps[after] - even
+    return np.unique(steps[after - is_before])
 
 
 def curves_of(scores: NDArray[np.float64] | Sequence[ArrayLike]) -> list[Floats]:

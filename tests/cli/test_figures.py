@@ -101,6 +101,16 @@ def test_curves_come_from_tables_with_steps(tmp_path: Path) -> None:
     assert points == {"a": [2.0, 3.0, 4.0, 5.0], "b": [3.0, 4.0, 5.0, 6.0]}
 
 
+def test_dense_curves_are_drawn_at_some_of_their_steps(tmp_path: Path) -> None:
+    write_curves(tmp_path / "runs.csv", agents="a", seeds=1, steps=1_000)
+    options = ("--kind", "curves", "--out", ".")
+    done = rlbench("figures", "runs.csv", *options, cwd=tmp_path)
+    assert "Curves of a are drawn at 300 of their steps, evenly spread." in done.stdout
+    with (tmp_path / "curves.csv").open(newline="") as file:
+        steps = [float(row["step"]) for row in csv.DictReader(file)]
+    assert (len(steps), steps[0], steps[-1]) == (300, 1e3, 1e6)
+
+
 def test_an_agent_without_checkpoints_is_not_among_the_curves(tmp_path: Path) -> None:
     write_curves(tmp_path / "runs.csv", agents="a")
     write_curves(tmp_path / "last.csv", agents="b", steps=1)

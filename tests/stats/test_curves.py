@@ -115,6 +115,24 @@ def test_curves_of_unequal_length_meet_at_common_points() -> None:
     assert first.tolist() == [[1.0], [7.0]]
 
 
+def test_many_common_points_are_thinned_to_some_of_them() -> None:
+    rng = np.random.default_rng(3)
+    steps = np.unique(rng.integers(0, 100_000, 5_000))
+    runs = [[(steps[0::2], rng.normal(size=len(steps[0::2]))) for _ in range(2)],
+            [(steps[1::2], rng.normal(size=len(steps[1::2])))]]  # fmt: skip
+    every, all_curves = stats.align(runs)
+    some, curves = stats.align(runs, most=300)
+    assert len(every) > 4_800
+    assert 250 < len(some) <= 300
+    assert (some[0], some[-1]) == (every[0], every[-1])
+    assert np.diff(some).max() < 3 * 100_000 / 300
+    at = np.searchsorted(every, some)
+    np.testing.assert_array_equal(every[at], some)
+    for thin, full in zip(curves, all_curves, strict=True):
+        np.testing.assert_array_equal(thin, full[:, at])
+    assert stats.align(runs, most=10_000)[0].tolist() == every.tolist()
+
+
 @pytest.mark.parametrize(
     ("curves", "steps", "message"),
     [
