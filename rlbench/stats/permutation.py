@@ -289,6 +289,8 @@ def errors_over_paths(gaps: Floats, errors: Floats | None) -> Floats:
         return np.asarray(gaps.std(axis=0))
     squares = np.einsum("pc,pc->c", gaps, gaps) / len(gaps) - gaps.mean(axis=0) ** 2
     least = LEAST_ERROR * np.sqrt(np.maximum(squares, 0.0))
+    if errors.all():
+        return np.asarray(np.maximum(errors, least))
     return np.asarray(np.maximum(errors, least, out=np.zeros_like(errors), where=errors > 0))
 
 
@@ -305,6 +307,10 @@ def studentised(gaps: Floats, errors: Floats, scales: Floats | float) -> Floats:
         scales: The greatest absolute score that each difference is made of, likewise.
     """
     least = ROUNDING * np.asarray(scales)
+    if (errors > least).all():
+        found = np.asarray(gaps / errors)
+        found[np.abs(gaps) <= least] = 0.0
+        return found
     errors = np.where(errors > least, errors, 0.0)
     with np.errstate(divide="ignore"):
         return np.divide(gaps, errors, out=np.zeros_like(gaps), where=np.abs(gaps) > least)
@@ -384,7 +390,8 @@ class Paths:
         self._masks.append(masks)
         self._pooled.append(pooled)
         if self._keeps_sums:
-            sums = masks.astype(np.float64) @ (pooled - self._centres()).T
+            # Pair by pair in memory: what follows is done over paths.
+            sums = ((pooled - self._centres()) @ masks.astype(np.float64).T).T
             self._sums.append(sums + self._sums[-1] if self._sums else sums)
 
     def _centres(self) -> Floats:

@@ -222,6 +222,8 @@ class _PathSet:
     Attributes:
         looked: The looks that have passed.
         values: (paths, pairs) signed statistics at the present look; path 0 is what was observed.
+        sized: Their absolute values.
+        slack: By how much those that are equal may differ from rounding.
         alive: (paths,) those that no look that has passed would have rejected.
         total: How many paths there are.
     """
@@ -243,6 +245,8 @@ class _PathSet:
         self._drawn = False
         self.looked: list[_Look] = []
         self.values: Floats = np.empty((0, len(pairs)))
+        self.sized: Floats = self.values
+        self.slack = 0.0
         self.alive = np.empty(0, dtype=bool)
         self.total = 0
 
@@ -266,11 +270,13 @@ class _PathSet:
         self._drawn = not exact
         self.total = int(everything) if exact else self._permutations
         self.values = self._paths.statistics(look)
+        self.sized = np.abs(self.values)
+        self.slack = self._slack_of(self.sized)
 
     def keep(self, look: _Look) -> None:
         """Note a look that has passed, and drop the paths that it would have rejected."""
         if look.live:
-            self.alive = self.alive & self._within(self.values, look)
+            self.alive = self.alive & self._within(self.sized, self.slack, look)
         self.looked.append(look)
 
     def _no_paths(self) -> Paths:
@@ -282,15 +288,18 @@ class _PathSet:
             self._paths.extend(of_look, self._pooled(look))
         self.alive = np.ones(len(masks[0]), dtype=bool)
         for number, look_passed in enumerate(self.looked, 1):
-            self.alive &= self._within(self._paths.statistics(number), look_passed)
+            sized = np.abs(self._paths.statistics(number))
+            self.alive &= self._within(sized, self._slack_of(sized), look_passed)
 
     def _draw(self, look: int) -> Masks:
         return random_masks(self._sizes, self._keys[look], 0, self._permutations)
 
-    def _within(self, values: Floats, look: _Look) -> NDArray[np.bool_]:
+    def _within(self, sized: Floats, slack: float, look: _Look) -> NDArray[np.bool_]:
         at = [self.pairs.index(pair) for pair in look.live]
-        slack = 0.0 if self._rule == "released" else _slack(values)
-        return np.asarray(np.abs(values[:, at]).max(axis=1) <= look.boundary + slack)
+        return np.asarray(_maxima(sized, at) <= look.boundary + slack)
+
+    def _slack_of(self, sized: Floats) -> float:
+        return 0.0 if self._rule == "released" else _slack(sized)
 
     def _pooled(self, look: int) -> Floats:
         """Return one batch of every pair, (pairs, runs): task by task, the first agent's first.
@@ -335,14 +344,12 @@ class _Spending:
         Returns:
             The pairs that are still compared, and the last boundary.
         """
-        kept = paths.values[paths.alive]
-        sized = kept if self._released else np.abs(kept)
-        slack = 0.0 if self._released else _slack(paths.values)
-        boundary, tail, missed = np.inf, 0.0, 0.0
+        sized = paths.values if self._released else paths.sized
+        boundary, tail, missed, slack = np.inf, 0.0, 0.0, paths.slack
         while live:
             at = [paths.pairs.index(pair) for pair in live]
-            observed = np.abs(paths.values[0, at])
-            maxima = np.sort(sized[:, at].max(axis=1))
+            observed = paths.sized[0, at]
+            maxima = np.sort(_maxima(sized, at)[paths.alive])
             boundary, tail = self._upper(maxima, self.level, look, paths.total, slack)
             lower, missed = self._lower(maxima, look, paths.total, slack)
             most, least = live[int(observed.argmax())], live[int(observed.argmin())]
@@ -361,8 +368,9 @@ class _Spending:
 
     def exceeds_last_boundary(self, values: Floats, pair: int) -> bool:
         """Say whether a pair exceeds the last boundary of (looks, paths, pairs) statistics."""
-        maxima = np.abs(values).max(axis=2)
-        slack = _slack(values)
+        sized = np.abs(values)
+        maxima = sized.max(axis=2)
+        slack = _slack(sized)
         alive = np.ones(maxima.shape[1], dtype=bool)
         spent, boundary = 0.0, np.inf
         for look, of_paths in enumerate(maxima, 1):
@@ -375,15 +383,17 @@ class _Spending:
         self, maxima: Floats, spent: float, look: int, total: int, slack: float
     ) -> tuple[float, float]:
         """Return the least value that may be the boundary, and the share of paths above it."""
-        if self._released:
-            above = np.arange(len(maxima))[::-1] / total
-        else:
-            above = (len(maxima) - np.searchsorted(maxima, maxima + slack, "right")) / total
-        fits = spent + above <= self._alpha * look / self._looks * (1 + 1e-12)
-        if not fits.any():
+        level = self._alpha * look / self._looks * (1 + 1e-12)
+        fitting = int(np.count_nonzero(spent + np.arange(len(maxima)) / total <= level))
+        if not fitting:
             return np.inf, 0.0
-        first = int(fits.argmax())
-        return float(maxima[first]), float(above[first])
+        first = len(maxima) - fitting
+        if self._released:
+            return float(maxima[first]), (fitting - 1) / total
+        # Those that are equal but for rounding are not above each other.
+        boundary = maxima[int((maxima + slack >= maxima[first]).argmax())]
+        above = len(maxima) - int(np.searchsorted(maxima, boundary + slack, "right"))
+        return float(boundary), above / total
 
     def _lower(self, maxima: Floats, look: int, total: int, slack: float) -> tuple[float, float]:
         """Return the greatest value that may be the lower boundary, and the share below it."""
@@ -396,10 +406,17 @@ class _Spending:
         return float(maxima[fits[-1]]), float(below[fits[-1]])
 
 
-def _slack(values: Floats) -> float:
-    """Return by how much statistics that are equal may differ from rounding."""
-    sized = np.abs(values)
-    return TOLERANCE * float(sized.max(initial=0.0, where=np.isfinite(sized)))
+def _maxima(values: Floats, pairs: Sequence[int]) -> Floats:
+    """Return the maximum over some pairs, (paths, pairs) to (paths,)."""
+    return np.asarray((values if len(pairs) == values.shape[1] else values[:, pairs]).max(axis=1))
+
+
+def _slack(sized: Floats) -> float:
+    """Return by how much statistics of these sizes that are equal may differ from rounding."""
+    most = float(sized.max(initial=0.0))
+    if not np.isfinite(most):
+        most = float(sized.max(initial=0.0, where=np.isfinite(sized)))
+    return TOLERANCE * most
 
 
 def _check(alpha: float, beta: float, max_batches: int, permutations: int, rule: str) -> None:
