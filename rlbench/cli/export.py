@@ -16,9 +16,9 @@ from rlbench.cli.options import (
     records_of,
 )
 from rlbench.cli.output import echo, print_data
-from rlbench.errors import StoreError
+from rlbench.errors import StoreError, UsageError
 from rlbench.results import published, rows, write_csv
-from rlbench.results.scores import COLUMNS
+from rlbench.results.scores import COLUMNS, CURVE_COLUMNS
 from rlbench.suites import Suite
 
 PUBLISHED_COLUMNS = (
@@ -31,15 +31,21 @@ def export(
     suite: SuiteOption,
     csv: Annotated[Path, typer.Option("--csv", help="The file to write; - prints it.")],
     store: ReadableStoreOption = DEFAULT_STORE,
+    curves: Annotated[
+        bool, typer.Option("--curves", help="Write a row an evaluation of each run, with its step.")
+    ] = False,
     unofficial: UnofficialOption = "",
 ) -> None:
     """Write one row a run, failed ones too, with raw and normalised scores."""
     chosen = parse_suite(suite, unofficial)
-    columns: tuple[str, ...] = COLUMNS
+    columns: tuple[str, ...]
+    if store == PUBLISHED and curves:
+        raise UsageError("published scores have no curves: leave --curves out")
     if store == PUBLISHED:
         table, columns = _published_rows(chosen), PUBLISHED_COLUMNS
     else:
-        table = rows(records_of(store, chosen, old=True), chosen)
+        table = rows(records_of(store, chosen, old=True), chosen, curves=curves)
+        columns = CURVE_COLUMNS if curves else COLUMNS
     if str(csv) == "-":
         text = io.StringIO()
         write_csv(table, text, columns)
@@ -50,7 +56,7 @@ def export(
             write_csv(table, file, columns)
     except OSError as error:
         raise StoreError(f"cannot write {csv}: {error.strerror}") from error
-    echo(f"{len(table)} runs in {csv}")
+    echo(f"{len(table)} {'evaluations' if curves else 'runs'} in {csv}")
 
 
 def _published_rows(suite: Suite) -> list[dict[str, Any]]:

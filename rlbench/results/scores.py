@@ -13,7 +13,7 @@ from rlbench.errors import InvalidScores
 from rlbench.limits import MAX_VALUE
 from rlbench.results.engines import other_engines, usual_engines
 from rlbench.results.labels import all_options, labels
-from rlbench.results.record import SCHEMA_VERSION, Record
+from rlbench.results.record import SCHEMA_VERSION, Evaluation, Record
 from rlbench.results.values import unofficial_text
 from rlbench.suites import Suite
 
@@ -229,46 +229,65 @@ COLUMNS = (
     "suite", "unofficial", "task", "agent", "version", "seed", "status", "score", "normalised",
     "episodes", "distinct_starts", "budget_used", "seconds", "key", "schema", "options",
 )  # fmt: skip
+CURVE_COLUMNS = (*COLUMNS, "step")
 
 
-def rows(records: Iterable[Record], suite: Suite) -> list[dict[str, Any]]:
+def rows(records: Iterable[Record], suite: Suite, *, curves: bool = False) -> list[dict[str, Any]]:
     """Return one flat row a record of the suite, by the names in `COLUMNS`.
 
     The score of a failed run is None. The agent is named as `collect` names it. A record of schema
     1 has the status ``old`` if it has a score: no statistics take it in.
+
+    Args:
+        records: Any records; those of other digests are left out.
+        suite: The suite.
+        curves: Return one row an evaluation of a run instead, by the names in `CURVE_COLUMNS`; of
+            two at one budget the later counts, and a run without one has one row.
     """
     out = []
     mine = [record for record in records if belongs(record, suite) or is_old_of(record, suite)]
     named = _named(mine, suite, usual=None)
     for record in mine:
-        identity = record.identity
-        score = record.score if record.status == "ok" else None
-        task = suite.task(identity.task)
-        normalised = None
-        if score is not None:
-            normalised = float(suite.normalise(task, np.array(score)))
-        final = record.final if record.status == "ok" else None
-        out.append(
-            {
-                "suite": identity.suite,
-                "unofficial": unofficial_text(identity.unofficial),
-                "task": identity.task,
-                "agent": named[record.sha256][0],
-                "version": identity.agent.version,
-                "seed": identity.seed,
-                "status": "old" if record.is_old and record.status == "ok" else record.status,
-                "score": score,
-                "normalised": normalised,
-                "episodes": final and len(final.returns),
-                "distinct_starts": final and final.distinct_starts,
-                "budget_used": record.budget_used,
-                "seconds": record.timing.get("seconds"),
-                "key": identity.key,
-                "schema": 1 if record.is_old else SCHEMA_VERSION,
-                "options": unofficial_text(all_options(identity)),
-            }
-        )
+        about = _about(record, named[record.sha256][0])
+        evaluations: list[Evaluation | None] = [record.final if record.status == "ok" else None]
+        if curves and record.status == "ok":
+            evaluations = list({e.budget_used: e for e in record.main_evaluations}.values())
+        for evaluation in evaluations:
+            row = about | _of_evaluation(record, evaluation, suite)
+            out.append({**row, "step": evaluation and evaluation.budget_used} if curves else row)
     return out
+
+
+def _about(record: Record, agent: str) -> dict[str, Any]:
+    """Return what a row says of a run."""
+    identity = record.identity
+    return {
+        "suite": identity.suite,
+        "unofficial": unofficial_text(identity.unofficial),
+        "task": identity.task,
+        "agent": agent,
+        "version": identity.agent.version,
+        "seed": identity.seed,
+        "status": "old" if record.is_old and record.status == "ok" else record.status,
+        "budget_used": record.budget_used,
+        "seconds": record.timing.get("seconds"),
+        "key": identity.key,
+        "schema": 1 if record.is_old else SCHEMA_VERSION,
+        "options": unofficial_text(all_options(identity)),
+    }
+
+
+def _of_evaluation(record: Record, evaluation: Evaluation | None, suite: Suite) -> dict[str, Any]:
+    """Return what a row says of an evaluation; of a failed run there is none."""
+    if evaluation is None:
+        return dict.fromkeys(("score", "normalised", "episodes", "distinct_starts"))
+    score = record.score_of(evaluation)
+    return {
+        "score": score,
+        "normalised": float(suite.normalise(suite.task(record.identity.task), np.array(score))),
+        "episodes": len(evaluation.returns),
+        "distinct_starts": evaluation.distinct_starts,
+    }
 
 
 def write_csv(

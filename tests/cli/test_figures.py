@@ -120,7 +120,9 @@ def test_an_agent_without_checkpoints_is_not_among_the_curves(tmp_path: Path) ->
     assert "of 1 agent:" in (tmp_path / "o/curves.txt").read_text()
 
 
-def test_curves_come_from_the_checkpoints_of_records(tmp_path: Path) -> None:
+@pytest.fixture
+def store_of_curves(tmp_path: Path) -> Path:
+    """Return a folder with a store of three runs of Pong, each with two evaluations."""
     store = Store(tmp_path / "runs")
     store.prepare()
     for seed in range(3):
@@ -130,15 +132,40 @@ def test_curves_come_from_the_checkpoints_of_records(tmp_path: Path) -> None:
         )
         final = replace(record.evaluations[0], budget_used=record.budget_used)
         store.write(replace(record, evaluations=(early, final)))
+    store.write(make_record("Pong", "mine", 3, status="failed"))
+    return tmp_path
+
+
+def test_curves_come_from_the_checkpoints_of_records(store_of_curves: Path) -> None:
     options = ("--suite", "atari100k", "--kind", "curves,intervals", "--out", "o")
-    done = rlbench("figures", *options, cwd=tmp_path)
+    done = rlbench("figures", *options, cwd=store_of_curves)
     assert "Taken are the 1 of 26 tasks that the agent has runs of." in done.stdout
-    with (tmp_path / "o/curves.csv").open(newline="") as file:
+    with (store_of_curves / "o/curves.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     pong = ATARI.task("Pong")
     expected = [(raw - pong.low) / (pong.high - pong.low) for raw in (-21.0, -19.0)]
     assert [float(row["point"]) for row in rows] == pytest.approx(expected)
-    assert [float(row["step"]) for row in rows] == [50_000, record.budget_used]
+    assert [float(row["step"]) for row in rows] == [50_000, 100_000]
+
+
+def test_an_export_with_curves_says_what_the_store_says(store_of_curves: Path) -> None:
+    said = rlbench(
+        "export", "--suite", "atari100k", "--curves", "--csv", "mine.csv", cwd=store_of_curves
+    ).stdout
+    assert said == "7 evaluations in mine.csv\n"
+    suite = ("--suite", "atari100k", "--kind", "curves")
+    rlbench("figures", *suite, "--out", "store", cwd=store_of_curves)
+    rlbench("figures", "mine.csv", *suite, "--out", "file", cwd=store_of_curves)
+    drawn = [(store_of_curves / f"{source}/curves.csv").read_text() for source in ("store", "file")]
+    assert drawn[0] == drawn[1]
+    rows = [
+        json.loads(rlbench("stats", *files, *suite[:2], "--json", cwd=store_of_curves).stdout)
+        for files in (["mine.csv"], [])
+    ]
+    assert rows[0] == rows[1]
+    options = ("--suite", "atari100k", "--store", "published", "--curves", "--csv", "p.csv")
+    error = rlbench("export", *options, cwd=store_of_curves, code=2).stderr
+    assert "published scores have no curves" in one_line_error(error)
 
 
 def test_what_cannot_be_drawn_is_said_in_one_line_each(tmp_path: Path) -> None:
