@@ -435,7 +435,7 @@ class Paths:
             looks: How many.
             offsets: (pairs, runs) scores about the centres.
         """
-        from rlbench.stats.kernels import LEAST_SHARE
+        from rlbench.stats.kernels_numpy import LEAST_SHARE
 
         n = offsets.shape[1] // 2
         total = offsets.sum(axis=1)

@@ -127,7 +127,7 @@ def _profiles(
     tasks: Sequence[Floats], taus: Floats, kind: str, layout: Layout, repetitions: int, key: int
 ) -> Floats:
     """Return the profile of each resample, (k, repetitions)."""
-    from rlbench.stats.kernels import task_means
+    from rlbench.stats.kernels_numpy import task_means
 
     order = np.argsort(taus)
     values = np.concatenate(tasks)

@@ -147,7 +147,7 @@ def _replicates(
     keys: Sequence[int],
 ) -> Floats:
     """Return the IQM of the ratios of each resample, (repetitions,)."""
-    from rlbench.stats.kernels import task_means, trimmed_means
+    from rlbench.stats.kernels_numpy import task_means, trimmed_means
 
     below, above = layout_of(bases, method), layout_of(tasks, method)
     step = max(1, CHUNK // max(below.draws, above.draws))

@@ -11,10 +11,10 @@ from scipy.stats import chi2
 
 from rlbench import stats
 from rlbench.errors import UsageError
-from rlbench.stats import kernels
+from rlbench.stats import kernels, kernels_numba
 from rlbench.stats.resampling import keys_of, layout_of, resamples
 
-NAMES = kernels.NAMES
+NAMES = kernels_numba.NAMES
 # Ties are likely, and scores may be huge; more than 256 runs draw by other lanes.
 SCORE = st.one_of(st.sampled_from([0.0, 1.0, -1.0]), st.floats(-1e12, 1e12))
 TASK = st.lists(SCORE, min_size=1, max_size=7)
@@ -196,9 +196,9 @@ def estimates() -> list:
 
 def test_threads_do_not_change_results(monkeypatch: pytest.MonkeyPatch) -> None:
     results = []
-    for threads, small in (("1", kernels.SMALL), ("2", 1), ("3", 7_000)):
+    for threads, small in (("1", kernels_numba.SMALL), ("2", 1), ("3", 7_000)):
         monkeypatch.setenv("RLBENCH_THREADS", threads)
-        monkeypatch.setattr(kernels, "SMALL", small)
+        monkeypatch.setattr(kernels_numba, "SMALL", small)
         results.append(estimates())
     assert results[0] == results[1] == results[2]
 
@@ -267,3 +267,16 @@ def test_drawn_tasks_are_whole() -> None:
     slots = picks.reshape(500, 5, 3)
     assert (slots == slots[:, :, :1]).all()
     assert len(np.unique(slots[:, 0, 0])) == 5
+
+
+@pytest.mark.parametrize("tasks", [32, 33, 34, 101, 400])
+@pytest.mark.parametrize("ties", [False, True])
+def test_medians_of_many_tasks_are_the_twins(tasks: int, ties: bool) -> None:
+    scores = np.random.default_rng(tasks).normal(size=(3, tasks))
+    if ties:
+        scores = scores.round()
+    layout = layout_of(list(scores.T), "percentile")
+    arguments = (scores.T.ravel()[:, None], layout, ("median",), keys_of(1)[0], 300)
+    assert_twins(
+        kernels.aggregates_by_numba(*arguments), kernels.aggregates_by_numpy(*arguments), 1.0
+    )
