@@ -261,3 +261,12 @@ def test_scores_are_in_the_order_of_the_suite(atari: dict[str, Published]) -> No
         assert list(scores.values) == order
     assert atari["SPR"].values["Pong"].shape == (100,)
     assert sorted({len(runs) for runs in atari["BBF"].values.values()})[0] == 52
+
+
+def test_sources_name_known_kinds_of_scores() -> None:
+    kinds = {None, "separate evaluation", "evaluation while training", "training return"}
+    assert {source.fields["score"] for source in published.sources()} == kinds
+    never = {source.slug for source in published.sources() if source.never_ranked}
+    assert {slug.partition(".")[0] for slug in never} == {
+        "atari100k-means-only", "stori-100k", "neorl2-train99", "parkour-20m-means-only",
+    }  # fmt: skip

@@ -15,8 +15,6 @@ Field = bool | int | float | str | None
 Fields = Mapping[str, Field]
 
 SEPARATE = "separate evaluation"
-WHILE_TRAINING = "evaluation while training"
-TRAINING_RETURN = "training return"
 LAST = "last"
 BEST_OF_GRID = "best of grid"
 DIGITISED = "digitised"
