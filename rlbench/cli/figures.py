@@ -96,7 +96,7 @@ def figures(
 
     Drawn are the tasks that all agents have runs of.
     """
-    from rlbench.leaderboard.figures import FORMATS
+    from rlbench.leaderboard.plots import FORMATS
 
     kinds = _parts(kind, "kind of figure", KINDS)
     formats = _parts(format, "format", FORMATS)

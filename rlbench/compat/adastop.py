@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rlbench.errors import InvalidScores, UsageError
+from rlbench.files import replace_file
 from rlbench.stats.aggregates import columns
 from rlbench.stats.resampling import Floats
 from rlbench.stats.stopping import AdaStopResult, adastop
@@ -221,9 +222,7 @@ class MultipleAgentsComparator:
             "scores": [scores.tolist() for scores in self.eval_values.values()],
             "decisions": self.decisions,
         }
-        part = Path(f"{path}.part")
-        part.write_text(json.dumps(state, default=np.generic.item) + "\n", encoding="utf-8")
-        part.replace(path)
+        replace_file(Path(path), json.dumps(state, default=np.generic.item).encode() + b"\n")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -1,14 +1,14 @@
 """How it is shown: a static site, figures and tables, made from records and stats alone."""
 
+from rlbench.leaderboard.drawing import WIDTHS
 from rlbench.leaderboard.figures import (
-    WIDTHS,
-    Plot,
     plot_curves,
     plot_improvement,
     plot_intervals,
     plot_profiles,
     plot_ranks,
 )
+from rlbench.leaderboard.plots import Plot
 from rlbench.leaderboard.site import build_site
 from rlbench.leaderboard.tables import table, task_table
 

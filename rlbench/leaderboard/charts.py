@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from rlbench.errors import InvalidScores, MissingExtra
-from rlbench.leaderboard.figures import MAX_BANDS, Row
+from rlbench.leaderboard.captions import MAX_BANDS
+from rlbench.leaderboard.plots import Row
 
 Spec = dict[str, Any]
 

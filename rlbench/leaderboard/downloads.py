@@ -8,7 +8,7 @@ from typing import Any
 
 from rlbench import __version__
 from rlbench.leaderboard.boards import Board, Entry
-from rlbench.leaderboard.figures import METRICS
+from rlbench.leaderboard.captions import METRICS
 from rlbench.leaderboard.tables import escape_latex, table
 from rlbench.results import published, rows, write_csv
 from rlbench.results.published import Published, PublishedSource

@@ -7,16 +7,14 @@ number that is to be cited needs a date, and the date a list of what there was.
 import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date as calendar_date
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from rlbench import __version__
 from rlbench.errors import InvalidRecord, StoreError, UsageError
-from rlbench.files import read_bounded
+from rlbench.files import add_file, read_bounded
 from rlbench.results import Record, published, strict_json
 
 SCHEMA_VERSION = 1
@@ -119,21 +117,13 @@ def write_release(release: Release, path: Path) -> None:
         UsageError: There is a file of that name; a release is never changed.
         StoreError: It cannot be written.
     """
-    temporary = path.parent / f".{uuid4().hex}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(release.to_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(temporary, path)
+        add_file(path, release.to_bytes())
     except OSError as error:
         if os.path.lexists(path):
             raise UsageError(f"{path} is there already: a release is never changed") from error
         raise StoreError(f"cannot write the release {path}: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def read_release(path: Path) -> Release:

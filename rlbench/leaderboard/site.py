@@ -16,8 +16,8 @@ from rlbench import __version__
 from rlbench.errors import StoreError, UsageError
 from rlbench.leaderboard import charts
 from rlbench.leaderboard.boards import Board, Entry, make_boards
+from rlbench.leaderboard.captions import MAX_BANDS, METRICS
 from rlbench.leaderboard.downloads import downloads
-from rlbench.leaderboard.figures import MAX_BANDS, METRICS
 from rlbench.leaderboard.releases import Release, select
 from rlbench.leaderboard.retention import RetentionRow
 from rlbench.leaderboard.tables import number

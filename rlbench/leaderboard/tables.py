@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rlbench import __version__
 from rlbench.errors import InvalidScores, UnknownName
-from rlbench.leaderboard.figures import IN_TEXT, METRICS, interval_text, setting_text
+from rlbench.leaderboard.captions import IN_TEXT, METRICS, interval_text, setting_text
 from rlbench.stats import compare_tasks, rank_sets, summarise, summarise_tasks
 from rlbench.stats.aggregates import ScoresLike, columns
 from rlbench.stats.comparisons import MAX_T, TestStatistic

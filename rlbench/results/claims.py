@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
 from rlbench.errors import InvalidRecord, StoreError
-from rlbench.files import open_to_append, read_bounded
+from rlbench.files import give_name, open_to_append, read_bounded, replace_file, write_apart
 from rlbench.results import strict_json
 
 STALE_SECONDS = 180.0  # without a sign of life from another host
@@ -109,11 +109,14 @@ class Claim:
         """
         claim = cls(path, about)
         try:
-            temporary = claim._write()
+            temporary = write_apart(path.parent, claim._content(), durable=False)
             try:
-                return claim if _link(temporary, path) or claim._take_over(watch) else None
+                give_name(temporary, path)
+            except FileExistsError:
+                return claim if claim._take_over(watch) else None
             finally:
                 temporary.unlink(missing_ok=True)
+            return claim
         except OSError as error:
             raise StoreError(f"cannot write the claim {path}: {error.strerror}") from error
 
@@ -126,7 +129,7 @@ class Claim:
         self._data.update(about)
         with suppress(OSError):
             if self.is_held():
-                os.replace(self._write(), self._path)
+                self._replace()
 
     def release(self, about: Mapping[str, Any], *, done: bool) -> None:
         """Give the run free; where it is not done, the file stays, and says how far it is."""
@@ -138,7 +141,7 @@ class Claim:
                 self._path.unlink(missing_ok=True)
             else:
                 self._data["over"] = True
-                os.replace(self._write(), self._path)
+                self._replace()
 
     def _take_over(self, watch: Watch | None) -> bool:
         """Put this claim in the place of one whose owner is gone; say whether there was one."""
@@ -151,7 +154,7 @@ class Claim:
                 return False
             self._data["attempt"] = 1 + present.count("attempt")
             self._data["signalled"] = present.count("signalled")
-            os.replace(self._write(), self._path)
+            self._replace()
         return True
 
     def is_held(self) -> bool:
@@ -159,15 +162,11 @@ class Claim:
         present = read_claim(self._path)
         return present is not None and present.data.get("token") == self._data["token"]
 
-    def _write(self) -> Path:
-        """Write the claim under a name of its own beside its place."""
-        temporary = self._path.with_name(f".{uuid4().hex}")
-        try:
-            temporary.write_text(json.dumps(self._data), encoding="utf-8")
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        return temporary
+    def _replace(self) -> None:
+        replace_file(self._path, self._content(), durable=False)
+
+    def _content(self) -> bytes:
+        return json.dumps(self._data).encode()
 
 
 def read_claim(path: Path, watch: Watch | None = None) -> ClaimFile | None:
@@ -225,21 +224,6 @@ def _is_gone(data: Mapping[str, Any]) -> bool | None:
         return None
     pid = data.get("pid")
     return not (type(pid) is int and 0 < pid < 2**31) or _start_of(pid) != data.get("start")
-
-
-def _link(temporary: Path, path: Path) -> bool:
-    """Give a complete file its name; say whether the name was free."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without links
-        try:
-            with path.open("xb") as file:
-                file.write(temporary.read_bytes())
-        except FileExistsError:
-            return False
-    return True
 
 
 @contextmanager

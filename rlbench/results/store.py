@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from uuid import uuid4
 
 from rlbench.errors import InvalidRecord, NewerSchema, RecordExists, StoreError
-from rlbench.files import read_bounded
+from rlbench.files import TEMPORARY, add_file, read_bounded, write_apart
 from rlbench.results import strict_json
 from rlbench.results.identity import Identity
 from rlbench.results.record import Failure, Record, Training
@@ -21,9 +21,7 @@ from rlbench.results.text import one_line
 
 MAX_ACTIONS = 300_000_000  # bytes of the file beside a record
 _STALE_SECONDS = 3600
-_TEMPORARY = "." + "[0-9a-f]" * 32
 _OTHER_FOLDERS = {"checkpoints", "claims", "logs", "quarantine", "tracking"}
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 class Problem(NamedTuple):
@@ -74,7 +72,7 @@ class Store:
             for folder in (self._temporary, self.path / "logs", self.path / "claims"):
                 folder.mkdir(parents=True, exist_ok=True)
             self._sweep(done)
-            self._write_temporary(b"{}").unlink()
+            write_apart(self._temporary, b"{}").unlink()
         except OSError as error:
             raise StoreError(f"cannot write to the store {self.path}: {error.strerror}") from error
 
@@ -325,7 +323,7 @@ class Store:
         What belongs to another user and cannot be removed is left to them.
         """
         claims, checkpoints = self.path / "claims", self.path / "checkpoints"
-        for left_over in (*self._temporary.iterdir(), *claims.glob(_TEMPORARY)):
+        for left_over in (*self._temporary.iterdir(), *claims.glob(TEMPORARY)):
             with suppress(OSError):  # another process removes the same, say
                 if time.time() - left_over.lstat().st_mtime > _STALE_SECONDS:
                     left_over.unlink()
@@ -340,20 +338,6 @@ class Store:
     @property
     def _temporary(self) -> Path:
         return self.path / ".tmp"
-
-    def _write_temporary(self, data: bytes) -> Path:
-        """Write a complete file under a name of its own."""
-        self._temporary.mkdir(parents=True, exist_ok=True)
-        path = self._temporary / uuid4().hex
-        try:
-            with path.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        return path
 
     def _add_actions(self, record: Record, actions: bytes) -> None:
         """Add the actions of a record, unless an attempt that was cut short has left them whole."""
@@ -386,37 +370,17 @@ class Store:
         return self._add(final, content)
 
     def _add(self, final: Path, content: bytes) -> Path:
-        """Add a file: it has its name once it is complete, unless the name is taken."""
-        temporary = self._write_temporary(content)
-        try:
-            os.link(temporary, final)
-        except FileExistsError:
-            raise RecordExists(f"{final} is there already") from None
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            self._copy_exclusively(temporary, final)
-        finally:
-            temporary.unlink(missing_ok=True)
-        descriptor = os.open(final.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        return final
+        """Add a file: it has its name once it is complete, unless the name is taken.
 
-    def _copy_exclusively(self, temporary: Path, final: Path) -> None:
-        """Do what a hard link does, for file systems that have none.
-
-        A crash may leave a torn file here; its sha256 gives it away and `run` sets it aside.
+        On a file system without hard links a crash may leave a torn file; its sha256 gives it away
+        and `run` sets it aside.
         """
+        self._temporary.mkdir(parents=True, exist_ok=True)
         try:
-            with final.open("xb") as file:
-                file.write(temporary.read_bytes())
-                file.flush()
-                os.fsync(file.fileno())
+            add_file(final, content, apart=self._temporary)
         except FileExistsError:
             raise RecordExists(f"{final} is there already") from None
+        return final
 
 
 def check_recordable(identity: Identity) -> None:

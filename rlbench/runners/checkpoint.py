@@ -21,7 +21,7 @@ from typing import Any
 from uuid import uuid4
 
 from rlbench.errors import InvalidRecord
-from rlbench.files import open_regular, read_bounded
+from rlbench.files import open_regular, read_bounded, sync
 from rlbench.results import Engine, Evaluation, Proposals, Replay, Training, strict_json
 from rlbench.results.record import evaluation_of, from_plain, plain
 from rlbench.suites import sha256_of
@@ -135,7 +135,7 @@ class Checkpoints:
             (temporary / _STATE).write_text(text, encoding="utf-8")
             _flush(temporary)
             os.rename(temporary, final)
-            _flush_file(self._folder)
+            sync(self._folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         self._written, self._hash = written, digest
@@ -251,13 +251,5 @@ def _flush(folder: Path) -> None:
     """Have the system write a folder and all that is in it to the disk."""
     for parent, _, files in os.walk(folder):
         for name in files:
-            _flush_file(Path(parent, name))
-        _flush_file(Path(parent))
-
-
-def _flush_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync(Path(parent, name))
+        sync(Path(parent))

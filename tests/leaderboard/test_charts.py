@@ -19,6 +19,7 @@ from support.browser import Seen, open_browser, open_page, serve
 
 from rlbench.errors import InvalidScores, MissingExtra
 from rlbench.leaderboard import charts
+from rlbench.leaderboard.captions import MAX_BANDS
 from rlbench.leaderboard.charts import (
     COLOURS,
     DASHES,
@@ -39,7 +40,6 @@ from rlbench.leaderboard.charts import (
     profile_chart,
     svg_of,
 )
-from rlbench.leaderboard.figures import MAX_BANDS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page

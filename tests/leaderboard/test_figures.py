@@ -29,7 +29,8 @@ from rlbench.leaderboard import (
     plot_profiles,
     plot_ranks,
 )
-from rlbench.leaderboard.figures import DASHES, MARKERS, MAX_BANDS, OKABE_ITO
+from rlbench.leaderboard.captions import MAX_BANDS
+from rlbench.leaderboard.drawing import DASHES, MARKERS, OKABE_ITO
 from rlbench.stats.coverage import coverage_warning
 
 STEPS = np.arange(1, 7) * 10_000

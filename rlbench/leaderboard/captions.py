@@ -1,0 +1,112 @@
+"""What tables and captions say in words: of statistics, of runs and tasks, and of intervals."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from rlbench.stats.bands import CurveEstimate
+from rlbench.stats.coverage import OTHER_METHODS, coverage_warnings
+from rlbench.stats.intervals import ALL_EQUAL, ONE_RUN, why_no_interval
+from rlbench.stats.proportions import METHOD as BY_RATE
+from rlbench.stats.proportions import are_successes
+from rlbench.stats.reporting import HOW
+from rlbench.stats.summary import WITHOUT_INTERVAL
+
+METRICS = {"iqm": "IQM", "mean": "Mean", "median": "Median", "optimality_gap": "Optimality gap"}
+IN_TEXT = {
+    "iqm": "interquartile mean (IQM)",
+    "mean": "mean",
+    "median": "median",
+    "optimality_gap": "optimality gap",
+}
+MAX_BANDS = 8  # agents; the bands of more would hide each other
+
+
+def setting_text(agents: Collection[Sequence[Any]], normalised_by: str) -> str:
+    """Return over how many tasks and runs scores were taken, and how they are normalised.
+
+    Args:
+        agents: The tasks of each agent, each an array whose first axis is runs.
+        normalised_by: What scores are normalised by, or nothing.
+    """
+    sizes = [len(runs) for tasks in agents for runs in tasks]
+    least, most = min(sizes), max(sizes)
+    number = f"{least} to {most} runs" if least < most else number_of(least, "run")
+    counts = sorted({len(tasks) for tasks in agents})
+    tasks = " to ".join(str(count) for count in {counts[0]: 0, counts[-1]: 0})
+    scale = f"normalised by {normalised_by}" if normalised_by else "not normalised further"
+    return f"over {tasks} task{'s' * (counts[-1] > 1)} with {number} a task; scores are {scale}"
+
+
+def interval_text(
+    what: str,
+    agents: Collection[Sequence[Any]],
+    *,
+    method: str,
+    repetitions: int,
+    level: float,
+    seed: int,
+    of: Collection[str],
+) -> str:
+    """Return how intervals were made, in the words of `stats.methods_text` but plain text.
+
+    Args:
+        what: What shows the intervals, e.g. ``Lines``.
+        agents: The tasks of each agent, each an array whose first axis is runs.
+        method: Of the intervals.
+        repetitions: Resamples.
+        level: Nominal coverage.
+        seed: Of the resampling.
+        of: What they are of, as `stats.coverage.coverage_warnings` takes it.
+    """
+    why = {why_no_interval(tasks) for tasks in agents}
+    if why == {ONE_RUN}:
+        return "With one run on a task there are no intervals."
+    if "" not in why:
+        return "With one run on a task, or runs that are all equal, there are no intervals."
+    how = re.sub(r"~\\citep\{[^}]*\}", "", HOW[method][0])
+    text = (
+        f"{what} are nominal {level * 100:g}% stratified bootstrap intervals from "
+        f"{repetitions:,} resamples (seed {seed}), {method}: {how}. They speak of these tasks, not "
+        "of others."
+    )
+    if ONE_RUN in why:
+        text += " Agents with one run on a task have none."
+    if ALL_EQUAL in why and "improvement" not in of:
+        text += " Agents whose runs are equal on every task have none."
+    if method == "rao-wu" and any(are_successes(tasks) for tasks in agents):
+        text += f" Of scores that are all 0 or 1 they are: {BY_RATE}."
+    if method != "rao-wu":
+        text += f" {OTHER_METHODS.format(method=method)}"
+    shown = [metric for metric in of if metric not in WITHOUT_INTERVAL]
+    return " ".join([text, *coverage_warnings(shown, agents)])
+
+
+def band_text(bands: Mapping[str, CurveEstimate], seed: int) -> str:
+    """Return how the bands of curves were made.
+
+    Args:
+        bands: The curves by agent.
+        seed: Of the resampling.
+    """
+    with_band = [found for found in bands.values() if found.low is not None]
+    if not with_band:
+        return "With one run on a task there are no bands."
+    found = with_band[0]
+    drawn = f" from {found.repetitions:,} resamples (seed {seed})" if found.repetitions else ""
+    methods = " or ".join(dict.fromkeys(estimate.method for estimate in with_band))
+    text = f"Bands are nominal {found.level * 100:g}% bands{drawn}: {methods}."
+    if len(with_band) < len(bands):
+        text += " Agents with one run on a task have none."
+    if len(bands) > MAX_BANDS:
+        text += " Of so many agents they are not drawn; the data has them."
+    return text + " They speak of these tasks, not of others."
+
+
+def number_of(number: int, noun: str) -> str:
+    """Return a number and its noun.
+
+    >>> number_of(1, "run"), number_of(3, "run")
+    ('1 run', '3 runs')
+    """
+    return f"{number} {noun}{'s' * (number != 1)}"
