@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from rlbench.errors import InvalidScores
+from rlbench.errors import InvalidScores, UsageError
 from rlbench.suites import Suite
 
 # The names of a role's column, as `fold` writes them; the first that is there is preferred where
@@ -18,11 +18,14 @@ ALIASES = {
     "score": (
         "score", "return", "episode_return", "episodic_return", "episode_reward", "reward",
         "mean_reward", "value", "success", "ep_rew_mean", "rollout/ep_rew_mean",
-        "episode_reward_mean", "eval/mean_reward",
+        "episode_reward_mean", "eval/mean_reward", "env_runners/episode_return_mean",
+        "env_runners/episode_reward_mean", "sampler_results/episode_reward_mean", "averageepret",
+        "ys",
     ),
     "step": (
         "step", "steps", "timestep", "timesteps", "frame", "env_step", "global_step", "iteration",
         "timesteps_total", "total_timesteps", "time/total_timesteps",
+        "num_env_steps_sampled_lifetime", "totalenvinteracts", "xs",
     ),
     "status": ("status",),
     "metric": ("metric",),
@@ -46,6 +49,7 @@ class Reading:
         agent: The agent of a table that names none.
         task: The task of a table that names none.
         at_step: Scores are those of the last step up to this one, not of the last.
+        decimal: What stands before decimals in a text, a point by default, or a comma.
         suite: The suite that scores are normalised by.
     """
 
@@ -56,7 +60,12 @@ class Reading:
     agent: str = ""
     task: str = ""
     at_step: float | None = None
+    decimal: str = ""
     suite: Suite | None = None
+
+    def __post_init__(self) -> None:
+        if self.decimal not in ("", ".", ","):
+            raise UsageError(f"--decimal {self.decimal!r} is neither a comma nor a point")
 
     @property
     def options(self) -> list[str]:
@@ -64,7 +73,7 @@ class Reading:
         given = {
             "--columns": self.columns, "--wide": self.wide, "--columns-are": self.columns_are,
             "--metric": self.metric, "--agent": self.agent, "--task": self.task,
-            "--at-step": self.at_step is not None,
+            "--at-step": self.at_step is not None, "--decimal": self.decimal,
         }  # fmt: skip
         return [option for option, value in given.items() if value]
 

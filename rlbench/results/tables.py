@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
 from rlbench.files import read_bounded
-from rlbench.limits import MAX_VALUE, advice
+from rlbench.limits import DIVERGED, MAX_VALUE, advice
+from rlbench.results.formats.content import stem_of
 from rlbench.results.reading import (
     AGENTS,
     EPISODE,
@@ -57,6 +58,7 @@ TELLING = ("options", "unofficial")  # columns of an export that tell settings o
 SEPARATORS = {";": "semicolons", "\t": "tabs"}  # besides commas
 _UNHARMED = re.compile(r"^'(?=[=+@-])")  # the quote that `write_csv` puts before a formula
 _SPREAD = re.compile(r"\d\s*(±|\+/?-)\s*\d")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _GROUP = re.compile(r"\w+: .+")  # how Weights & Biases names a group of runs
 
 
@@ -398,7 +400,7 @@ def _rows_of_long(
     columns = {
         role: [row[known[role]] for _, row in body]
         if role in known
-        else [given or path.stem] * len(body)
+        else [given or stem_of(path)] * len(body)
         for role, given in (("agent", reading.agent), ("task", reading.task))
     }
     steps = [
@@ -485,7 +487,7 @@ def _points_of(
 
 
 def _from_outside(name: str, path: Path) -> str:
-    return repr(name) if name else f"{path.stem!r}, the file's name"
+    return repr(name) if name else f"{stem_of(path)!r}, the file's name"
 
 
 def _of_metric(table: Table, roles: Roles, reading: Reading) -> tuple[Table, list[str]]:
@@ -611,7 +613,8 @@ def _runs_of_wide(table: Table, roles: Roles, reading: Reading) -> ScoreFile:
         if (other := named.setdefault(fold_task(name), name)) != name:
             raise InvalidScores(f"{path} spells one task in two ways: {other!r} and {name!r}")
     agents = [
-        row[known["agent"]] if "agent" in known else reading.agent or path.stem for _, row in body
+        row[known["agent"]] if "agent" in known else reading.agent or stem_of(path)
+        for _, row in body
     ]
     found: dict[str, dict[str, list[float]]] = {agent: {} for agent in agents if not are_agents}
     of_runs: dict[str, dict[str, list[str]]] = {}
@@ -746,12 +749,19 @@ def number_of(path: Path, place: str, text: str) -> float:
     if np.isnan(value) and _SPREAD.search(text):
         raise InvalidScores(f"{path}, {place}: {text!r} is a mean without its runs")
     if not np.isfinite(value):
-        raise InvalidScores(
-            f"{path}, {place}: {text!r} is not a finite number; leave a run without score out"
-        )
+        raise InvalidScores(f"{path}, {place}: {text!r} is not a finite number{_hint(text)}")
     if abs(value) > MAX_VALUE:
         raise InvalidScores(f"{path}, {place}: {text}: {advice(value)}")
     return value
+
+
+def _hint(text: str) -> str:
+    """Return what helps with a cell that is not a finite number, or nothing."""
+    if text.casefold().lstrip("+-") in ("nan", "inf", "infinity", "null"):
+        return f"; {DIVERGED}"
+    if _DECIMAL_COMMA.fullmatch(text):
+        return "; if its comma is a decimal comma, say --decimal ,"
+    return ""
 
 
 def as_arrays(path: Path, found: Mapping[str, Mapping[str, Sequence[float]]]) -> Runs:

@@ -1,0 +1,217 @@
+"""Tables from what other readers find: rows, columns, objects, curves."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from rlbench.errors import InvalidScores
+from rlbench.limits import DIVERGED
+from rlbench.results.reading import ALIASES, Reading, fold, roles_of
+from rlbench.results.tables import Table
+
+_DEEPEST = 8  # levels of nested objects that are columns
+_SETTINGS = "config"  # what some logs repeat in each row: settings, not measures
+
+Row = Mapping[str, Any]
+
+
+def table_of(
+    path: Path,
+    header: Sequence[object],
+    rows: Iterable[Sequence[object]],
+    places: Iterable[str] | None = None,
+    remark: str = "",
+) -> Table:
+    """Return a table; every reader makes its tables here.
+
+    Args:
+        path: The file.
+        header: The columns' names.
+        rows: Their cells; None is an empty cell.
+        places: Where each row is, by default ``row 1`` and so on.
+        remark: What must be said of how it was read, or nothing.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    where = list(places) if places is not None else [f"row {n}" for n in range(1, len(cells) + 1)]
+    return Table(path, [str(name) for name in header], list(zip(where, cells, strict=True)), remark)
+
+
+def of_columns(path: Path, columns: Mapping[str, Sequence[object]], remark: str = "") -> Table:
+    """Return the table of columns by name, which may differ in length."""
+    shown = [["null" if value is None else value for value in of] for of in columns.values()]
+    return table_of(path, list(columns), zip_longest(*shown, fillvalue=""), remark=remark)
+
+
+def of_curve(
+    path: Path, scores: Sequence[object], what: str, places: Sequence[str] | None = None
+) -> Table:
+    """Return the table of one run's scores that came without steps.
+
+    Args:
+        path: The file.
+        scores: The run's scores, in their order.
+        what: What they are in the file: ``one array``.
+        places: Where each of them is.
+    """
+    remark = (
+        f"{what} of {len(scores)} numbers is taken as the points of one run in their order, not as "
+        "runs; the file has no steps, so step is the number of the point"
+    )
+    return table_of(path, ["step", "score"], enumerate(scores, 1), places, remark)
+
+
+def of_objects(
+    path: Path,
+    objects: Sequence[Row],
+    places: Sequence[str],
+    reading: Reading,
+    *,
+    is_log: bool = False,
+    remarks: Sequence[str] = (),
+) -> Table:
+    """Return the table of rows that are objects.
+
+    Objects in them are columns named ``OUTER/INNER``. Lists of one length in a row are the points
+    of its run, unless there is a column of scores.
+
+    Args:
+        path: The file.
+        objects: Column to value.
+        places: Where each row is.
+        reading: What the user says of the table.
+        is_log: Rows of a run before its first score are left out: they hold NaN, or nothing.
+        remarks: What must be said of how they were read.
+
+    Raises:
+        InvalidScores: Lists in a row differ in length, or a log's score is NaN after others.
+    """
+    rows = [dict(_flat(row)) for row in objects]
+    said = list(remarks)
+    header = [name for name in _names(rows) if not _is_list(rows, name)]
+    lists = [name for name in _names(rows) if name not in header]
+    if lists and not _scores_among(header, reading):
+        rows, places = _expanded(path, rows, places, [n for n in lists if "/" not in n])
+        header = _names(rows)
+    elif lists:
+        said.append(f"left out: {len(lists)} columns of lists")
+    if is_log:
+        header = [name for name in header if any(row.get(name) is not None for row in rows)]
+        kept, more = _with_scores(path, header, rows, places, reading)
+        rows, places = [rows[n] for n in kept], [places[n] for n in kept]
+        said += more
+    cells = ([row.get(name) for name in header] for row in rows)
+    return table_of(path, header, cells, places, ". ".join(said))
+
+
+def scored(
+    path: Path, values: Sequence[float | None], places: Sequence[str], runs: Sequence[object]
+) -> tuple[list[int], int]:
+    """Return which rows of logs hold scores, and how many before the first one of their run do not.
+
+    Args:
+        path: The file.
+        values: The score of each row; NaN where none could be computed, None where none was.
+        places: Where each row is.
+        runs: Whose row it is.
+
+    Raises:
+        InvalidScores: A score is NaN after others of its run: it diverged.
+    """
+    begun: set[object] = set()
+    kept, early = [], 0
+    for n, (value, run) in enumerate(zip(values, runs, strict=True)):
+        if value is None:
+            continue
+        if not math.isnan(value):
+            begun.add(run)
+            kept.append(n)
+        elif run in begun:
+            raise InvalidScores(
+                f"{path}, {places[n]}: the score is NaN or null after others of the run; {DIVERGED}"
+            )
+        else:
+            early += 1
+    return kept, early
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _names(rows: Iterable[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _flat(row: Row, before: str = "", depth: int = 0) -> Iterable[tuple[str, Any]]:
+    """Yield the values of an object and of the objects in it, by names joined with ``/``."""
+    for name, value in row.items():
+        if not isinstance(value, Mapping):
+            yield before + name, value
+        elif name != _SETTINGS and depth < _DEEPEST:
+            yield from _flat(value, f"{before}{name}/", depth + 1)
+
+
+def _is_list(rows: Sequence[Row], name: str) -> bool:
+    return any(isinstance(row.get(name), list) for row in rows)
+
+
+def _scores_among(header: Sequence[str], reading: Reading) -> bool:
+    named = reading.columns.get("score")
+    if named is not None:
+        return fold(named) in map(fold, header)
+    return any(fold(name) in ALIASES["score"] for name in header)
+
+
+def _expanded(
+    path: Path, rows: Sequence[Row], places: Sequence[str], lists: Sequence[str]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return a row for each point of the lists in rows."""
+    if len(lists) < 2:
+        name = ", ".join(lists) or "objects in rows"
+        raise InvalidScores(
+            f"{path} has lists in the column {name}: whether they are runs, episodes or points of "
+            "a run is not known; give a row a run, or a list of steps beside"
+        )
+    out: list[dict[str, Any]] = []
+    where: list[str] = []
+    for row, place in zip(rows, places, strict=True):
+        sizes = {len(row[name]) if isinstance(row.get(name), list) else -1 for name in lists}
+        if len(sizes) != 1 or sizes == {-1}:
+            raise InvalidScores(f"{path}, {place}: {' and '.join(lists)} differ in length")
+        for points in zip(*(row[name] for name in lists), strict=True):
+            out.append({**row, **dict(zip(lists, points, strict=True))})
+            where.append(place)
+    return out, where
+
+
+def _with_scores(
+    path: Path,
+    header: Sequence[str],
+    rows: Sequence[Row],
+    places: Sequence[str],
+    reading: Reading,
+) -> tuple[list[int], list[str]]:
+    """Return the rows of a log that hold scores, and what was left out."""
+    cells = [[_cell(row.get(name)) for name in header] for row in rows]
+    known = roles_of(path, header, cells, reading).known
+    if "score" not in known or reading.wide or reading.columns_are:
+        return list(range(len(rows))), []
+    score = header[known["score"]]
+    values = [_number(row[score]) if score in row else None for row in rows]
+    of_run = [known[role] for role in ("agent", "task", "seed") if role in known]
+    runs = [tuple(row[k] for k in of_run) for row in cells]
+    kept, early = scored(path, values, places, runs)
+    if not kept:
+        raise InvalidScores(f"{path} has no scores: {score} is NaN or null in every row")
+    said = [f"left out: {early} rows before the first {score}, where it is NaN"] if early else []
+    if absent := len(rows) - len(kept) - early:
+        said.append(f"left out: {absent} rows without {score}")
+    return kept, said
+
+
+def _number(value: object) -> float:
+    """Return NaN for NaN and null, and any number for the rest, which is judged later."""
+    is_nan = value is None or (isinstance(value, float) and math.isnan(value))
+    return math.nan if is_nan else 0.0
