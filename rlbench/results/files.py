@@ -70,7 +70,7 @@ def read_scores(
     """
     path = Path(source) if isinstance(source, str | PathLike) else FRAME
     found = _found(path, reading) if path is not FRAME else of_frame(source)
-    if reading.decimal and (path is FRAME or suffix_of(path) not in OF_TEXT):
+    if reading.decimal and READERS.get(suffix_of(path)) is not read_text:
         raise InvalidScores(f"{path} is no text: leave --decimal out")
     if isinstance(found, Table):
         return runs_of(found, normalise_by, reading)
@@ -92,22 +92,22 @@ def _found(path: Path, reading: Reading) -> Table | ScoreFile:
     if reader := READERS.get(suffix_of(path)):
         return reader(path, reading)
     raise InvalidScores(
-        f"{path} is no file of scores: known are {', '.join(READERS)}, with .gz behind or not, "
-        f"{NAME}*, and folders of logs"
+        f"{path} is no file of scores: known are {', '.join(READERS)}, all also with "
+        f".gz, {NAME}*, and folders of logs"
     )
 
 
-OF_TEXT: Mapping[str, Callable[[Path, Reading], Table | ScoreFile]] = {
-    ".csv": read_text, ".tsv": read_text, ".txt": read_text, ".dat": read_text,
-}  # fmt: skip
 READERS: Mapping[str, Callable[[Path, Reading], Table | ScoreFile]] = {
-    **OF_TEXT,
+    ".csv": read_text,
     ".json": read_json,
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
     ".npy": read_npy,
     ".npz": read_npz,
     ".parquet": read_parquet,
+    ".tsv": read_text,
+    ".txt": read_text,
+    ".dat": read_text,
 }
 
 

@@ -25,7 +25,7 @@ ALIASES = {
     "step": (
         "step", "steps", "timestep", "timesteps", "frame", "env_step", "global_step", "iteration",
         "timesteps_total", "total_timesteps", "time/total_timesteps",
-        "num_env_steps_sampled_lifetime", "totalenvinteracts", "xs",
+        "num_env_steps_sampled_lifetime", "step_count", "totalenvinteracts", "xs",
     ),
     "status": ("status",),
     "metric": ("metric",),

@@ -124,7 +124,7 @@ def test_charts_of_weights_and_biases(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.doc", "x", "known are .csv, .tsv, .txt"),
+        ("a.doc", "x", "known are .csv, .json"),
         ("a.json", {"a": [[1, 2], [3]]}, "the scores of 'a' are neither"),
         ("a.json", {"a": {"Pong": []}}, "the scores of 'a' are neither"),
         ("a.json", {"a": 1.0}, "the scores of 'a' are neither"),

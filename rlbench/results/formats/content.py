@@ -11,7 +11,7 @@ from rlbench.files import open_regular
 _GZ = ".gz"
 # What ends the names of files that can be read; anything else behind a dot is part of a name.
 SUFFIXES = (
-    ".csv", ".tsv", ".txt", ".dat", ".json", ".jsonl", ".ndjson", ".npy", ".npz", ".parquet",
+    ".csv", ".json", ".jsonl", ".ndjson", ".npy", ".npz", ".parquet", ".tsv", ".txt", ".dat",
 )  # fmt: skip
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 

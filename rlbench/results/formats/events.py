@@ -32,8 +32,10 @@ class Point(NamedTuple):
 
 
 def is_events(path: Path) -> bool:
-    """Say whether a path is an event file by its name, or a folder that holds one."""
-    return path.name.startswith(NAME) or (path.is_dir() and bool(_files(path)))
+    """Say whether a path is an event file by its name, or a folder of them without monitors."""
+    if not path.is_dir():
+        return path.name.startswith(NAME)
+    return bool(_files(path)) and not any(path.glob("*monitor.csv"))
 
 
 def read_events(path: Path, reading: Reading) -> Table:

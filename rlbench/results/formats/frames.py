@@ -52,7 +52,10 @@ def of_frame(frame: Any) -> Table:
         )
     remark = ""
     if any(name is not None for name in frame.index.names):
-        frame = frame.reset_index()
+        try:
+            frame = frame.reset_index()
+        except ValueError as error:
+            raise InvalidScores(f"{FRAME} has an index called like a column: {error}") from error
     elif not isinstance(frame.index, pd.RangeIndex):
         remark = "ignored: an index without a name"
     empty = frame.isna()

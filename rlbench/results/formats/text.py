@@ -7,6 +7,7 @@ numbers follow, the last comment is the header.
 
 import csv
 import io
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -218,11 +219,20 @@ def _judged(
     known = roles_of(path, header, cells, reading).known
     if not {"score", "step"} <= set(known) or {"agent", "task", "seed", "metric"} & set(known):
         return table
-    values = [0.0 if row[known["score"]] else None for row in cells]
-    kept, _ = scored(path, values, places, [""] * len(rows))
+    score = header[known["score"]]
+    values = [_score(row[known["score"]]) for row in cells]
+    kept, early = scored(path, values, places, [""] * len(rows))
     if not kept or len(kept) == len(rows):
         return table
-    remarks.append(f"left out: {len(rows) - len(kept)} rows without {header[known['score']]}")
+    if early:
+        remarks.append(f"left out: {early} rows before the first {score}, where it is NaN")
+    if absent := len(rows) - len(kept) - early:
+        remarks.append(f"left out: {absent} rows without {score}")
     return table_of(
         path, header, [cells[n] for n in kept], [places[n] for n in kept], ". ".join(remarks)
     )
+
+
+def _score(cell: str) -> float | None:
+    """Return None for an empty cell, NaN for NaN, and any number for the rest."""
+    return None if not cell else math.nan if cell.casefold() == "nan" else 0.0
