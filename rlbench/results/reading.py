@@ -32,7 +32,7 @@ ALIASES = {
 }  # fmt: skip
 AGENTS, TASKS = "agents", "tasks"  # what the columns of a wide table may be
 EPISODE = ("episode", "episode_id", "ep")  # what counts episodes
-_UNNAMED = re.compile(r"(unnamed:_\d+(\.\d+)?)?")  # of an index, as pandas writes and reads it
+UNNAMED = re.compile(r"(unnamed:_\d+(\.\d+)?)?")  # of an index, as pandas writes and reads it
 _MOST_NAMED = 8  # ignored columns that are named one by one
 
 
@@ -140,7 +140,7 @@ def roles_of(
     unnamed = [
         k
         for k, name in enumerate(folded)
-        if _UNNAMED.fullmatch(name) and all(_is_count(row[k]) for row in rows)
+        if UNNAMED.fullmatch(name) and all(_is_count(row[k]) for row in rows)
     ]
     taken = {*known.values(), *unnamed, *spare}
     return Roles(known, [k for k in range(len(header)) if k not in taken], unnamed, remarks)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rlbench.errors import InvalidScores
 from rlbench.results.formats.building import table_of
 from rlbench.results.formats.content import stem_of
-from rlbench.results.reading import Reading
+from rlbench.results.reading import UNNAMED, Reading, fold
 from rlbench.results.tables import Table
 
 CHART_NOTE = "the scores are the last values of charts, not of an evaluation"
@@ -71,10 +71,12 @@ def named(path: Path, names: Sequence[str], reading: Reading) -> list[dict[str, 
 
 def chart_of(table: Table, reading: Reading) -> Table | None:
     """Return the runs of a chart in long form, or None if the table is no chart."""
-    if table.header == TENSORBOARD:
+    names = [name for name in table.header if not UNNAMED.fullmatch(fold(name))]
+    if sorted(names) == sorted(TENSORBOARD):
         return _of_tensorboard(table, reading)
-    if _is_wandb(table.header):
-        return _of_wandb(table, reading)
+    axes = [name for name in names if " - " not in name]
+    if len(axes) == 1 and len(names) > 1:
+        return _of_wandb(table, axes[0], reading)
     return None
 
 
@@ -86,16 +88,10 @@ def _of_tensorboard(table: Table, reading: Reading) -> Table:
     return table_of(table.path, [*table.header, *said], rows, places, CHART_NOTE)
 
 
-def _is_wandb(header: list[str]) -> bool:
-    """Say whether columns are an axis and then ``RUN - METRIC``."""
-    axis, *runs = header
-    return bool(runs) and " - " not in axis and all(" - " in name for name in runs)
-
-
-def _of_wandb(table: Table, reading: Reading) -> Table:
+def _of_wandb(table: Table, axis: str, reading: Reading) -> Table:
     """Return a chart's runs in long form, leaving out the columns of their spread."""
-    axis, *names = table.header
-    runs = _runs_of_wandb(table.path, names)
+    at = table.header.index(axis)
+    runs = _runs_of_wandb(table.path, table.header)
     said = dict(zip(runs, named(table.path, list(runs.values()), reading), strict=True))
     twice = _tell_apart(said, runs)
     roles = next(iter(said.values()))
@@ -103,11 +99,11 @@ def _of_wandb(table: Table, reading: Reading) -> Table:
     for place, row in table.body:
         for k, of_run in said.items():
             if row[k]:
-                rows.append([*of_run.values(), row[0], row[k]])
+                rows.append([*of_run.values(), row[at], row[k]])
                 places.append(place)
     if not rows:
         raise InvalidScores(f"{table.path} has no scores")
-    left = sum(name.endswith(_SPREAD) for name in names)
+    left = sum(name.endswith(_SPREAD) for name in table.header)
     spread = [f"ignored: {left} columns __MIN and __MAX"] if left else []
     said_of = [f"a chart over {axis}", *spread, *twice, CHART_NOTE, table.remark]
     remark = ". ".join(filter(None, said_of))
@@ -121,9 +117,9 @@ def _runs_of_wandb(path: Path, names: list[str]) -> dict[int, str]:
         InvalidScores: A run is there twice, there is none, or runs are groups.
     """
     runs: dict[int, str] = {}
-    for k, name in enumerate(names, 1):
-        run, _, metric = name.rpartition(" - ")
-        if metric.endswith((*_SPREAD, "_step")):
+    for k, name in enumerate(names):
+        run, separator, metric = name.rpartition(" - ")
+        if not separator or metric.endswith((*_SPREAD, "_step")):
             continue
         if run in runs.values():
             raise InvalidScores(f"{path}: the run {run!r} is there twice; export one metric")
