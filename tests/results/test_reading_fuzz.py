@@ -291,7 +291,7 @@ def test_mutated_files_are_read_or_refused(part: int, tmp_path: Path) -> None:
             check(found)
             read += 1
         except RLBenchError as error:
-            names_it = str(path) in str(error) or isinstance(error, UsageError)
+            names_it = str(tmp_path) in str(error) or isinstance(error, UsageError)
             if "\n" in str(error) or not names_it:
                 raise AssertionError(f"case {case} of part {part}: {error}") from error
         except Exception as error:

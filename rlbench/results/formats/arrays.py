@@ -154,9 +154,9 @@ def _of_evaluations(path: Path, steps: NDArray[np.float64], results: NDArray[np.
         raise InvalidScores(
             f"{path}: results of shape {results.shape} do not fit timesteps of {steps.shape}"
         )
-    episodes = results.reshape(len(results), -1)
-    if not episodes.size:
+    if not results.size:
         raise InvalidScores(f"{path} has no scores")
+    episodes = results.reshape(len(results), -1)
     with np.errstate(all="ignore"):
         scores = episodes.mean(axis=1)
     remark = (

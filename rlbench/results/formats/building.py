@@ -35,7 +35,8 @@ def table_of(
     """
     cells = [[_cell(value) for value in row] for row in rows]
     where = list(places) if places is not None else [f"row {n}" for n in range(1, len(cells) + 1)]
-    return Table(path, [str(name) for name in header], list(zip(where, cells, strict=True)), remark)
+    names = [" ".join(str(name).split()) for name in header]
+    return Table(path, names, list(zip(where, cells, strict=True)), remark)
 
 
 def of_columns(path: Path, columns: Mapping[str, Sequence[object]], remark: str = "") -> Table:
