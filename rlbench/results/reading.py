@@ -20,7 +20,7 @@ ALIASES = {
         "mean_reward", "value", "success", "ep_rew_mean", "rollout/ep_rew_mean",
         "episode_reward_mean", "eval/mean_reward", "env_runners/episode_return_mean",
         "env_runners/episode_reward_mean", "sampler_results/episode_reward_mean", "averageepret",
-        "ys",
+        "charts/episodic_return", "ys",
     ),
     "step": (
         "step", "steps", "timestep", "timesteps", "frame", "env_step", "global_step", "iteration",
