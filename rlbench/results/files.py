@@ -4,7 +4,7 @@ The readers of files are in `formats`, a module for each family:
 
 - `text`: CSV, TSV, columns separated by blanks; `charts`: those that Weights & Biases and
   TensorBoard export.
-- `objects`: JSON and JSON lines; `marl_eval`.
+- `objects`: JSON and JSON lines; `marl_eval`; `evaluators`: inspect_ai and others.
 - `arrays`: ``.npy`` and ``.npz``; `frames`: Parquet, and frames of pandas.
 - `events`: TensorBoard's event files.
 
@@ -29,6 +29,7 @@ from rlbench.files import read_bounded
 from rlbench.results.formats.arrays import read_npy, read_npz
 from rlbench.results.formats.charts import CHART_NOTE, TENSORBOARD
 from rlbench.results.formats.content import suffix_of
+from rlbench.results.formats.evaluators import read_eval
 from rlbench.results.formats.events import NAME, is_events, read_events
 from rlbench.results.formats.frames import FRAME, of_frame, read_parquet
 from rlbench.results.formats.objects import read_json, read_json_lines
@@ -108,6 +109,7 @@ READERS: Mapping[str, Callable[[Path, Reading], Table | ScoreFile]] = {
     ".tsv": read_text,
     ".txt": read_text,
     ".dat": read_text,
+    ".eval": read_eval,
 }
 
 

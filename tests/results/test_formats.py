@@ -199,6 +199,7 @@ READ = [
     ("a.csv", "agent|task|score\nppo|x|1\n", Reading(), {"ppo": {"x": [1]}}),
     ("a.csv", "# of 2024\n# step,score\n1,2\n3,4\n", Reading(), {"a": {"a": [4]}}),
     ("a.csv", "\n# a comment\n\nagent,task,score\n\nppo,x,1\n", Reading(), {"ppo": {"x": [1]}}),
+    ("a.csv", "sep=;\nagent;task;score\nppo;x;1\n", Reading(), {"ppo": {"x": [1]}}),
     ("a.csv", "agent,task,score\rppo,x,1\r", Reading(), {"ppo": {"x": [1]}}),
     ("progress.csv", "episode_reward_mean,timesteps_total\nnan,1\n2,2\n,3\n", Reading(),
      {"progress": {"progress": [2]}}),
@@ -429,3 +430,49 @@ class TestEvents:
         monkeypatch.setitem(__import__("sys").modules, "tensorboardX.proto.event_pb2", None)
         with pytest.raises(MissingExtra, match=r"pip install 'rlbench\[tensorboard\]'"):
             read_scores(INPUTS / PONG)
+
+
+class TestEvaluators:
+    model = "meta-llama__Llama-3.2-1B"
+    samples = f"{model}/samples_arc_easy_2025-01-02T03-04-05.678901.jsonl"
+
+    def test_epochs_of_inspect_are_runs(self, tmp_path: Path) -> None:
+        found = read_scores(INPUTS / "inspect_math.eval")
+        assert plain(found.runs) == {"openai/gpt-4o": {"math/1": [0, 1], "math/2": [1, 0]}}
+        assert found.seeds["openai/gpt-4o"]["math/1"] == ["1", "2"]
+        with zipfile.ZipFile(INPUTS / "inspect_math.eval") as archive:
+            header = json.loads(archive.read("header.json"))
+            samples = [json.loads(archive.read(f"samples/1_epoch_{n}.json")) for n in (1, 2)]
+        log = write(tmp_path / "log.json", json.dumps({**header, "samples": samples}))
+        assert plain(read_scores(log, reading=Reading(agent="a")).runs) == {"a": {"math/1": [0, 1]}}
+        samples[1] |= {"scores": {}, "error": {"message": "time-out"}}
+        write(log, json.dumps({**header, "samples": samples}))
+        with pytest.raises(InvalidScores, match="sample 2: it has no score; a sample that failed"):
+            read_scores(log)
+
+    def test_samples_of_lm_evaluation_harness(self) -> None:
+        with pytest.raises(InvalidScores, match="metrics acc, acc_norm: name one"):
+            read_scores(INPUTS / self.samples)
+        found = read_scores(INPUTS / self.samples, reading=Reading(metric="acc"))
+        assert plain(found.runs) == {
+            self.model: {"arc_easy/0": [0], "arc_easy/1": [1], "arc_easy/2": [0]}
+        }
+
+    def test_episodes_of_lerobot_are_of_one_policy(self, tmp_path: Path) -> None:
+        path, reading = INPUTS / "lerobot_eval_info.json", Reading(agent="pi0", metric="successes")
+        expected = {"libero_10/0": [0.5], "libero_10/1": [1]}
+        assert plain(read_scores(path, reading=reading).runs) == {"pi0": expected}
+        episodes = [{"episode_ix": n, "sum_reward": 1.0, "success": n > 0} for n in range(4)]
+        old = write(tmp_path / "old.json", json.dumps({"per_episode": episodes, "aggregated": {}}))
+        assert plain(read_scores(old, reading=reading).runs) == {"pi0": {"old": [0.75]}}
+
+    def test_instances_of_swe_bench(self, tmp_path: Path) -> None:
+        found = read_scores(INPUTS / "swe_bench_report.json", reading=Reading(agent="a"))
+        assert plain(found.runs)["a"] == {
+            "django__django-1": [1], "sympy__sympy-2": [0], "flask__flask-4": [0],
+            "astropy__astropy-3": [0],
+        }  # fmt: skip
+        assert "1 instances that were not submitted count as 0" in found.note
+        short = write(tmp_path / "results.json", json.dumps({"resolved": ["x"], "no_logs": []}))
+        with pytest.raises(InvalidScores, match="resolved, and not those that were tried"):
+            read_scores(short)

@@ -12,6 +12,7 @@ _GZ = ".gz"
 # What ends the names of files that can be read; anything else behind a dot is part of a name.
 SUFFIXES = (
     ".csv", ".json", ".jsonl", ".ndjson", ".npy", ".npz", ".parquet", ".tsv", ".txt", ".dat",
+    ".eval",
 )  # fmt: skip
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 

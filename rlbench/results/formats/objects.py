@@ -5,7 +5,7 @@
 - ``{agent: {task: [runs]}}``, ``{agent: [[...], ...]}``: scores, as `arrays` reads them.
 - A line each, an object: the log of a run, as RLlib's ``result.json``. NaN before the first score
   means that there is none yet.
-- What marl-eval reads and writes, see `marl_eval`.
+- What marl-eval and evaluators write, see `marl_eval` and `evaluators`.
 """
 
 import json
@@ -18,11 +18,15 @@ from rlbench.results import strict_json
 from rlbench.results.formats.arrays import of_agents
 from rlbench.results.formats.building import of_columns, of_objects
 from rlbench.results.formats.content import text_of
+from rlbench.results.formats.evaluators import (
+    MAX_JSON_BYTES,
+    is_harness,
+    of_evaluator,
+    of_harness,
+)
 from rlbench.results.formats.marl_eval import is_marl_eval, of_marl_eval
 from rlbench.results.reading import ALIASES, Reading, fold
 from rlbench.results.tables import ScoreFile, Table
-
-MAX_JSON_BYTES = 100_000_000
 
 
 def read_json(path: Path, reading: Reading) -> Table | ScoreFile:
@@ -61,12 +65,19 @@ def _of_object(path: Path, content: dict[str, Any], reading: Reading) -> Table |
     values = list(content.values())
     if is_marl_eval(content):
         return of_marl_eval(path, content, reading)
+    if (table := of_evaluator(path, content, reading)) is not None:
+        return table
     if all(isinstance(value, list) and _are_scalars(value) for value in values):
         return of_columns(path, content)
     if columns := _of_pandas(content):
         return of_columns(path, columns)
     if _are_scalars(values) and any(fold(name) in ALIASES["score"] for name in content):
         return of_objects(path, [content], ["row 1"], reading)
+    if all(not isinstance(value, list | dict) for value in values):
+        raise InvalidScores(
+            f"{path} holds one value for each of {', '.join(list(content)[:3])}: a mean without "
+            "runs, or one run; give lists of runs, {name: [runs]}"
+        )
     return of_agents(path, content, reading)
 
 
@@ -113,6 +124,8 @@ def _of_lines(path: Path, text: str, reading: Reading) -> Table:
         places.append(f"line {n}")
     if not objects:
         raise InvalidScores(f"{path} has no rows")
+    if is_harness(objects):
+        return of_harness(path, objects, places, reading)
     return of_objects(path, objects, places, reading, is_log=True, remarks=remarks)
 
 

@@ -25,6 +25,7 @@ _LINE = re.compile(r"[^\r\n]*(\r\n|\r|\n|$)")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _MONITOR = ["r", "l", "t"]  # the first columns of Stable-Baselines3's monitor.csv
+_SEP = re.compile(r'"?sep=.?"?')  # what Excel writes above the header
 _LOOKED_AT = 1000  # lines that are split to see whether a separator fits
 
 Rows = list[tuple[str, list[str]]]  # where a row is, and its cells
@@ -60,14 +61,14 @@ def read_text(path: Path, reading: Reading) -> Table:
 
 
 def _before_header(text: str) -> tuple[list[str], int, int]:
-    """Return the comments before the header, where it begins, and the lines before it."""
+    """Return the comments above the header, where it begins, and how many lines are above."""
     comments, at, count = [], 0, 0
     while at < len(text):
         match = _LINE.match(text, at)
         line = match[0].strip() if match else ""
-        if line and not line.startswith("#"):
+        if line and not line.startswith("#") and not _SEP.fullmatch(line):
             break
-        if comment := line.lstrip("#").strip():
+        if line.startswith("#") and (comment := line.lstrip("#").strip()):
             comments.append(comment)
         at = match.end() if match else len(text)
         count += 1
