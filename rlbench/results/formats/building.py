@@ -17,11 +17,11 @@ _SETTINGS = "config"  # what some logs repeat in each row: settings, not measure
 Row = Mapping[str, Any]
 
 
-def table_of(
+def of_cells(
     path: Path,
-    header: Sequence[object],
-    rows: Iterable[Sequence[object]],
-    places: Iterable[str] | None = None,
+    header: Sequence[str],
+    cells: Sequence[list[str]],
+    places: Sequence[str],
     remark: str = "",
 ) -> Table:
     """Return a table; every reader makes its tables here.
@@ -29,14 +29,33 @@ def table_of(
     Args:
         path: The file.
         header: The columns' names.
-        rows: Their cells; None is an empty cell.
+        cells: The stripped cells of each row.
+        places: Where each row is: ``line 2``.
+        remark: What must be said of how it was read, or nothing.
+    """
+    names = [" ".join(name.split()) for name in header]
+    return Table(path, names, list(zip(places, cells, strict=True)), remark)
+
+
+def table_of(
+    path: Path,
+    header: Sequence[object],
+    rows: Iterable[Sequence[object]],
+    places: Sequence[str] | None = None,
+    remark: str = "",
+) -> Table:
+    """Return the table of rows of any values; None is an empty cell.
+
+    Args:
+        path: The file.
+        header: The columns' names.
+        rows: The values of each row.
         places: Where each row is, by default ``row 1`` and so on.
         remark: What must be said of how it was read, or nothing.
     """
     cells = [[_cell(value) for value in row] for row in rows]
-    where = list(places) if places is not None else [f"row {n}" for n in range(1, len(cells) + 1)]
-    names = [" ".join(str(name).split()) for name in header]
-    return Table(path, names, list(zip(where, cells, strict=True)), remark)
+    where = places if places is not None else [f"row {n}" for n in range(1, len(cells) + 1)]
+    return of_cells(path, [str(name) for name in header], cells, where, remark)
 
 
 def of_columns(path: Path, columns: Mapping[str, Sequence[object]], remark: str = "") -> Table:

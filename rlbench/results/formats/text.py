@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rlbench.errors import InvalidScores
-from rlbench.results.formats.building import of_curve, scored, table_of
+from rlbench.results.formats.building import of_cells, of_curve, scored
 from rlbench.results.formats.charts import chart_of
 from rlbench.results.formats.content import suffix_of, text_of
 from rlbench.results.reading import Reading, roles_of
@@ -28,8 +28,6 @@ _MONITOR = ["r", "l", "t"]  # the first columns of Stable-Baselines3's monitor.c
 _SEP = re.compile(r'"?sep=.?"?')  # what Excel writes above the header
 _LOOKED_AT = 1000  # lines that are split to see whether a separator fits
 
-Rows = list[tuple[str, list[str]]]  # where a row is, and its cells
-
 
 def read_text(path: Path, reading: Reading) -> Table:
     """Read a table that is text, or a chart that was exported as one.
@@ -42,22 +40,28 @@ def read_text(path: Path, reading: Reading) -> Table:
     comments, start, skipped = _before_header(text)
     text = text[start:]
     separator = _separator(path, text)
-    rows = _rows(path, text, separator, skipped)
-    header, rows, remarks = _with_header(path, comments, rows, separator)
+    rows, lines = _rows(path, text, separator, skipped)
+    header, remarks = _header(path, comments, rows, separator)
     if header is None:
-        return of_curve(path, [row[0] for _, row in rows], "a column", [p for p, _ in rows])
+        return of_curve(path, [row[0] for row in rows], "a column", _places(lines))
+    if header is rows[0]:
+        del rows[0], lines[0]
     if separator != ",":
         said = "blanks" if separator == BLANKS else SEPARATORS[separator]
         remarks.append(f"cells are separated by {said}")
-    for place, row in rows:
+    for n, row in enumerate(rows):
         if len(row) != len(header):
             raise InvalidScores(
-                f"{path}, {place}: {len(row)} cells under {len(header)} names"
+                f"{path}, line {lines[n]}: {len(row)} cells under {len(header)} names"
                 f"{_other_separator(text, separator)}"
             )
     if reading.decimal == ",":
-        rows = [(place, [_with_point(path, place, cell) for cell in row]) for place, row in rows]
-    return _judged(path, header, rows, remarks, reading)
+        rows = [[_with_point(path, lines[n], cell) for cell in row] for n, row in enumerate(rows)]
+    return _judged(path, header, rows, _places(lines), remarks, reading)
+
+
+def _places(lines: Sequence[int]) -> list[str]:
+    return [f"line {n}" for n in lines]
 
 
 def _before_header(text: str) -> tuple[list[str], int, int]:
@@ -114,43 +118,49 @@ def _splits_evenly(text: str, separator: str) -> bool:
     return len(sizes) == 1 and sizes != {1}
 
 
-def _rows(path: Path, text: str, separator: str, skipped: int) -> Rows:
-    """Return the rows that are not empty, with their cells stripped."""
+def _rows(path: Path, text: str, separator: str, skipped: int) -> tuple[list[list[str]], list[int]]:
+    """Return the stripped cells of the lines that are not empty, and which lines these are."""
+    rows: list[list[str]] = []
+    lines: list[int] = []
     if separator == BLANKS:
-        lines = enumerate(text.splitlines(), skipped + 1)
-        return [(f"line {n}", line.split()) for n, line in lines if line.strip()]
+        for n, line in enumerate(text.splitlines(), skipped + 1):
+            if cells := line.split():
+                rows.append(cells)
+                lines.append(n)
+        return rows, lines
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows: Rows = []
     try:
         for row in reader:
             cells = [cell.strip() for cell in row]
             if any(cells):
-                rows.append((f"line {skipped + reader.line_num}", cells))
+                rows.append(cells)
+                lines.append(skipped + reader.line_num)
     except csv.Error as error:
         raise InvalidScores(
             f"{path} is not CSV: line {skipped + reader.line_num}: {error}"
         ) from error
-    return rows
+    return rows, lines
 
 
-def _with_header(
-    path: Path, comments: Sequence[str], rows: Rows, separator: str
-) -> tuple[list[str] | None, Rows, list[str]]:
-    """Return the names of the columns, the rows below them, and what must be said.
+def _header(
+    path: Path, comments: Sequence[str], rows: Sequence[list[str]], separator: str
+) -> tuple[list[str] | None, list[str]]:
+    """Return the names of the columns, and what must be said of them.
 
-    The names are None where the file is one column of numbers.
+    The names are the first row, or in the comment above it, or None where the file is one column of
+    numbers.
     """
     ignored = [f"ignored: {len(comments)} lines of comments"] if comments else []
     if not rows:
         raise InvalidScores(f"{path} has no rows below its header")
-    (_, first), body = rows[0], rows[1:]
+    first = rows[0]
     if _are_numbers(first):
         above = comments[-1].split(None if separator == BLANKS else separator) if comments else []
         if len(above) == len(first) and not _are_numbers(above):
-            return [name.strip() for name in above], rows, ["the comment above names the columns"]
-        if len(first) == 1 and all(len(row) == 1 and _are_numbers(row) for _, row in body):
+            return [name.strip() for name in above], ["the comment above names the columns"]
+        if len(first) == 1 and all(len(row) == 1 and _are_numbers(row) for row in rows):
             _refuse_zero(path, first[0])
-            return None, rows, ignored
+            return None, ignored
         if not _are_counts(first):
             raise InvalidScores(
                 f"{path}: its first line holds numbers, {', '.join(first[:3])}, and no names of "
@@ -160,9 +170,9 @@ def _with_header(
         raise InvalidScores(
             f"{path} is a monitor of Stable-Baselines3: give the folder of its run, or one above"
         )
-    if not body:
+    if len(rows) == 1:
         raise InvalidScores(f"{path} has no rows below its header")
-    return first, body, ignored
+    return first, ignored
 
 
 def _refuse_zero(path: Path, first: str) -> None:
@@ -198,30 +208,34 @@ def _other_separator(text: str, separator: str) -> str:
     return f"; its lines split evenly at {said}: is that what separates them?"
 
 
-def _with_point(path: Path, place: str, cell: str) -> str:
+def _with_point(path: Path, line: int, cell: str) -> str:
     """Return a cell with a decimal comma as one with a decimal point."""
     if _DECIMAL_POINT.fullmatch(cell):
         raise InvalidScores(
-            f"{path}, {place}: {cell} has a decimal point, and --decimal says that commas are "
+            f"{path}, line {line}: {cell} has a decimal point, and --decimal says that commas are "
             "before decimals"
         )
     return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def _judged(
-    path: Path, header: list[str], rows: Rows, remarks: list[str], reading: Reading
+    path: Path,
+    header: list[str],
+    rows: list[list[str]],
+    places: list[str],
+    remarks: list[str],
+    reading: Reading,
 ) -> Table:
     """Return the table, with the rows of one run's log that have scores, or a chart's runs."""
-    places, cells = [place for place, _ in rows], [row for _, row in rows]
-    table = table_of(path, header, cells, places, ". ".join(remarks))
+    table = of_cells(path, header, rows, places, ". ".join(remarks))
     chart = chart_of(table, reading)
     if chart is not None or len(set(header)) != len(header):
         return chart or table
-    known = roles_of(path, header, cells, reading).known
+    known = roles_of(path, header, rows, reading).known
     if not {"score", "step"} <= set(known) or {"agent", "task", "seed", "metric"} & set(known):
         return table
     score = header[known["score"]]
-    values = [_score(row[known["score"]]) for row in cells]
+    values = [_score(row[known["score"]]) for row in rows]
     kept, early = scored(path, values, places, [""] * len(rows))
     if not kept or len(kept) == len(rows):
         return table
@@ -229,9 +243,8 @@ def _judged(
         remarks.append(f"left out: {early} rows before the first {score}, where it is NaN")
     if absent := len(rows) - len(kept) - early:
         remarks.append(f"left out: {absent} rows without {score}")
-    return table_of(
-        path, header, [cells[n] for n in kept], [places[n] for n in kept], ". ".join(remarks)
-    )
+    kept_rows, kept_places = [rows[n] for n in kept], [places[n] for n in kept]
+    return of_cells(path, header, kept_rows, kept_places, ". ".join(remarks))
 
 
 def _score(cell: str) -> float | None:
