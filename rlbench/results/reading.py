@@ -14,7 +14,7 @@ from rlbench.suites import Suite
 ALIASES = {
     "agent": ("agent", "algorithm", "algo", "alg", "method", "model", "exp_name"),
     "task": ("task", "game", "env", "env_id", "env_name", "environment", "dataset"),
-    "seed": ("seed", "run", "run_id"),
+    "seed": ("seed", "run", "run_id", "trial_id"),
     "score": (
         "score", "return", "episode_return", "episodic_return", "episode_reward", "reward",
         "mean_reward", "value", "success", "ep_rew_mean", "rollout/ep_rew_mean",

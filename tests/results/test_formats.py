@@ -184,6 +184,8 @@ READ = [
      {"ppo": {"t": [1, 2]}, "sac": {"t": [3]}}),
     ("a.json", {"Alien": {"IRIS": [1]}, "Pong": {"IRIS": [2]}}, Reading(),
      {"IRIS": {"Alien": [1], "Pong": [2]}}),
+    ("a.json", [{"task": "x", "xs": [1, n], "ys": [0, n]} for n in (2, 3)], Reading(),
+     {"a": {"x": [2, 3]}}),
     ("a.json", {"step": [1, 2], "score": [3, 4]}, Reading(), {"a": {"a": [4]}}),
     ("a.json", {"agent": {"0": "x", "1": "y"}, "score": {"0": 1, "1": 2}}, Reading(task="t"),
      {"x": {"t": [1]}, "y": {"t": [2]}}),
@@ -223,6 +225,7 @@ REFUSED = [
     ("a.json", {"Alien": [1, None]}, "row 2: 'null' .* lowest score of the protocol"),
     ("a.json", [{"task": "x", "scores": [1, 2]}], "lists in the column scores: whether they are"),
     ("a.json", [{"xs": [1, 2], "ys": [1]}], "row 1: xs and ys differ in length"),
+    ("a.json", {"return": [1, 2]}, "return alone: whether its numbers are runs or the points"),
     ("a.json", '{"score": NaN}', "has no scores: score is NaN or null in every row"),
     ("a.json", '{"score": 1}\n[2]\n', "line 2: no object"),
     ("a.jsonl", '{"score": 1}\n{"sco\n{"score": 2}\n', "line 2: not JSON"),
@@ -307,6 +310,9 @@ def test_damaged_arrays(change: Callable[[bytes], bytes], message: str, tmp_path
 def test_evaluations_that_do_not_fit(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", timesteps=np.arange(3), results=np.zeros((2, 5)))
     with pytest.raises(InvalidScores, match=r"results of shape \(2, 5\) do not fit timesteps"):
+        read_scores(tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", timesteps=np.array([5, 5]), results=np.zeros((2, 5)))
+    with pytest.raises(InvalidScores, match="timesteps holds a step twice"):
         read_scores(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", timesteps=np.arange(2), results=np.array([[1, 2], [3, np.nan]]))
     with pytest.raises(InvalidScores, match="row 2: 'nan' is not a finite number; a run that"):

@@ -64,7 +64,8 @@ def read_npz(path: Path, reading: Reading) -> Table | ScoreFile:
     if {"timesteps", "results"} <= set(arrays):
         return _of_evaluations(path, arrays["timesteps"], arrays["results"])
     if all(array.ndim == 1 for array in arrays.values()):
-        return of_columns(path, {name: array.tolist() for name, array in arrays.items()})
+        columns = {name: array.tolist() for name, array in arrays.items()}
+        return of_columns(path, columns, reading)
     return of_agents(path, arrays, reading)
 
 
@@ -153,6 +154,10 @@ def _of_evaluations(path: Path, steps: NDArray[np.float64], results: NDArray[np.
     if steps.ndim != 1 or results.ndim not in (1, 2) or len(steps) != len(results):
         raise InvalidScores(
             f"{path}: results of shape {results.shape} do not fit timesteps of {steps.shape}"
+        )
+    if len(np.unique(steps)) != len(steps):
+        raise InvalidScores(
+            f"{path}: timesteps holds a step twice: two runs, or one that was resumed"
         )
     if not results.size:
         raise InvalidScores(f"{path} has no scores")

@@ -58,10 +58,23 @@ def table_of(
     return of_cells(path, [str(name) for name in header], cells, where, remark)
 
 
-def of_columns(path: Path, columns: Mapping[str, Sequence[object]], remark: str = "") -> Table:
-    """Return the table of columns by name, which may differ in length."""
+def of_columns(path: Path, columns: Mapping[str, Sequence[object]], reading: Reading) -> Table:
+    """Return the table of columns by name, which may differ in length.
+
+    Raises:
+        InvalidScores: There are scores alone, which may be those of runs or the points of one.
+    """
+    known = [
+        role for role, names in ALIASES.items() if any(fold(name) in names for name in columns)
+    ]
+    if known == ["score"] and "score" not in reading.columns:
+        raise InvalidScores(
+            f"{path} holds {', '.join(columns)} alone: whether its numbers are runs or the points "
+            f"of one run is not known; say --columns score={next(iter(columns))} if they are runs, "
+            "or add steps"
+        )
     shown = [["null" if value is None else value for value in of] for of in columns.values()]
-    return table_of(path, list(columns), zip_longest(*shown, fillvalue=""), remark=remark)
+    return table_of(path, list(columns), zip_longest(*shown, fillvalue=""))
 
 
 def of_curve(
@@ -114,6 +127,7 @@ def of_objects(
     if lists and not _scores_among(header, reading):
         rows, places = _expanded(path, rows, places, [n for n in lists if "/" not in n])
         header = _names(rows)
+        said.append("the lists of a row are the points of one run")
     elif lists:
         said.append(f"left out: {len(lists)} columns of lists")
     if is_log:
@@ -196,12 +210,14 @@ def _expanded(
         )
     out: list[dict[str, Any]] = []
     where: list[str] = []
-    for row, place in zip(rows, places, strict=True):
+    has_seeds = any(fold(name) in ALIASES["seed"] for name in _names(rows))
+    for n, (row, place) in enumerate(zip(rows, places, strict=True), 1):
         sizes = {len(row[name]) if isinstance(row.get(name), list) else -1 for name in lists}
         if len(sizes) != 1 or sizes == {-1}:
             raise InvalidScores(f"{path}, {place}: {' and '.join(lists)} differ in length")
         for points in zip(*(row[name] for name in lists), strict=True):
-            out.append({**row, **dict(zip(lists, points, strict=True))})
+            run = {} if has_seeds else {"run": n}
+            out.append({**run, **row, **dict(zip(lists, points, strict=True))})
             where.append(place)
     return out, where
 

@@ -68,9 +68,9 @@ def _of_object(path: Path, content: dict[str, Any], reading: Reading) -> Table |
     if (table := of_evaluator(path, content, reading)) is not None:
         return table
     if all(isinstance(value, list) and _are_scalars(value) for value in values):
-        return of_columns(path, content)
+        return of_columns(path, content, reading)
     if columns := _of_pandas(content):
-        return of_columns(path, columns)
+        return of_columns(path, columns, reading)
     if _are_scalars(values) and any(fold(name) in ALIASES["score"] for name in content):
         return of_objects(path, [content], ["row 1"], reading)
     if all(not isinstance(value, list | dict) for value in values):
