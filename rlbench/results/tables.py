@@ -759,6 +759,8 @@ def _hint(text: str) -> str:
     """Return what helps with a cell that is not a finite number, or nothing."""
     if text.casefold().lstrip("+-") in ("nan", "inf", "infinity", "null"):
         return f"; {DIVERGED}"
+    if text.casefold() in ("true", "false"):
+        return "; write 1 for true and 0 for false"
     if _DECIMAL_COMMA.fullmatch(text):
         return "; if its comma is a decimal comma, say --decimal ,"
     return ""

@@ -205,6 +205,9 @@ READ = [
     ("a.csv", "agent,task,score\rppo,x,1\r", Reading(), {"ppo": {"x": [1]}}),
     ("progress.csv", "episode_reward_mean,timesteps_total\nnan,1\n2,2\n,3\n", Reading(),
      {"progress": {"progress": [2]}}),
+    ("progress.csv", "episode_reward_mean,timesteps_total,trial_id\nnan,1,t1\n2,2,t1\n", Reading(),
+     {"progress": {"progress": [2]}}),
+    ("a.csv", "score\n1,5\n", Reading(decimal=","), {"a": {"a": [1.5]}}),
     ("w.csv", "Step,x__p__1__7 - r,x__p__1__8 - r\n1,2,3\n", Reading(), {"p": {"x": [2, 3]}}),
     ("w.csv", "Step,x__p__1 - r,x__p__2 - r\n1,2,3\n", Reading(agent="q"), {"q": {"x": [2, 3]}}),
 ]  # fmt: skip
@@ -234,6 +237,7 @@ REFUSED = [
      "line 2: the score is NaN or null after others of the run; a run that diverged counts"),
     ("a.jsonl", lines({"step": 1, "score": 1}, {"step": 2, "score": None}), "line 2: the score is"),
     ("a.jsonl", lines({"step": 1, "score": float("inf")}), "line 1: 'inf' is not a finite number"),
+    ("a.jsonl", lines({"task": "x", "success": True}), "'True' .* write 1 for true and 0 for"),
     ("a.jsonl", "\n", "no rows"),
     ("a.txt", "1.5 2.5\n3 4\n", "first line holds numbers, 1.5, 2.5, and no names of columns"),
     ("a.csv", "0\n1\n", "may be a score, or the name that pandas gives"),

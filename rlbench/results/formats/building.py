@@ -122,6 +122,8 @@ def of_objects(
     """
     rows = [dict(_flat(row)) for row in objects]
     said = list(remarks)
+    if any(isinstance(row.get(_SETTINGS), Mapping) for row in objects):
+        said.append(f"left out: the settings in {_SETTINGS}")
     header = [name for name in _names(rows) if not _is_list(rows, name)]
     lists = [name for name in _names(rows) if name not in header]
     if lists and not _scores_among(header, reading):

@@ -39,14 +39,14 @@ def read_text(path: Path, reading: Reading) -> Table:
     text = text_of(path, MAX_TABLE_BYTES, "CSV")
     comments, start, skipped = _before_header(text)
     text = text[start:]
-    separator = _separator(path, text)
+    separator = _separator(path, text, reading.decimal)
     rows, lines = _rows(path, text, separator, skipped)
     header, remarks = _header(path, comments, rows, separator)
     if header is None:
         return of_curve(path, [row[0] for row in rows], "a column", _places(lines))
     if header is rows[0]:
         del rows[0], lines[0]
-    if separator != ",":
+    if separator != "," and len(header) > 1:
         said = "blanks" if separator == BLANKS else SEPARATORS[separator]
         remarks.append(f"cells are separated by {said}")
     for n, row in enumerate(rows):
@@ -79,7 +79,7 @@ def _before_header(text: str) -> tuple[list[str], int, int]:
     return comments, at, count
 
 
-def _separator(path: Path, text: str) -> str:
+def _separator(path: Path, text: str, decimal: str) -> str:
     """Return what separates cells.
 
     Raises:
@@ -100,7 +100,9 @@ def _separator(path: Path, text: str) -> str:
         return ","
     if found:
         return found[0]
-    return BLANKS if _splits_evenly(text, BLANKS) else ","
+    if _splits_evenly(text, BLANKS):
+        return BLANKS
+    return ";" if decimal == "," else ","  # neither is there
 
 
 def _splits_evenly(text: str, separator: str) -> bool:
@@ -226,17 +228,18 @@ def _judged(
     remarks: list[str],
     reading: Reading,
 ) -> Table:
-    """Return the table, with the rows of one run's log that have scores, or a chart's runs."""
+    """Return the table, with the rows of a log that have scores, or the runs of a chart."""
     table = of_cells(path, header, rows, places, ". ".join(remarks))
     chart = chart_of(table, reading)
     if chart is not None or len(set(header)) != len(header):
         return chart or table
     known = roles_of(path, header, rows, reading).known
-    if not {"score", "step"} <= set(known) or {"agent", "task", "seed", "metric"} & set(known):
+    if not {"score", "step"} <= set(known) or {"agent", "task", "metric"} & set(known):
         return table
     score = header[known["score"]]
     values = [_score(row[known["score"]]) for row in rows]
-    kept, early = scored(path, values, places, [""] * len(rows))
+    runs = [row[known["seed"]] if "seed" in known else "" for row in rows]
+    kept, early = scored(path, values, places, runs)
     if not kept or len(kept) == len(rows):
         return table
     if early:
