@@ -1,7 +1,7 @@
 # make demo    run the main job for real on a small, unofficial budget and build the site
 # make test    run the tests
 # make faults  inject many faults, for half an hour
-# make fuzz    read a million mutated records
+# make fuzz    read a million mutated records, and as many mutated files of others
 # make check   what CI runs besides: lint, types, the wheel
 
 PYTHON ?= python3
@@ -52,7 +52,7 @@ faults: $(DEV)
 	$(BIN)/pytest -n auto --dist load -m faults tests/faults
 
 fuzz: $(DEV)
-	RLBENCH_FUZZ=1000000 $(BIN)/pytest -n auto --dist load tests/results/test_fuzz.py
+	RLBENCH_FUZZ=1000000 $(BIN)/pytest -n auto --dist load tests/results/test_fuzz.py tests/results/test_reading_fuzz.py
 
 lint: $(DEV)
 	$(BIN)/ruff check .

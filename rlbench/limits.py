@@ -6,6 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_VALUE = 1e15  # of a score, a return or another measure, in magnitude
+DIVERGED = (
+    "a run that diverged counts: give it the lowest score of the protocol, or its last score "
+    "before, and report which"
+)
 
 
 def allowed(values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -17,4 +21,4 @@ def advice(value: float) -> str:
     """Return what to tell the user of a value that is not allowed."""
     if math.isfinite(value):
         return f"numbers beyond {MAX_VALUE:g} are refused"
-    return "leave the run out"
+    return DIVERGED

@@ -77,6 +77,10 @@ _READING_OPTIONS: dict[str, Any] = {
         float | None,
         typer.Option("--at-step", help="Take the last score up to this step, not the last one."),
     ],
+    "decimal": Annotated[
+        str,
+        typer.Option("--decimal", help="A comma, where files of text have decimal commas."),
+    ],
 }  # fmt: skip
 
 

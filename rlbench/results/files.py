@@ -1,74 +1,72 @@
-"""Scores from the files of other tools: which format it is, and what counts as a run's score.
+"""Scores from the files of other tools: which form it is, and what counts as a run's score.
 
-- Tables (`tables`): ``.csv``, ``.parquet``, ``.json`` with a list of rows.
-- Arrays: ``.npz`` or ``.json`` with agents to arrays (runs, tasks); of (runs, tasks, points)
-  the last point counts.
+The readers of files are in `formats`, a module for each family:
+
+- `text`: CSV, TSV, columns separated by blanks; `charts`: those that Weights & Biases and
+  TensorBoard export.
+- `objects`: JSON and JSON lines; `marl_eval`; `evaluators`: inspect_ai and others.
+- `arrays`: ``.npy`` and ``.npz``; `frames`: Parquet, and frames of pandas.
+- `events`: TensorBoard's event files.
+
+Any of them may be compressed, ``.gz``. Folders are read here:
+
 - Training logs: a folder with Stable-Baselines3's ``monitor.csv`` files, ``AGENT/RUN/*monitor.csv``
   below it; a run's score is the mean return of its last 100 episodes.
-- Exported charts: CSV files from Weights & Biases (``Step`` and a column a run) and TensorBoard
-  (``Wall time,Step,Value``, a file a run, or a folder of them). Runs must be named
-  ``TASK__AGENT__SEED``, as CleanRL names them; a run's score is its last value.
+- TensorBoard's charts, exported as CSV: a file a run, named ``TASK__AGENT__SEED``; a run's score is
+  its last value.
 """
 
 import json
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rlbench.errors import InvalidRecord, InvalidScores, MissingExtra
+from rlbench.errors import InvalidScores
 from rlbench.files import read_bounded
-from rlbench.limits import MAX_VALUE, advice, allowed
-from rlbench.results import strict_json
+from rlbench.results.formats.arrays import read_npy, read_npz
+from rlbench.results.formats.charts import CHART_NOTE, TENSORBOARD
+from rlbench.results.formats.content import suffix_of
+from rlbench.results.formats.evaluators import read_eval
+from rlbench.results.formats.events import NAME, is_events, read_events
+from rlbench.results.formats.frames import FRAME, of_frame, read_parquet
+from rlbench.results.formats.objects import read_json, read_json_lines
+from rlbench.results.formats.text import read_cells, read_text
 from rlbench.results.forms import runs_of
 from rlbench.results.reading import Reading
-from rlbench.results.score_files import TASK_OF_ARRAY, ScoreFile, as_arrays
-from rlbench.results.tables import (
-    MAX_TABLE_BYTES,
-    Table,
-    number_of,
-    numbers_in,
-    read_csv,
-    table_of,
-)
+from rlbench.results.score_files import ScoreFile, as_arrays
+from rlbench.results.tables import MAX_TABLE_BYTES, Table, number_of, numbers_in
 
 LAST_EPISODES = 100
-MAX_JSON_BYTES = 100_000_000
 
 MONITOR_NOTE = (
     f"the scores are mean returns of a run's last {LAST_EPISODES} episodes in training, "
     "not of an evaluation"
 )
-CHART_NOTE = "the scores are the last values of charts, not of an evaluation"
 
 
 def read_scores(
-    path: Path,
+    source: Any,
     normalise_by: tuple[str, str] | None = None,
     reading: Reading = Reading(),  # noqa: B008
 ) -> ScoreFile:
-    """Read the scores of agents from a file or folder; see the module for the formats.
+    """Read the scores of agents from a file, a folder or a frame of pandas.
 
     Args:
-        path: A file or a folder.
+        source: A path, or a frame: `docs/reading-scores.md` says what can be read.
         normalise_by: Two columns of a table with reference scores, as `runs_of` takes them.
         reading: What is known of a table besides.
 
     Raises:
-        InvalidScores: The format is unknown, or something is wrong; the message names the place.
-        MissingExtra: Parquet files need one.
+        InvalidScores: The form is unknown, or something is wrong; the message names the place.
+        MissingExtra: Parquet and event files need one.
     """
-    found: Table | ScoreFile
-    if path.is_dir():
-        found = _read_folder(path)
-    elif path.suffix in READERS:
-        found = READERS[path.suffix](path)
-    else:
-        raise InvalidScores(
-            f"{path} is no file of scores: known are {', '.join(READERS)} and folders of logs"
-        )
+    path = Path(source) if isinstance(source, str | PathLike) else FRAME
+    found = _found(path, reading) if path is not FRAME else of_frame(source)
+    if reading.decimal and READERS.get(suffix_of(path)) is not read_text:
+        raise InvalidScores(f"{path} is no text: leave --decimal out")
     if isinstance(found, Table):
         return runs_of(found, normalise_by, reading)
     if normalise_by is not None:
@@ -81,110 +79,39 @@ def read_scores(
     return found
 
 
-def _read_csv(path: Path) -> Table | ScoreFile:
-    table = read_csv(path)
-    if _is_tensorboard(table):
-        return ScoreFile(as_arrays(path, _of_tensorboard([table])), CHART_NOTE)
-    if _is_wandb(table):
-        axis = f"read as a chart over {table.header[0]}"
-        spread = [name for name in table.header if name.endswith(("__MIN", "__MAX"))]
-        ignored = f"; ignored: {len(spread)} columns __MIN and __MAX" if spread else ""
-        return ScoreFile(as_arrays(path, _of_wandb(table)), f"{axis}{ignored}. {CHART_NOTE}")
-    return table
-
-
-def _read_parquet(path: Path) -> Table:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingExtra(f"{path}, a Parquet file,", "parquet") from error
-    try:
-        content = parquet.read_table(path)
-    except (OSError, pyarrow.ArrowException) as error:
-        raise InvalidScores(f"cannot read {path}: {str(error).splitlines()[0]}") from error
-    rows = zip(*(column.to_pylist() for column in content.columns), strict=True)
-    cells = ([_cell(value) for value in row] for row in rows)
-    return table_of(path, list(content.column_names), cells)
-
-
-def _read_json(path: Path) -> Table | ScoreFile:
-    try:
-        content = strict_json.load(read_bounded(path, MAX_JSON_BYTES), MAX_JSON_BYTES)
-    except OSError as error:
-        raise InvalidScores(f"cannot read {path}: {error.strerror}") from error
-    except InvalidRecord as error:
-        raise InvalidScores(f"{path}: {error}") from error
-    if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
-        header = list(dict.fromkeys(name for row in content for name in row))
-        return table_of(path, header, ([_cell(row.get(n)) for n in header] for row in content))
-    if isinstance(content, dict) and content:
-        return ScoreFile(
-            {agent: _of_agent(path, agent, scores) for agent, scores in content.items()}
-        )
+def _found(path: Path, reading: Reading) -> Table | ScoreFile:
+    if is_events(path):
+        return read_events(path, reading)
+    if path.is_dir():
+        return _read_folder(path)
+    if reader := READERS.get(suffix_of(path)):
+        return reader(path, reading)
     raise InvalidScores(
-        f"{path} holds neither rows ([{{...}}, ...]) nor agents ({{name: scores, ...}})"
+        f"{path} is no file of scores: known are {', '.join(READERS)}, all also with "
+        f".gz, {NAME}*, and folders of logs"
     )
 
 
-def _read_npz(path: Path) -> ScoreFile:
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            arrays = {name: content[name] for name in content.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InvalidScores(f"cannot read {path}: {error}") from error
-    if not arrays:
-        raise InvalidScores(f"{path} holds no array")
-    return ScoreFile({agent: _of_agent(path, agent, scores) for agent, scores in arrays.items()})
-
-
-READERS: Mapping[str, Callable[[Path], Table | ScoreFile]] = {
-    ".csv": _read_csv,
-    ".json": _read_json,
-    ".npz": _read_npz,
-    ".parquet": _read_parquet,
+READERS: Mapping[str, Callable[[Path, Reading], Table | ScoreFile]] = {
+    ".csv": read_text,
+    ".json": read_json,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".parquet": read_parquet,
+    ".tsv": read_text,
+    ".txt": read_text,
+    ".dat": read_text,
+    ".eval": read_eval,
 }
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value).strip()
-
-
-def _of_agent(path: Path, agent: str, scores: Any) -> Mapping[str, Any]:
-    """Return the scores of an agent by task, from a mapping of tasks or an array (runs, tasks)."""
-    try:
-        if isinstance(scores, Mapping):
-            tasks = {task: np.array(values, dtype=np.float64) for task, values in scores.items()}
-        else:
-            array = np.array(scores, dtype=np.float64)
-            array = array[..., -1] if array.ndim == 3 else array
-            if array.ndim != 2:
-                raise ValueError
-            tasks = {TASK_OF_ARRAY.format(n): column for n, column in enumerate(array.T, 1)}
-        if not tasks or any(values.ndim != 1 or not len(values) for values in tasks.values()):
-            raise ValueError
-    except OverflowError as error:
-        raise InvalidScores(f"{path}: a score of {agent!r} is beyond {MAX_VALUE:g}") from error
-    except (ValueError, TypeError) as error:
-        raise InvalidScores(
-            f"{path}: the scores of {agent!r} are neither an array (runs, tasks) of numbers nor "
-            "tasks with their runs' scores"
-        ) from error
-    for task, values in tasks.items():
-        if not allowed(values).all():
-            run = int(np.flatnonzero(~allowed(values))[0])
-            value = values[run]
-            raise InvalidScores(
-                f"{path}: run {run} of {agent!r} on {task} is {value:g}: {advice(value)}"
-            )
-    return tasks
 
 
 def _read_folder(folder: Path) -> ScoreFile:
     monitors = sorted(folder.rglob("*monitor.csv"))
     if monitors:
         return ScoreFile(as_arrays(folder, _of_monitors(folder, monitors)), MONITOR_NOTE)
-    tables = [read_csv(file) for file in sorted(folder.rglob("*.csv"))]
+    tables = [read_cells(file, Reading()) for file in sorted(folder.rglob("*.csv"))]
     if tables and all(_is_tensorboard(table) for table in tables):
         return ScoreFile(as_arrays(folder, _of_tensorboard(tables)), CHART_NOTE)
     raise InvalidScores(
@@ -256,7 +183,7 @@ def _lines_of(file: Path) -> list[str]:
 
 
 def _is_tensorboard(table: Table) -> bool:
-    return table.header == ["Wall time", "Step", "Value"]
+    return table.header == TENSORBOARD
 
 
 def _of_tensorboard(tables: Sequence[Table]) -> dict[str, dict[str, list[float]]]:
@@ -269,27 +196,6 @@ def _of_tensorboard(tables: Sequence[Table]) -> dict[str, dict[str, list[float]]
         row = int(np.argmax(numbers_in(table, 1)))
         last[run] = float(numbers_in(table, 2)[row])
     return _by_name(tables[0].path, last)
-
-
-def _is_wandb(table: Table) -> bool:
-    """Say whether a table is a chart: an axis, and columns called ``RUN - METRIC``."""
-    axis, *runs = table.header
-    return bool(runs) and " - " not in axis and all(" - " in name for name in runs)
-
-
-def _of_wandb(table: Table) -> dict[str, dict[str, list[float]]]:
-    """Return last values of a chart's runs, leaving out the columns of their spread."""
-    last: dict[str, float] = {}
-    for k, name in enumerate(table.header):
-        run, separator, metric = name.partition(" - ")
-        if not separator or metric.endswith(("__MIN", "__MAX", "_step")):
-            continue
-        if run in last:
-            raise InvalidScores(f"{table.path}: the run {run!r} is there twice; export one metric")
-        filled = [n for n, cell in enumerate(table.columns[k]) if cell]
-        if filled:
-            last[run] = float(numbers_in(table, k, filled[-1:])[0])
-    return _by_name(table.path, last)
 
 
 def _by_name(path: Path, scores: Mapping[str, float]) -> dict[str, dict[str, list[float]]]:

@@ -76,13 +76,13 @@ def _turned(table: Table, roles: Roles, metric: str) -> Table:
     if metric not in (known := list(dict.fromkeys(name for name, _ in cells))):
         raise InvalidScores(f"{table.path} has the metrics {', '.join(known[:20])}, no {metric!r}")
     turned = [
-        [task, table.header[k], table.columns[k][n]]
+        (table.places[n], [task, table.header[k], table.columns[k][n]])
         for n, (name, task) in enumerate(cells)
         if name == metric
         for k in roles.others
         if table.columns[k][n]
     ]
-    return table_of(table.path, ["task", "run", "score"], turned, unit="score")
+    return table_of(table.path, ["task", "run", "score"], turned)
 
 
 def _with_status(table: Table, known: Mapping[str, int]) -> tuple[Table, list[str]]:
@@ -110,7 +110,7 @@ def _refuse_means(table: Table, roles: Roles) -> None:
     header = table.header
     # Further down `number_of` says so.
     spread = [cells[0] for cells in table.columns if SPREAD.search(cells[0])]
-    why = f"{table.place(0)} has {spread[0]!r}" if spread else ""
+    why = f"{table.places[0]} has {spread[0]!r}" if spread else ""
     means = [header[k] for k in roles.others if words(header[k]) & OF_MEANS]
     if means and "seed" not in roles.known:
         if "score" not in roles.known:

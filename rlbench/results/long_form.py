@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
+from rlbench.results.formats.content import stem_of
 from rlbench.results.reading import EPISODE, Reading, Roles, fold, from_outside, in_words
 from rlbench.results.score_files import Curve, ScoreFile
 from rlbench.results.tables import Table, column_of, numbers_in, place_of, some
@@ -190,7 +191,7 @@ def _rows_of(
         low, high = _references(table, normalise_by)
         scores = (scores - low) / (high - low)
     agents, tasks = (
-        table.columns[known[role]] if role in known else [given or table.path.stem] * table.size
+        table.columns[known[role]] if role in known else [given or stem_of(table.path)] * table.size
         for role, given in (("agent", reading.agent), ("task", reading.task))
     )
     agents = _told_apart(table, agents)
@@ -206,7 +207,9 @@ def _references(table: Table, normalise_by: tuple[str, str]) -> tuple[Floats, Fl
     """Return the two reference scores of each row, each (rows,)."""
     low, high = (numbers_in(table, column_of(table, name)) for name in normalise_by)
     for n in np.flatnonzero(low == high)[:1]:
-        raise InvalidScores(f"{table.path}, {table.place(n)}: both reference scores are {low[n]:g}")
+        raise InvalidScores(
+            f"{table.path}, {table.places[n]}: both reference scores are {low[n]:g}"
+        )
     return low, high
 
 
@@ -399,8 +402,8 @@ def _refuse_twice(
     elif episodes := _episodes_in(table, roles):
         said = f"; --columns step={episodes} takes the last episode of each run"
     raise InvalidScores(
-        f"{table.path}, {table.place(row)}: agent {rows.agents[row]!r}, task "
-        f"{rows.tasks[row]!r}{seeds.said(row)} is there already, in {table.place(there)}{said}"
+        f"{table.path}, {table.places[row]}: agent {rows.agents[row]!r}, task "
+        f"{rows.tasks[row]!r}{seeds.said(row)} is there already, in {table.places[there]}{said}"
     )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from rlbench.errors import InvalidScores
+from rlbench.errors import InvalidScores, UsageError
+from rlbench.results.formats.content import stem_of
 from rlbench.suites import Suite
 
 # The names of a role's column, as `fold` writes them; the first that is there is preferred where
@@ -14,15 +15,18 @@ from rlbench.suites import Suite
 ALIASES = {
     "agent": ("agent", "algorithm", "algo", "alg", "method", "model", "exp_name"),
     "task": ("task", "game", "env", "env_id", "env_name", "environment", "dataset"),
-    "seed": ("seed", "run", "run_id"),
+    "seed": ("seed", "run", "run_id", "trial_id"),
     "score": (
         "score", "return", "episode_return", "episodic_return", "episode_reward", "reward",
         "mean_reward", "value", "success", "ep_rew_mean", "rollout/ep_rew_mean",
-        "episode_reward_mean", "eval/mean_reward",
+        "episode_reward_mean", "eval/mean_reward", "env_runners/episode_return_mean",
+        "env_runners/episode_reward_mean", "sampler_results/episode_reward_mean", "averageepret",
+        "charts/episodic_return", "ys",
     ),
     "step": (
         "step", "steps", "timestep", "timesteps", "frame", "env_step", "global_step", "iteration",
         "timesteps_total", "total_timesteps", "time/total_timesteps",
+        "num_env_steps_sampled_lifetime", "step_count", "totalenvinteracts", "xs",
     ),
     "status": ("status",),
     "metric": ("metric",),
@@ -38,7 +42,7 @@ OF_LOGS = {
 }  # fmt: skip
 OF_SPREAD = {"std", "stddev", "stdev", "sem", "stderr", "se", "ci", "ci95", "var", "variance"}
 OF_MEANS = OF_SPREAD | {"mean", "means", "avg", "average", "median"}
-_UNNAMED = re.compile(r"(unnamed:_\d+(\.\d+)?)?")  # of an index, as pandas writes and reads it
+UNNAMED = re.compile(r"(unnamed:_\d+(\.\d+)?)?")  # of an index, as pandas writes and reads it
 _MOST_NAMED = 8  # ignored columns that are named one by one
 
 
@@ -55,6 +59,7 @@ class Reading:
         agent: The agent of a table that names none.
         task: The task of a table that names none.
         at_step: Scores are those of the last step up to this one, not of the last.
+        decimal: What stands before decimals in a text, a point by default, or a comma.
         suite: The suite that scores are normalised by.
     """
 
@@ -65,7 +70,12 @@ class Reading:
     agent: str = ""
     task: str = ""
     at_step: float | None = None
+    decimal: str = ""
     suite: Suite | None = None
+
+    def __post_init__(self) -> None:
+        if self.decimal not in ("", ".", ","):
+            raise UsageError(f"--decimal {self.decimal!r} is neither a comma nor a point")
 
     @property
     def options(self) -> list[str]:
@@ -73,7 +83,7 @@ class Reading:
         given = {
             "--columns": self.columns, "--wide": self.wide, "--columns-are": self.columns_are,
             "--metric": self.metric, "--agent": self.agent, "--task": self.task,
-            "--at-step": self.at_step is not None,
+            "--at-step": self.at_step is not None, "--decimal": self.decimal,
         }  # fmt: skip
         return [option for option, value in given.items() if value]
 
@@ -149,7 +159,7 @@ def roles_of(
     unnamed = [
         k
         for k, name in enumerate(folded)
-        if _UNNAMED.fullmatch(name) and all(map(_is_count, columns[k]))
+        if UNNAMED.fullmatch(name) and all(map(_is_count, columns[k]))
     ]
     taken = {*known.values(), *unnamed, *spare}
     return Roles(known, [k for k in range(len(header)) if k not in taken], unnamed, remarks)
@@ -166,7 +176,7 @@ def in_words(header: Sequence[str], taken: Mapping[str, str], ignored: Sequence[
 
 def from_outside(name: str, path: Path) -> str:
     """Return what is said of an agent or a task that the file does not name."""
-    return repr(name) if name else f"{path.stem!r}, the file's name"
+    return repr(name) if name else f"{stem_of(path)!r}, the file's name"
 
 
 def _named(path: Path, header: Sequence[str], role: str, name: str) -> int:

@@ -1,9 +1,7 @@
 """Tables as they stand in a file: the cells of each column, and where each row is."""
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -12,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
-from rlbench.files import read_bounded
-from rlbench.limits import MAX_VALUE, advice, allowed
+from rlbench.limits import DIVERGED, MAX_VALUE, advice, allowed
 
 MAX_TABLE_BYTES = 1_000_000_000
-SEPARATORS = {";": "semicolons", "\t": "tabs"}  # besides commas
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 SPREAD = re.compile(r"\d\s*(±|\+/?-)\s*\d")  # of a mean, in a cell
 
 _CHUNK = 300  # rows that are taken apart at once: few live objects, little garbage collection
@@ -30,111 +27,69 @@ class Table:
     Attributes:
         path: The file.
         header: The columns' names.
-        columns: The cells of each column, without blanks around them; each as long as `numbers`.
-        numbers: The number of each row in the file, (rows,) int64.
-        unit: What these numbers count: ``line`` or ``row``.
+        columns: The cells of each column, without blanks around them; each as long as `places`.
+        places: Where each row is: ``line 3``.
         remark: What must be said of how it was read, or nothing.
     """
 
     path: Path
     header: list[str]
     columns: list[list[str]]
-    numbers: NDArray[np.int64]
-    unit: str = "row"
+    places: list[str]
     remark: str = ""
 
     @property
     def size(self) -> int:
         """The number of rows."""
-        return len(self.numbers)
-
-    def place(self, row: int) -> str:
-        """Return where a row is: ``line 3``."""
-        return f"{self.unit} {self.numbers[row]}"
+        return len(self.places)
 
     def take(self, rows: Sequence[int]) -> "Table":
         """Return a table of some rows."""
         columns = [[cells[n] for n in rows] for cells in self.columns]
-        return replace(self, columns=columns, numbers=self.numbers[list(rows)])
+        return replace(self, columns=columns, places=[self.places[n] for n in rows])
 
 
 def table_of(
     path: Path,
     header: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    unit: str = "row",
-    first: int = 1,
+    rows: Iterable[tuple[str, Sequence[str]]],
     remark: str = "",
+    hint: Callable[[], str] = str,
 ) -> Table:
     """Return a table of rows; empty ones are left out.
 
     Args:
         path: The file.
         header: The columns' names.
-        rows: The cells of each row.
-        unit: What rows are counted in: ``line`` or ``row``.
-        first: The number of the first row.
-        remark: What must be said of how it was read.
+        rows: Where each row is, and its cells.
+        remark: What must be said of how it was read, or nothing.
+        hint: Returns what is said of a row with more or fewer cells than there are names.
 
     Raises:
-        InvalidScores: A row has more or fewer cells than there are names, or there are no rows.
+        InvalidScores: There is such a row, or there are no rows.
     """
     columns: list[list[str]] = [[] for _ in header]
     shared: list[dict[str, str]] = [{} for _ in header]
-    numbers = []
+    places: list[str] = []
     left = iter(rows)
     while chunk := list(islice(left, _CHUNK)):
-        filled = [n for n, row in enumerate(chunk) if any(map(str.strip, row))]
-        for n in filled:
-            if len(chunk[n]) != len(header):
+        filled = [(place, row) for place, row in chunk if any(map(str.strip, row))]
+        for place, row in filled:
+            if len(row) != len(header):
                 raise InvalidScores(
-                    f"{path}, {unit} {first + n}: {len(chunk[n])} cells under {len(header)} names"
+                    f"{path}, {place}: {len(row)} cells under {len(header)} names{hint()}"
                 )
-        numbers.append(first + np.array(filled, np.int64))
-        first += len(chunk)
-        by_column = zip(*(chunk[n] for n in filled), strict=True)
+        places += [place for place, _ in filled]
+        by_column = zip(*(row for _, row in filled), strict=True)
         for cells, kept, column in zip(by_column, shared, columns, strict=False):
             bare = list(map(str.strip, cells))
             column.extend(map(kept.setdefault, bare, bare))
             if len(kept) > _MOST_KEPT:
                 kept.clear()
-    if not numbers or not sum(map(len, numbers)):
+    if not places:
         raise InvalidScores(f"{path} has no rows below its header")
-    return Table(
-        path=path,
-        header=[name.strip() for name in header],
-        columns=columns,
-        numbers=np.concatenate(numbers),
-        unit=unit,
-        remark=remark,
-    )
-
-
-def read_csv(path: Path) -> Table:
-    """Read a CSV file.
-
-    Raises:
-        InvalidScores: It cannot be read, is not CSV, or has no rows.
-    """
-    try:
-        content = read_bounded(path, MAX_TABLE_BYTES)
-        separator = _separator(content.partition(b"\n")[0].decode("utf-8-sig"))
-        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
-        rows = csv.reader(text, delimiter=separator, strict=True)
-        header = next(rows, [])
-        remark = "" if separator == "," else f"cells are separated by {SEPARATORS[separator]}"
-        return table_of(path, header, rows, unit="line", first=2, remark=remark)
-    except OSError as error:
-        raise InvalidScores(f"cannot read {path}: {error.strerror}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InvalidScores(f"{path} is not CSV: {error}") from error
-
-
-def _separator(header: str) -> str:
-    """Return what separates cells: a comma, unless the header has none and another of them."""
-    others = [other for other in SEPARATORS if other in header]
-    return others[0] if others and "," not in header else ","
+    names = [" ".join(name.split()) for name in header]
+    return Table(path=path, header=names, columns=columns, places=places, remark=remark)
 
 
 def column_of(table: Table, name: str) -> int:
@@ -171,7 +126,7 @@ def numbers_in(table: Table, column: int, rows: Sequence[int] | None = None) -> 
         is_good = False
     if not is_good:
         for n, cell in zip(rows or range(table.size), cells, strict=True):
-            number_of(table.path, table.place(n), cell)
+            number_of(table.path, table.places[n], cell)
     return values
 
 
@@ -188,12 +143,21 @@ def number_of(path: Path, place: str, text: str) -> float:
     if np.isnan(value) and SPREAD.search(text):
         raise InvalidScores(f"{path}, {place}: {text!r} is a mean without its runs")
     if not np.isfinite(value):
-        raise InvalidScores(
-            f"{path}, {place}: {text!r} is not a finite number; leave a run without score out"
-        )
+        raise InvalidScores(f"{path}, {place}: {text!r} is not a finite number{_hint(text)}")
     if abs(value) > MAX_VALUE:
         raise InvalidScores(f"{path}, {place}: {text}: {advice(value)}")
     return value
+
+
+def _hint(text: str) -> str:
+    """Return what helps with a cell that is not a finite number, or nothing."""
+    if text.casefold().lstrip("+-") in ("nan", "inf", "infinity", "null"):
+        return f"; {DIVERGED}"
+    if text.casefold() in ("true", "false"):
+        return "; write 1 for true and 0 for false"
+    if DECIMAL_COMMA.fullmatch(text):
+        return "; if its comma is a decimal comma, say --decimal ,"
+    return ""
 
 
 def place_of(seed: str) -> tuple[bool, int, str]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
+from rlbench.results.formats.content import stem_of
 from rlbench.results.reading import (
     AGENTS,
     OF_LOGS,
@@ -72,7 +73,7 @@ def _of_tasks(
     table: Table, columns: Sequence[int], known: Mapping[str, int], reading: Reading
 ) -> tuple[_Scores, _Seeds]:
     """Return scores and seeds of a column a task, agent by agent, in the order of seeds."""
-    agents = [reading.agent or table.path.stem] * table.size
+    agents = [reading.agent or stem_of(table.path)] * table.size
     if "agent" in known:
         agents = table.columns[known["agent"]]
     of_agent: dict[str, list[int]] = {}
@@ -108,8 +109,8 @@ def _in_order(table: Table, rows: Sequence[int], known: Mapping[str, int]) -> li
         if (there := seen.setdefault(seeds[n], n)) != n:
             agent = f"agent {table.columns[known['agent']][n]!r}, " if "agent" in known else ""
             raise InvalidScores(
-                f"{table.path}, {table.place(n)}: {agent}seed {seeds[n]!r} is there already, in "
-                f"{table.place(there)}"
+                f"{table.path}, {table.places[n]}: {agent}seed {seeds[n]!r} is there already, in "
+                f"{table.places[there]}"
             )
     return sorted(rows, key=lambda n: place_of(seeds[n]))
 

@@ -229,7 +229,7 @@ def test_tables_go_to_standard_output_alone(tmp_path: Path) -> None:
     assert r"a\_b & " in done.stdout
     assert r"50\% & " in done.stdout
     assert done.stderr.splitlines() == [
-        "s.json: 2 agents, 2 tasks, 2 runs a task.",
+        "s.json: read as agents: a_b, 50%, tasks: Pong, Alien. 2 agents, 2 tasks, 2 runs a task.",
         "Taken are the 1 of 26 tasks that all agents have runs of.",
     ]
 

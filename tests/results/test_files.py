@@ -124,10 +124,10 @@ def test_charts_of_weights_and_biases(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "x", "known are .csv, .json"),
+        ("a.doc", "x", "known are .csv, .json"),
         ("a.json", {"a": [[1, 2], [3]]}, "the scores of 'a' are neither"),
         ("a.json", {"a": {"Pong": []}}, "the scores of 'a' are neither"),
-        ("a.json", {"a": 1.0}, "the scores of 'a' are neither"),
+        ("a.json", {"a": 1.0}, "one value for each of a: a mean without runs, or one run"),
         ("a.json", [1, 2], "neither rows"),
         ("a.json", {}, "neither rows"),
         ("a.json", [{"task": "Pong", "score": None}], "row 1: '' is not a finite number"),
