@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
 
@@ -11,6 +12,7 @@ import typer
 from rlbench import __version__
 from rlbench.cli.examples import examples
 from rlbench.cli.output import echo, echo_lines, use_any_encoding
+from rlbench.cli.waiting import waiting
 from rlbench.errors import RLBenchError
 
 EXIT_USAGE = 2
@@ -47,6 +49,8 @@ VERBS = {
     "list": Verb("listing:app", "List suites, tasks, agents, teachers or runs."),
     "leaderboard": Verb("leaderboard:app", "Build, freeze and look at the leaderboard."),
 }
+
+LONG = {"stats", "compare", "plan", "figures", "table"}  # may draw for minutes
 
 
 def command(verbs: Iterable[str] = VERBS) -> typer.Typer:
@@ -91,7 +95,9 @@ def main() -> None:
     """Run the command; exit 0 (ok), 1 (runs failed), 2 (usage), 3 (undecided) or 130 (Ctrl-C)."""
     use_any_encoding()
     try:
-        code = command(_wanted(sys.argv[1:]))(standalone_mode=False, prog_name="rlbench")
+        verbs = _wanted(sys.argv[1:])
+        with waiting() if LONG & set(verbs) else nullcontext():
+            code = command(verbs)(standalone_mode=False, prog_name="rlbench")
     except KeyboardInterrupt:
         _fail("interrupted", EXIT_INTERRUPTED)
     except RLBenchError as error:
@@ -105,10 +111,10 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _wanted(words: list[str]) -> Iterable[str]:
+def _wanted(words: list[str]) -> list[str]:
     """Return the verb that words begin with, or all verbs where it takes these to answer."""
     is_plain = bool(words) and words[0] in VERBS and _COMPLETING not in os.environ
-    return [words[0]] if is_plain else VERBS
+    return words[:1] if is_plain else list(VERBS)
 
 
 def _end_by(error: Exception) -> None:
