@@ -3,7 +3,7 @@
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 DELAY = 2.0  # seconds
 
 
-def waiting() -> AbstractContextManager[None]:
-    """Show a bar on standard error, if that is a terminal, while statistics take long inside.
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Have statistics inside done as soon as may be, with a bar on a terminal if they take long.
 
-    The bar is gone before anything else is printed.
+    The bar is on standard error, and gone before anything else is printed.
     """
-    if not sys.stderr.isatty():
-        return nullcontext()
-    from rlbench.stats.kernels import watched_by
+    from rlbench.stats.kernels import sooner, watched_by
 
-    return watched_by(_bar)
+    with sooner(), watched_by(_bar) if sys.stderr.isatty() else nullcontext():
+        yield
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Statistics of many resamples: compiled by numba, or in plain numpy.
 
 Twins draw the same resamples and differ by rounding only. Numpy's is used where numba is missing,
-and for work that it has done before numba is imported: see `work`.
+and for work of a short process that it has done before numba is imported: see `sooner`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +32,7 @@ T = TypeVar("T")
 Tell = Callable[[int], object]  # told how many more scores have been drawn
 Watch = Callable[[int], AbstractContextManager[Tell]]  # given how many will be, in all
 
+_sooner: ContextVar[bool] = ContextVar("sooner", default=False)
 _work: ContextVar[int | None] = ContextVar("work", default=None)
 _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 _tell: ContextVar[Tell | None] = ContextVar("tell", default=None)
@@ -39,9 +40,7 @@ _tell: ContextVar[Tell | None] = ContextVar("tell", default=None)
 
 @contextmanager
 def work(draws: int) -> Iterator[None]:
-    """Have all that is computed inside done by the same twins, chosen by how much it is.
-
-    So what a call returns depends on its arguments only. The outermost `work` counts.
+    """Say how much is to be computed inside; of nested ones the outermost counts.
 
     Args:
         draws: How many scores are drawn in all, about.
@@ -52,6 +51,15 @@ def work(draws: int) -> Iterator[None]:
     watch = _watch.get()
     with _set(_work, draws), watch(draws) if watch else nullcontext() as tell, _set(_tell, tell):
         yield
+
+
+def sooner() -> AbstractContextManager[None]:
+    """Have little `work` that is done inside done by numpy: importing numba would take longer.
+
+    All of a `work` is done by the same twins, so that what it returns depends on how much it is,
+    and on nothing that was computed before.
+    """
+    return _set(_sooner, True)
 
 
 def watched_by(watch: Watch) -> AbstractContextManager[None]:
@@ -75,7 +83,8 @@ def _did(draws: int) -> None:
 
 def _is_compiled() -> bool:
     draws = _work.get()
-    return HAS_NUMBA and (draws is None or draws > SMALL_WORK)
+    is_little = draws is not None and draws <= SMALL_WORK
+    return HAS_NUMBA and not (_sooner.get() and is_little)
 
 
 def aggregates(
