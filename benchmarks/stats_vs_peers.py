@@ -155,7 +155,6 @@ def compare(peer: subprocess.Popen[str]) -> None:
     assert peer.stdin is not None
     assert peer.stdout is not None
     os.environ["RLBENCH_THREADS"] = "1"
-    numba = kernels.numba
     print("times of peers are scaled in their resamples or permutations: they are linear in them")
     print(f"{'':<42}{'times as fast':<28}{'without numba':<28}two threads of one")
     for job, (title, our_repetitions, peer_repetitions) in JOBS.items():
@@ -165,9 +164,9 @@ def compare(peer: subprocess.Popen[str]) -> None:
             call()  # nothing is measured cold
             threads.append(wall_seconds(longer, 1) / wall_seconds(longer, 2))
             mine = cpu_seconds(call) / our_repetitions
-            kernels.numba = None
+            kernels.HAS_NUMBA = False
             fallback = cpu_seconds(call) / our_repetitions
-            kernels.numba = numba
+            kernels.HAS_NUMBA = True
             peer.stdin.write(json.dumps([job, peer_repetitions]) + "\n")
             theirs = json.loads(peer.stdout.readline()) / peer_repetitions
             compiled.append(theirs / mine)

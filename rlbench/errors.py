@@ -42,9 +42,12 @@ class UnknownName(UsageError):
         name: The name given.
         known: The names that exist.
         see: A command that lists the known names, if there is one.
+        why: Why it is unknown, if there is more to say.
     """
 
-    def __init__(self, what: str, name: str, known: Iterable[str], *, see: str = "") -> None:
+    def __init__(
+        self, what: str, name: str, known: Iterable[str], *, see: str = "", why: str = ""
+    ) -> None:
         known = list(known)
         folded = {candidate.casefold(): candidate for candidate in known}
         near = [other for other in folded if name and other.startswith(name.casefold())]
@@ -52,9 +55,10 @@ class UnknownName(UsageError):
         if near:
             hint = f" Did you mean {folded[near[0]]!r}?"
         else:
-            hint = f" Known: {', '.join(known)}." if len(known) <= 12 else ""
+            hint = f" Known: {', '.join(known)}." if 0 < len(known) <= 12 else ""
         self.name = name
-        super().__init__(f"unknown {what} {name!r}.{hint}" + (f" See: {see}" if see else ""))
+        begin = f"unknown {what} {name!r}" + (f": {why}" if why else "")
+        super().__init__(f"{begin}.{hint}" + (f" See: {see}" if see else ""))
 
 
 class CannotImport(UsageError):

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal, cast
 
+from rlbench.cli.docs import docs_url
 from rlbench.cli.output import echo, print_json, print_table
 from rlbench.cli.sources import Gathered, Scale, print_deviations
 from rlbench.errors import UsageError
@@ -62,7 +63,7 @@ def show_against(
     if min(len(tasks) for tasks in tested.values()) < FEW_TASKS:
         notes.append(
             f"With fewer than {FEW_TASKS} tasks and few runs, this test errs more often than "
-            f"{alpha:g} (docs/comparisons.md has the measured figures)."
+            f"{alpha:g} ({docs_url('comparisons.md')} has the measured figures)."
         )
     print_deviations(papers, err=json)
     for note in notes:

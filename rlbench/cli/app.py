@@ -2,56 +2,79 @@
 
 import os
 import sys
-from typing import Annotated
+from collections.abc import Iterable
+from contextlib import nullcontext
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from rlbench import __version__
-from rlbench.cli import (
-    check,
-    compare,
-    doctor,
-    export,
-    figures,
-    init,
-    leaderboard,
-    listing,
-    run,
-    show,
-    stats,
-    status,
-    table,
-    verify,
-)
-from rlbench.cli.output import echo, use_any_encoding
+from rlbench.cli.examples import examples
+from rlbench.cli.output import echo, echo_lines, use_any_encoding
+from rlbench.cli.waiting import waiting
 from rlbench.errors import RLBenchError
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+_COMPLETING = "_RLBENCH_COMPLETE"  # set by the shell that asks for completions
 
-app = typer.Typer(
-    name="rlbench",
-    help="Run reinforcement-learning agents on fixed protocols, keep every run, compare soundly.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command("run")(run.run)
-app.command("check")(check.check)
-app.command("init")(init.init)
-app.command("doctor")(doctor.doctor)
-app.command("status")(status.status)
-app.command("show")(show.show)
-app.command("verify")(verify.verify)
-app.command("export")(export.export)
-app.command("stats")(stats.stats)
-app.command("compare")(compare.compare_agents)
-app.command("plan")(compare.plan_runs)
-app.command("figures")(figures.figures)
-app.command("table")(table.table)
-app.add_typer(listing.app, name="list")
-app.add_typer(leaderboard.app, name="leaderboard")
+
+class Verb(NamedTuple):
+    """A verb, imported when it is called.
+
+    Attributes:
+        target: ``module:function`` in `rlbench.cli`; ``app`` is a group of verbs.
+        summary: What it does, in a line of the help of the command.
+    """
+
+    target: str
+    summary: str
+
+
+VERBS = {
+    "run": Verb("run:run", "Run an agent on a suite's tasks; keep every run."),
+    "check": Verb("check:check", "Check that an agent keeps the contract, by running it."),
+    "init": Verb("init:init", "Write a small agent that learns, to start from."),
+    "doctor": Verb("doctor:doctor", "Say what this machine can run, and mend the rest."),
+    "status": Verb("status:status", "Show which runs are going on or unfinished."),
+    "show": Verb("show:show", "Show a suite, a run or published scores."),
+    "verify": Verb("verify:verify", "Play recorded evaluations again and compare."),
+    "export": Verb("export:export", "Write one row a run as CSV."),
+    "stats": Verb("stats:stats", "Print IQM, mean, median, optimality gap, intervals."),
+    "compare": Verb("compare:compare_agents", "Say which agent is better, and how surely."),
+    "plan": Verb("compare:plan_runs", "Say how many runs a comparison takes."),
+    "figures": Verb("figures:figures", "Draw figures for a paper."),
+    "table": Verb("table:table", "Print a table as LaTeX or Markdown."),
+    "list": Verb("listing:app", "List suites, tasks, agents, teachers or runs."),
+    "leaderboard": Verb("leaderboard:app", "Build, freeze and look at the leaderboard."),
+}
+
+LONG = {"stats", "compare", "plan", "figures", "table"}  # may draw for minutes
+
+
+def command(verbs: Iterable[str] = VERBS) -> typer.Typer:
+    """Return the command with some of its verbs, whose modules are imported."""
+    made = typer.Typer(
+        name="rlbench",
+        help="Run reinforcement-learning agents on fixed protocols, keep every run, compare "
+        "soundly.",
+        epilog=examples(""),
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    made.callback()(_root)
+    for name in verbs:
+        module, _, function = VERBS[name].target.partition(":")
+        found: Any = getattr(import_module(f"rlbench.cli.{module}"), function)
+        summary, end = VERBS[name].summary, examples(name)
+        if isinstance(found, typer.Typer):
+            made.add_typer(found, name=name, short_help=summary, epilog=end)
+        else:
+            made.command(name, short_help=summary, epilog=end)(found)
+    return made
 
 
 def _print_version(wanted: bool) -> None:
@@ -60,7 +83,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version)
@@ -73,7 +95,9 @@ def main() -> None:
     """Run the command; exit 0 (ok), 1 (runs failed), 2 (usage), 3 (undecided) or 130 (Ctrl-C)."""
     use_any_encoding()
     try:
-        code = app(standalone_mode=False)
+        verbs = _wanted(sys.argv[1:])
+        with waiting() if LONG & set(verbs) else nullcontext():
+            code = command(verbs)(standalone_mode=False, prog_name="rlbench")
     except KeyboardInterrupt:
         _fail("interrupted", EXIT_INTERRUPTED)
     except RLBenchError as error:
@@ -83,13 +107,28 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
-        # Typer's own errors (an unknown option, a bad value) are of no public type.
-        if type(error).__name__ == "Abort":
-            _fail("interrupted", EXIT_INTERRUPTED)
-        if not hasattr(error, "format_message"):
-            raise
-        _fail(error.format_message() or "no command given. See: rlbench --help", EXIT_USAGE)
+        _end_by(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _wanted(words: list[str]) -> list[str]:
+    """Return the verb that words begin with, or all verbs where it takes these to answer."""
+    is_plain = bool(words) and words[0] in VERBS and _COMPLETING not in os.environ
+    return words[:1] if is_plain else list(VERBS)
+
+
+def _end_by(error: Exception) -> None:
+    """Exit as an error of Typer's asks for, or raise it if it is none of these."""
+    # They are of no public type.
+    kind = type(error).__name__
+    if kind == "Abort":
+        _fail("interrupted", EXIT_INTERRUPTED)
+    if not hasattr(error, "format_message"):
+        raise error
+    if kind == "NoArgsIsHelpError":
+        echo_lines(error.format_message())
+        sys.exit(0)
+    _fail(error.format_message() or "no command given. See: rlbench --help", EXIT_USAGE)
 
 
 def _fail(message: str, code: int) -> None:

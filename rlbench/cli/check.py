@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlbench.cli.options import JsonOption, parse_options, parse_suite
+from rlbench.cli.options import JsonOption, parse_options, parse_suite, suite_names
 from rlbench.cli.output import echo, print_json
 from rlbench.errors import CannotImport, UsageError
 
@@ -31,7 +31,9 @@ def check(
         str,
         typer.Argument(help="A registered name, my_agent, file.py[:factory] or module:factory."),
     ],
-    suite: Annotated[str, typer.Option("--suite", help="Whose environments.")] = "atari100k",
+    suite: Annotated[
+        str, typer.Option("--suite", help="Whose environments.", autocompletion=suite_names)
+    ] = "atari100k",
     task: Annotated[str, typer.Option("--task", help="By default the suite's first.")] = "",
     option: Annotated[
         list[str] | None,

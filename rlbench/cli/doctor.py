@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ctypes.util import find_library
 from importlib import metadata
 from pathlib import Path
@@ -26,7 +26,6 @@ from rlbench.suites import Suite
 Condition = Literal["ok", "missing", "warning", "broken"]
 
 EXIT_BROKEN = 1
-_MODULES = {"opencv-python-headless": "cv2"}  # where the module is not named as the distribution
 _PROBE_SECONDS = 60.0
 _LITTLE = 1e9  # bytes of disk or memory
 _ATARI_PROBE = """
@@ -166,9 +165,10 @@ def _extras() -> Iterator[Row]:
     for text in requirements:
         match = re.match(r"([\w.-]+).*;.*\bextra\s*==\s*[\"']([\w.-]+)[\"']", text)
         if match and _name(match[1]) != "rlbench":
-            extras.setdefault(match[2], []).append(_name(match[1]))
+            extras.setdefault(match[2], []).append(match[1])
+    modules = _modules()
     for extra, names in extras.items():
-        missing = [name for name in names if not _is_installed(name)]
+        missing = [name for name in names if not _is_installed(name, modules)]
         if missing:
             yield Row(
                 f"extra {extra}", "missing", f"not installed: {', '.join(missing)}",
@@ -179,12 +179,23 @@ def _extras() -> Iterator[Row]:
             yield Row(f"extra {extra}", "ok", there)
 
 
-def _is_installed(name: str) -> bool:
+def _modules() -> dict[str, list[str]]:
+    """Return the modules that each distribution installs, by its name as indexes compare it."""
+    found: dict[str, list[str]] = {}
+    for module, distributions in metadata.packages_distributions().items():
+        for distribution in distributions:
+            found.setdefault(_name(distribution), []).append(module)
+    return found
+
+
+def _is_installed(name: str, modules: Mapping[str, Sequence[str]]) -> bool:
+    """Say whether a distribution is there, and one of its modules can be found."""
     try:
         metadata.version(name)
     except metadata.PackageNotFoundError:
         return False
-    return importlib.util.find_spec(_MODULES.get(name, name.replace("-", "_"))) is not None
+    own = [m for m in modules.get(_name(name), []) if m.isidentifier() and not m.startswith("_")]
+    return any(importlib.util.find_spec(module) is not None for module in own)
 
 
 def _name(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rlbench import suites
+from rlbench.cli.examples import examples
 from rlbench.cli.options import DEFAULT_STORE, ReadableStoreOption, load_store
 from rlbench.cli.output import echo
 from rlbench.errors import UsageError
@@ -20,7 +21,7 @@ HOST = "127.0.0.1"
 OutOption = Annotated[Path, typer.Option("--out", help="The folder of the site.")]
 
 
-@app.command("build")
+@app.command("build", epilog=examples("leaderboard build"))
 def build(
     store: ReadableStoreOption = DEFAULT_STORE,
     out: OutOption = Path("site"),
@@ -53,7 +54,7 @@ def build(
     echo(f"site: {index}")
 
 
-@app.command("release")
+@app.command("release", epilog=examples("leaderboard release"))
 def release(
     store: ReadableStoreOption = DEFAULT_STORE,
     releases: Annotated[Path, typer.Option("--releases", help="The folder of releases.")] = Path(
@@ -74,7 +75,7 @@ def release(
     )
 
 
-@app.command("serve")
+@app.command("serve", epilog=examples("leaderboard serve"))
 def serve(
     out: OutOption = Path("site"),
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8000,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rlbench import suites
+from rlbench.cli.examples import examples
 from rlbench.cli.options import (
     DEFAULT_STORE,
     PUBLISHED,
@@ -34,10 +35,10 @@ def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) 
         print_table(rows, columns)
 
 
-@app.command("suites")
+@app.command("suites", epilog=examples("list suites"))
 def list_suites(json: JsonOption = False) -> None:
     """List the suites."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in suites.names():
         suite = suites.get(name)
         protocol = suite.protocol
@@ -56,12 +57,14 @@ def list_suites(json: JsonOption = False) -> None:
             }
         )
     if not json:
-        rows = [{**row, "can_run": "yes" if row["can_run"] else "not yet"} for row in rows]
-    columns = ("id", "version", "kind", "tasks", "budget", "unit", "episodes", "can_run", "summary")
-    _print(rows, columns, json)
+        rows = [
+            row | {"id": suites.get(row["id"]).id, "run": "yes" if row["can_run"] else "not yet"}
+            for row in rows
+        ]
+    _print(rows, ("id", "tasks", "run", "summary"), json)
 
 
-@app.command("tasks")
+@app.command("tasks", epilog=examples("list tasks"))
 def list_tasks(suite: SuiteOption, json: JsonOption = False) -> None:
     """List the tasks of a suite with their reference scores and digests."""
     chosen = suites.get(suite)
@@ -81,7 +84,7 @@ def list_tasks(suite: SuiteOption, json: JsonOption = False) -> None:
     _print(rows, ("task", f"{low}_score", f"{high}_score", "digest"), json)
 
 
-@app.command("agents")
+@app.command("agents", epilog=examples("list agents"))
 def list_agents(json: JsonOption = False) -> None:
     """List the registered agents."""
     from rlbench.runners.agent import OWN
@@ -89,7 +92,7 @@ def list_agents(json: JsonOption = False) -> None:
     _print_registered("agent", OWN, json)
 
 
-@app.command("teachers")
+@app.command("teachers", epilog=examples("list teachers"))
 def list_teachers(json: JsonOption = False) -> None:
     """List the registered teachers of curricula."""
     from rlbench.runners.curriculum import OWN_TEACHERS
@@ -114,7 +117,7 @@ def _print_registered(kind: str, own: Mapping[str, "Registered"], as_json: bool)
     _print(rows, (kind, "factory", "version", "extra", "from"), as_json)
 
 
-@app.command("runs")
+@app.command("runs", epilog=examples("list runs"))
 def list_runs(store: ReadableStoreOption = DEFAULT_STORE, json: JsonOption = False) -> None:
     """List the runs in a store, or the sources of published ones."""
     if store == PUBLISHED:

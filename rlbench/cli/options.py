@@ -35,7 +35,15 @@ def _own(store: Path) -> Path:
     return store
 
 
-SuiteOption = Annotated[str, typer.Option("--suite", help="A suite, e.g. atari100k.")]
+def suite_names(incomplete: str) -> list[str]:
+    """Return the suites whose names begin so, for the shell to complete."""
+    return [name for name in suites.names() if name.startswith(incomplete)]
+
+
+SuiteOption = Annotated[
+    str,
+    typer.Option("--suite", help="A suite, e.g. atari100k.", autocompletion=suite_names),
+]
 StoreOption = Annotated[Path, typer.Option("--store", help="The folder of records.", callback=_own)]
 ReadableStoreOption = Annotated[
     Path, typer.Option("--store", help="The folder of records, or: published.")

@@ -9,7 +9,12 @@ import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+WRAPPED = 24  # characters: text that is longer may be wrapped in a table
 
 
 def echo(text: str = "", *, err: bool = False) -> None:
@@ -61,24 +66,80 @@ def print_data(text: str) -> None:
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> None:
-    """Print rows as a table under a title; numbers stand on the right."""
-    from rich import box
+    """Print rows as a table under a title; numbers stand on the right, and nothing is cut.
+
+    Where the terminal is too narrow, long text is wrapped. Columns that do not fit even so follow
+    in a second table, which begins with the first column again.
+    """
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE)
-    for column in columns:
-        numbers = all(isinstance(row[column], int | float | None) for row in rows)
-        table.add_column(
-            Text(printable(column.replace("_", " "))), justify="right" if numbers else "left"
-        )
-    for row in rows:
-        table.add_row(*(Text(format_cell(row[column])) for column in columns))
     console = Console(width=None if _is_terminal() else 160, highlight=False)
     if title:
         console.print(Text(printable(title)))
-    console.print(table)
+    # The first column says what a row is: it is not wrapped while there is room for another.
+    first = min(_width(columns[0], rows), console.width // 2)
+    room = console.width - first - 5
+    widths = {c: min(_least_width(c, rows), room) for c in columns} | {columns[0]: first}
+    is_narrow = 1 + sum(width + 3 for width in widths.values()) > console.width
+    for block in _blocks(widths, console.width):
+        console.print(_table(rows, {column: widths[column] for column in block}, not is_narrow))
+
+
+def _table(rows: Sequence[Mapping[str, Any]], widths: Mapping[str, int], roomy: bool) -> "Table":
+    """Return a table whose columns are at least as wide as said."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE, padding=(0, 1) if roomy else (0, 1, 0, 0))
+    for column, width in widths.items():
+        numbers = all(isinstance(row[column], int | float | None) for row in rows)
+        table.add_column(
+            Text(_heading(column)), justify="right" if numbers else "left", overflow="fold",
+            min_width=width,
+        )  # fmt: skip
+    for row in rows:
+        table.add_row(*(Text(format_cell(row[column])) for column in widths))
+    return table
+
+
+def _heading(column: str) -> str:
+    return printable(column.replace("_", " "))
+
+
+def _width(column: str, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Return how wide a column is if nothing in it is wrapped."""
+    from rich.cells import cell_len
+
+    return max(cell_len(text) for text in (_heading(column), *_texts(column, rows)))
+
+
+def _least_width(column: str, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Return how wide a column must be: text of several words may be wrapped."""
+    width = _width(column, rows)
+    return min(width, WRAPPED) if any(" " in text for text in _texts(column, rows)) else width
+
+
+def _texts(column: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [format_cell(row[column]) for row in rows]
+
+
+def _blocks(widths: Mapping[str, int], most: int) -> list[list[str]]:
+    """Return the columns in blocks that fit a width; each begins with the first column.
+
+    >>> _blocks({"agent": 10, "IQM": 20, "mean": 20}, 45)
+    [['agent', 'IQM'], ['agent', 'mean']]
+    """
+    first, *others = widths
+    blocks = [[first]]
+    for column in others:
+        # Each column has a space on its right and a border, and there is one on the left.
+        taken = 1 + sum(widths[name] + 2 for name in (*blocks[-1], column))
+        if taken > most and len(blocks[-1]) > 1:
+            blocks.append([first])
+        blocks[-1].append(column)
+    return blocks
 
 
 def format_cell(value: object) -> str:

@@ -8,7 +8,7 @@ import typer
 from rlbench import suites
 from rlbench.cli.options import DEFAULT_STORE, StoreOption, load_store
 from rlbench.cli.output import echo, format_cell, print_json
-from rlbench.errors import UsageError
+from rlbench.errors import UnknownName, UsageError
 from rlbench.results import AgentId, Record, published, unofficial_text
 from rlbench.results.labels import run_labels
 from rlbench.results.published import PublishedSource
@@ -19,7 +19,7 @@ def show(
     what: Annotated[
         str,
         typer.Argument(
-            help="A suite, the (start of the) key of a run, or a source of published scores."
+            help="A suite, the (start of the) key of a run, a published source or its agent."
         ),
     ],
     store: StoreOption = DEFAULT_STORE,
@@ -29,24 +29,29 @@ def show(
     if what.partition("@")[0] in suites.names():
         _show_suite(suites.get(what))
         return
-    if what in [source.slug for source in published.sources()]:
-        _show_source(published.get(what))
+    sources = [s for s in published.sources() if what.casefold() in (s.slug, s.agent.casefold())]
+    for number, source in enumerate(sources):
+        if number:
+            echo()
+        _show_source(source)
+    if sources:
         return
-    records = load_store(store).records
+    records = [] if store == DEFAULT_STORE and not store.exists() else load_store(store).records
     found = [r for r in records if r.identity.key.startswith(what.lower())]
     if not found:
-        raise UsageError(
-            f"{what!r} is neither a suite nor the key of a run in {store}. "
-            f"See: rlbench list suites, rlbench list runs --store {store}"
-        )
+        names = [n for s in published.sources() for n in (s.agent, s.slug)]
+        raise UnknownName(
+            "suite, run or published agent", what, [*suites.names(), *names],
+            see=f"rlbench list suites, rlbench list runs --store {store} (or published)",
+        )  # fmt: skip
     if len({r.identity.key for r in found}) > 1:
         raise UsageError(f"{len(found)} runs have keys that start with {what!r}: give more of it")
     if json:
         print_json([json_module.loads(r.to_bytes()) for r in found])
         return
-    names = run_labels(record.identity for record in records)
+    labels = run_labels(record.identity for record in records)
     for record in found:
-        _show_run(record, names[record.identity.key])
+        _show_run(record, labels[record.identity.key])
 
 
 def _show_suite(suite: Suite) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from rlbench.cli.options import DEFAULT_STORE, PUBLISHED, parse_suite, records_of
+from rlbench.cli.docs import docs_url
+from rlbench.cli.options import DEFAULT_STORE, PUBLISHED, parse_suite, records_of, suite_names
 from rlbench.cli.output import echo, print_table
 from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.results import Runs, Scores, collect, published, read_scores, select, unofficial_text
@@ -28,7 +29,12 @@ Agents = dict[str, dict[str, NDArray[np.float64]]]
 WIDE = 100  # times that the scores of a task are those of another, and decide an aggregate
 
 SuiteToNormalise = Annotated[
-    str, typer.Option("--suite", help="Normalise by this suite's reference scores.")
+    str,
+    typer.Option(
+        "--suite",
+        help="Normalise by this suite's reference scores.",
+        autocompletion=suite_names,
+    ),
 ]
 NormaliseByOption = Annotated[
     str,
@@ -388,7 +394,7 @@ def print_deviations(papers: Mapping[str, Published], *, err: bool) -> None:
         suite = next(iter(papers.values())).suite
         title = f"published scores: how their protocols differ from {suite.id}"
         print_table(rows, list(rows[0]), title)
-        echo("Where they come from: rlbench show SOURCE, or docs/published-scores.md")
+        echo(f"Where they come from: rlbench show SOURCE, or {docs_url('published-scores.md')}")
     for agent, scores in papers.items():
         if count := sum(map(len, scores.stand_ins.values())):
             echo(

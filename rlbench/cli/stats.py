@@ -6,6 +6,8 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from rlbench.cli.cells import an_agent_a_row, methods_of, with_cells
+from rlbench.cli.docs import docs_url
 from rlbench.cli.options import JsonOption, UnofficialOption
 from rlbench.cli.output import echo, echo_lines, print_json, print_table
 from rlbench.cli.sources import (
@@ -32,7 +34,7 @@ from rlbench.stats.pairs import PairMethod
 from rlbench.stats.proportions import are_successes
 from rlbench.suites import Suite
 
-ENOUGH_RUNS = 5  # for the interval of the retention, as measured: docs/suites/stori26.md
+ENOUGH_RUNS = 5  # for the interval of the retention, as measured
 OF_MEANS = {"mean", "median"}  # what can be said where a task has a mean and no runs
 NO_RUNS = "none: means, not runs"
 NO_GAP = {
@@ -105,13 +107,11 @@ def stats(
     else:
         known = {task for tasks in agents.values() for task in tasks}
         total = len(scale.suite.tasks) if scale.suite else len(known)
-        aggregates = [] if per_task or kept else rows
-        shown = [
-            {**row, "tasks": f"{row['tasks']}/{row.get('tasks_of_type', total)}"}
-            for row in (rows if kept else aggregates)
-        ] or rows
+        shown = _shown(rows, total, scale, per_task=per_task, kept=kept)
         title = f"share of the clean score that is kept; {scale.title}" if kept else scale.title
-        print_table(shown, [name for name in shown[0] if name not in HIDDEN], title)
+        print_table(shown, list(shown[0]), title)
+        echo_lines("\n".join(methods_of(rows)))
+        aggregates = [] if per_task or kept else rows
         notes = [*_warnings(agents, aggregates, how, scale.suite, total), *notes]
     print_deviations(papers, err=json or show_text)
     for note in notes:
@@ -128,6 +128,20 @@ def _aggregates(
     if not scale.by:
         rows = [row | NO_GAP if row["metric"] == "optimality_gap" else row for row in rows]
     return [row | scale.better for row in rows]
+
+
+def _shown(
+    rows: Sequence[Mapping[str, Any]], total: int, scale: Scale, *, per_task: bool, kept: bool
+) -> list[dict[str, Any]]:
+    """Return the rows of the table for people."""
+    if not (kept or per_task):
+        return an_agent_a_row(rows, total, scale.sign)
+    shown = [{k: v for k, v in row.items() if k not in HIDDEN} for row in rows]
+    if not kept:
+        return with_cells(shown, "mean", "mean")
+    for row, of_type in zip(shown, rows, strict=True):
+        row["tasks"] = f"{row['tasks']}/{of_type['tasks_of_type']}"
+    return with_cells(shown, "point", "kept")
 
 
 def _retention(
@@ -159,7 +173,7 @@ def _of_retention(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if any(row["runs"] < ENOUGH_RUNS for row in rows):
         notes.append(
             f"Fewer than {ENOUGH_RUNS} runs a task: the interval of the retention covers "
-            "less often than 95% (docs/suites/stori26.md has the measured figures)."
+            f"less often than 95% ({docs_url('suites/stori26.md')} has the measured figures)."
         )
     left_out: dict[str, set[str]] = {}
     for row in rows:

@@ -5,6 +5,7 @@ into `rlbench.runners.describe`.
 """
 
 import ast
+import glob
 import importlib
 import importlib.util
 import inspect
@@ -140,15 +141,33 @@ def find(kind: str, spec: str, own: Mapping[str, Registered]) -> Place:
 
 
 def unknown(kind: str, spec: str, known: Iterable[str]) -> UnknownName:
-    """Return the error that a spec names nothing."""
+    """Return the error that a spec names nothing; of a file it says where it was looked for."""
+    if names_file(spec):
+        return _no_file(kind, spec, Path(spec.partition(":")[0]))
     names = [*known, *(path.stem for path in sorted(Path().glob("*.py")))]
     return UnknownName(kind, spec, names, see=f"rlbench list {kind}s")
+
+
+def _no_file(kind: str, spec: str, path: Path) -> UnknownName:
+    folder = path.parent
+    here = folder.resolve()
+    if not folder.is_dir():
+        return UnknownName(kind, spec, [], why=f"there is no folder {here}")
+    elsewhere = Path().glob(f"[!.]*/{glob.escape(path.name)}") if path.name else ()
+    files = [str(found) for found in (*sorted(elsewhere), *sorted(folder.glob("*.py")))]
+    see = "" if files else "rlbench init, which writes one"
+    return UnknownName(kind, spec, files, see=see, why=f"there is no such file in {here}")
 
 
 def without_folders(spec: str) -> str:
     """Return a spec without the folders in it: ``two.py:left`` for ``a/two.py:left``."""
     target, colon, factory = spec.partition(":")
     return f"{Path(target).name}{colon}{factory}" if _is_path(target) else spec
+
+
+def names_file(spec: str) -> bool:
+    """Say whether a spec that is no registered name can name a file only."""
+    return _is_path(spec.partition(":")[0])
 
 
 def _is_path(target: str) -> bool:

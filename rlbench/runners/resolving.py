@@ -166,6 +166,8 @@ def find_python(kind: str, spec: str, own: Mapping[str, Registered]) -> Found:
     place = factories.find_file(spec, known)
     if place is not None:
         factories.stated_version(place)  # what is wrong with the file itself is said at once
+    elif spec not in known and factories.names_file(spec):
+        raise factories.unknown(kind, spec, known)
     answer = ask(kind, spec)
     if answer.get("unknown"):
         raise factories.unknown(kind, spec, known)

@@ -10,6 +10,7 @@ import numpy as np
 from rlbench.errors import InvalidScores, UnknownName
 from rlbench.stats.aggregates import ScoresLike, columns, same_tasks
 from rlbench.stats.intervals import Estimate, point_of
+from rlbench.stats.kernels import work
 from rlbench.stats.pairs import PairMethod, difference, improvement
 from rlbench.stats.permutation import (
     ROUNDING,
@@ -149,22 +150,38 @@ def compare(
         UnknownName: There is no such statistic.
     """
     agents = agents_of(scores, alpha)
-    separated = separate(
-        agents, statistic, alpha=alpha, adjustment=adjustment, permutations=permutations,
-        repetitions=repetitions, seed=seed,
-    )  # fmt: skip
-    found = []
-    for (a, b), separation in separated.items():
-        chance = improvement(
-            agents[a], agents[b], repetitions=repetitions, level=1 - alpha, seed=seed
-        )
-        found.append(
-            Comparison(
-                a=a, b=b, improvement=chance, cliffs_delta=2 * chance.point - 1,
-                **separation._asdict(),
-            )
+    with work(_draws(agents, permutations, repetitions, improved=True)):
+        separated = separate(
+            agents, statistic, alpha=alpha, adjustment=adjustment, permutations=permutations,
+            repetitions=repetitions, seed=seed,
         )  # fmt: skip
-    return found
+        chances = [
+            improvement(agents[a], agents[b], repetitions=repetitions, level=1 - alpha, seed=seed)
+            for a, b in separated
+        ]
+    return [
+        Comparison(
+            a=a, b=b, improvement=chance, cliffs_delta=2 * chance.point - 1,
+            **separation._asdict(),
+        )
+        for ((a, b), separation), chance in zip(separated.items(), chances, strict=True)
+    ]  # fmt: skip
+
+
+def _draws(
+    agents: Mapping[str, list[Floats]], permutations: int, repetitions: int, *, improved: bool
+) -> int:
+    """Return how many runs are drawn: by pair for p-values, by agent for intervals.
+
+    Args:
+        agents: By agent, one array (runs,) a task.
+        permutations: Of each pair.
+        repetitions: Resamples.
+        improved: Whether those of pairs are drawn, too, for probabilities of improvement.
+    """
+    runs = sum(len(task) for tasks in agents.values() for task in tasks)
+    of_pairs = runs * (len(agents) - 1)
+    return of_pairs * permutations + (runs + improved * of_pairs) * repetitions
 
 
 def separate(
@@ -189,10 +206,11 @@ def separate(
         seed: Of the drawing.
     """
     pairs = list(combinations(agents, 2))
-    p_values, test = p_values_of(agents, pairs, statistic, adjustment, permutations, seed)
-    gaps, sure = simultaneous_differences(
-        agents, pairs, statistic, alpha=alpha, repetitions=repetitions, seed=seed
-    )
+    with work(_draws(agents, permutations, repetitions, improved=False)):
+        p_values, test = p_values_of(agents, pairs, statistic, adjustment, permutations, seed)
+        gaps, sure = simultaneous_differences(
+            agents, pairs, statistic, alpha=alpha, repetitions=repetitions, seed=seed
+        )
     found = {}
     for pair, p_value, gap, misses in zip(pairs, p_values.tolist(), gaps, sure, strict=True):
         decision: Decision = "not separated"

@@ -19,7 +19,7 @@ from rlbench.stats.proportions import are_successes
 LEAST = 0.92  # where a nominal 95% interval covers less often than this, under any law: a warning
 OTHER_METHODS = (
     "Intervals by {method} cover less often than those by rao-wu, for which the shares were "
-    "measured (docs/coverage.md)."
+    "measured."
 )
 
 

@@ -32,6 +32,7 @@ from rlbench.stats.aggregates import (
     median,
     optimality_gap,
 )
+from rlbench.stats.kernels import aggregates, work
 from rlbench.stats.proportions import METHOD as BY_RATE
 from rlbench.stats.proportions import STATISTICS as OF_SUCCESSES
 from rlbench.stats.proportions import are_successes, ends_of_successes
@@ -141,10 +142,10 @@ def bootstrap(
     tasks = columns(scores)
     if resample_tasks and len({len(task) for task in tasks}) > 1:
         raise InvalidScores("drawing tasks needs the same number of runs on every task")
-    if isinstance(statistic, str) or callable(statistic):
-        return _bootstrap(tasks, [statistic], method, repetitions, level, seed, resample_tasks)[0]
-    found = _bootstrap(tasks, statistic, method, repetitions, level, seed, resample_tasks)
-    return dict(zip(statistic, found, strict=True))
+    asked = [statistic] if isinstance(statistic, str) or callable(statistic) else statistic
+    with work(repetitions * sum(map(len, tasks))):
+        found = _bootstrap(tasks, asked, method, repetitions, level, seed, resample_tasks)
+    return dict(zip(statistic, found, strict=True)) if asked is statistic else found[0]
 
 
 def check_options(
@@ -336,8 +337,6 @@ def replicates_of(
     values = np.concatenate(tasks)
     names = [statistic for statistic in statistics if isinstance(statistic, str)]
     if len(names) == len(statistics):
-        from rlbench.stats.kernels import aggregates
-
         return aggregates(values, layout, names, key, repetitions, task_key)
     ends = layout.starts[1:]
     found = [

@@ -1,21 +1,18 @@
-"""Statistics of many resamples: compiled by numba, or in plain numpy where numba is missing.
+"""Statistics of many resamples: compiled by numba, or in plain numpy.
 
-Twins draw the same resamples and differ by rounding only.
+Twins draw the same resamples and differ by rounding only. Numpy's is used where numba is missing,
+and for work of a short process that it has done before numba is imported: see `sooner`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from importlib.util import find_spec
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rlbench.compiled import numba
-from rlbench.stats.kernels_numba import (
-    aggregates_by_numba,
-    group_estimates_by_numba,
-    improvements_by_numba,
-    random_groups_by_numba,
-    random_splits_by_numba,
-)
 from rlbench.stats.kernels_numpy import (
     LEAST_SHARE,
     aggregates_by_numpy,
@@ -27,6 +24,67 @@ from rlbench.stats.kernels_numpy import (
     weighing,
 )
 from rlbench.stats.resampling import Floats, Ints, Layout
+
+HAS_NUMBA = find_spec("numba") is not None
+SMALL_WORK = 25_000_000  # draws that numpy has done about when numba is imported and ready
+
+T = TypeVar("T")
+Tell = Callable[[int], object]  # told how many more scores have been drawn
+Watch = Callable[[int], AbstractContextManager[Tell]]  # given how many will be, in all
+
+_sooner: ContextVar[bool] = ContextVar("sooner", default=False)
+_work: ContextVar[int | None] = ContextVar("work", default=None)
+_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
+_tell: ContextVar[Tell | None] = ContextVar("tell", default=None)
+
+
+@contextmanager
+def work(draws: int) -> Iterator[None]:
+    """Say how much is to be computed inside; of nested ones the outermost counts.
+
+    Args:
+        draws: How many scores are drawn in all, about.
+    """
+    if _work.get() is not None:
+        yield
+        return
+    watch = _watch.get()
+    with _set(_work, draws), watch(draws) if watch else nullcontext() as tell, _set(_tell, tell):
+        yield
+
+
+def sooner() -> AbstractContextManager[None]:
+    """Have little `work` that is done inside done by numpy: importing numba would take longer.
+
+    All of a `work` is done by the same twins, so that what it returns depends on how much it is,
+    and on nothing that was computed before.
+    """
+    return _set(_sooner, True)
+
+
+def watched_by(watch: Watch) -> AbstractContextManager[None]:
+    """Have somebody told how far the work is that is done inside."""
+    return _set(_watch, watch)
+
+
+@contextmanager
+def _set(variable: ContextVar[T], value: T) -> Iterator[None]:
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+def _did(draws: int) -> None:
+    if tell := _tell.get():
+        tell(draws)
+
+
+def _is_compiled() -> bool:
+    draws = _work.get()
+    is_little = draws is not None and draws <= SMALL_WORK
+    return HAS_NUMBA and not (_sooner.get() and is_little)
 
 
 def aggregates(
@@ -50,9 +108,14 @@ def aggregates(
     Returns:
         (names, points, repetitions).
     """
-    if numba is None or task_key is not None:
-        return aggregates_by_numpy(values, layout, names, key, repetitions, task_key)
-    return aggregates_by_numba(values, layout, names, key, repetitions)
+    if task_key is not None or not _is_compiled():
+        found = aggregates_by_numpy(values, layout, names, key, repetitions, task_key)
+    else:
+        from rlbench.stats.kernels_numba import aggregates_by_numba
+
+        found = aggregates_by_numba(values, layout, names, key, repetitions)
+    _did(values.size * repetitions)
+    return found
 
 
 def improvements(
@@ -74,8 +137,14 @@ def improvements(
     Returns:
         (repetitions,) means over tasks.
     """
-    twin = improvements_by_numpy if numba is None else improvements_by_numba
-    return twin(x, y, layouts, keys, repetitions)
+    if not _is_compiled():
+        found = improvements_by_numpy(x, y, layouts, keys, repetitions)
+    else:
+        from rlbench.stats.kernels_numba import improvements_by_numba
+
+        found = improvements_by_numba(x, y, layouts, keys, repetitions)
+    _did(sum(map(len, (*x, *y))) * repetitions)
+    return found
 
 
 def random_splits(first: Ints, second: Ints, key: int, begin: int, end: int) -> NDArray[np.bool_]:
@@ -94,8 +163,11 @@ def random_splits(first: Ints, second: Ints, key: int, begin: int, end: int) -> 
     Returns:
         (end - begin, runs of all tasks).
     """
-    twin = random_splits_by_numpy if numba is None else random_splits_by_numba
-    return twin(first, second, key, begin, end)
+    if not _is_compiled():
+        return random_splits_by_numpy(first, second, key, begin, end)
+    from rlbench.stats.kernels_numba import random_splits_by_numba
+
+    return random_splits_by_numba(first, second, key, begin, end)
 
 
 def random_groups(
@@ -115,8 +187,11 @@ def random_groups(
         (end - begin, tasks * groups * size) which agent a run goes to; unshuffled, those of a
         task are agent 0's, then agent 1's, and so on (Fisher & Yates 1938; Durstenfeld 1964).
     """
-    twin = random_groups_by_numpy if numba is None else random_groups_by_numba
-    return twin(groups, size, tasks, key, begin, end)
+    if not _is_compiled():
+        return random_groups_by_numpy(groups, size, tasks, key, begin, end)
+    from rlbench.stats.kernels_numba import random_groups_by_numba
+
+    return random_groups_by_numba(groups, size, tasks, key, begin, end)
 
 
 def group_estimates(labels: NDArray[np.uint8], scores: Floats, sizes: Ints, cuts: Floats) -> Floats:
@@ -138,8 +213,14 @@ def group_estimates(labels: NDArray[np.uint8], scores: Floats, sizes: Ints, cuts
         adds nothing to its variance, and variance below 1e-12 of the squares that it is computed
         from is 0.
     """
-    twin = group_estimates_by_numpy if numba is None else group_estimates_by_numba
-    return twin(labels, scores, sizes, cuts)
+    if not _is_compiled():
+        found = group_estimates_by_numpy(labels, scores, sizes, cuts)
+    else:
+        from rlbench.stats.kernels_numba import group_estimates_by_numba
+
+        found = group_estimates_by_numba(labels, scores, sizes, cuts)
+    _did(scores.size * len(labels))
+    return found
 
 
 def mean_gaps(masks: NDArray[np.bool_], pooled: Floats, sizes: Ints) -> tuple[Floats, Floats]:
@@ -173,6 +254,7 @@ def mean_gaps(masks: NDArray[np.bool_], pooled: Floats, sizes: Ints) -> tuple[Fl
         squares = squares + spreads[t, 1] * (off**2).sum(axis=1)
         if spreads[t, 0] != spreads[t, 1]:
             squares = squares + (inside @ (off**2).T) * (spreads[t, 0] - spreads[t, 1])
+    _did(pooled.size * len(masks))
     variances = np.subtract(squares, lost, out=lost)
     variances[variances <= LEAST_SHARE * squares] = 0.0
     return gaps, variances

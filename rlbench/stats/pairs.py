@@ -19,6 +19,7 @@ from rlbench.stats.intervals import (
     tails_of,
     why_no_interval,
 )
+from rlbench.stats.kernels import improvements, work
 from rlbench.stats.proportions import METHOD as BY_RATE
 from rlbench.stats.proportions import STATISTICS as OF_SUCCESSES
 from rlbench.stats.proportions import (
@@ -154,10 +155,9 @@ def improvement(
         return estimate_by_formula(
             point, (float(below[0]), float(above[0])), "Clopper-Pearson, of pairs of runs", level
         )
-    from rlbench.stats.kernels import improvements
-
     layouts = layout_of(first, method), layout_of(second, method)
-    replicates = improvements(first, second, layouts, keys_of(seed, 2), repetitions)
+    with work(repetitions * sum(map(len, first + second))):
+        replicates = improvements(first, second, layouts, keys_of(seed, 2), repetitions)
     return estimate_from(point, replicates, tails_of(level), method, level)
 
 

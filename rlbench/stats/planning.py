@@ -11,6 +11,7 @@ from rlbench.errors import InvalidScores
 from rlbench.stats.aggregates import ScoresLike
 from rlbench.stats.comparisons import TestStatistic, agents_of, pooled_of, sizes_of
 from rlbench.stats.intervals import point_of, replicates_of
+from rlbench.stats.kernels import work
 from rlbench.stats.permutation import differences_of, has_errors, number_of_paths, paths_of
 from rlbench.stats.resampling import Floats, keys_of, layout_of
 
@@ -208,10 +209,11 @@ def _pilots(
         raise InvalidScores(f"the difference {difference} to plan for must be positive")
     *keys, path_key = keys_of(seed, len(agents) + 1)
     points = {agent: point_of(tasks, statistic) for agent, tasks in agents.items()}
-    variances = {
-        agent: _variance(tasks, statistic, repetitions, key)
-        for (agent, tasks), key in zip(agents.items(), keys, strict=True)
-    }
+    with work(repetitions * sum(len(task) for tasks in agents.values() for task in tasks)):
+        variances = {
+            agent: _variance(tasks, statistic, repetitions, key)
+            for (agent, tasks), key in zip(agents.items(), keys, strict=True)
+        }
     runs = {agent: _mean_runs(tasks) for agent, tasks in agents.items()}
     pairs = list(combinations(agents, 2))
     level = alpha / len(pairs)

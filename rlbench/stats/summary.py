@@ -13,6 +13,7 @@ from rlbench.stats.intervals import (
     check_options,
     why_no_interval,
 )
+from rlbench.stats.kernels import work
 from rlbench.stats.proportions import are_successes, success_rate_ends
 from rlbench.stats.resampling import Floats
 
@@ -75,11 +76,16 @@ def summarise(
         One row an agent and metric, agents in the order given.
     """
     table = []
-    for agent, values in scores.items():
-        tasks = columns(values)
-        estimates = bootstrap(
-            tasks, list(POINTS), method=method, repetitions=repetitions, level=level, seed=seed
-        )
+    by_agent = {agent: columns(values) for agent, values in scores.items()}
+    with work(repetitions * sum(len(task) for tasks in by_agent.values() for task in tasks)):
+        found = {
+            agent: bootstrap(
+                tasks, list(POINTS), method=method, repetitions=repetitions, level=level, seed=seed
+            )
+            for agent, tasks in by_agent.items()
+        }
+    for agent, estimates in found.items():
+        tasks = by_agent[agent]
         for metric, estimate in estimates.items():
             low, high, made_by = estimate.low, estimate.high, estimate.method
             if metric in WITHOUT_INTERVAL:

@@ -183,6 +183,30 @@ def test_doctor_of_this_machine(tmp_path: Path) -> None:
                row["status"] == "missing")  # fmt: skip
 
 
+def test_doctor_finds_packages_whose_modules_have_other_names(tmp_path: Path) -> None:
+    """As tensorboardX, sbx-rl and opencv-python-headless do."""
+    extras = {"a": "tensorboardX", "b": "Some_Thing-rl", "c": "half-gone"}
+    modules = {"a": "tensorboardX", "b": "sthg", "c": "gone"}
+    requires = "".join(f'Requires-Dist: {d}; extra == "{e}"\n' for e, d in extras.items())
+    lines = {"rlbench": (f"Name: rlbench\nVersion: 9\n{requires}", "rlbench")}
+    lines |= {d: (f"Name: {d}\nVersion: 1\n", modules[e]) for e, d in extras.items()}
+    for name, (text, module) in lines.items():
+        folder = tmp_path / f"{name.replace('-', '_')}-1.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\n{text}")
+        (folder / "top_level.txt").write_text(module)
+    for module in ("tensorboardX", "sthg"):
+        (tmp_path / f"{module}.py").touch()
+    code = (
+        "from rlbench.cli.doctor import _extras\nfor row in _extras(): print(row.what, row.status)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    out = subprocess.run(
+        [sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert out.stdout.splitlines() == ["extra a ok", "extra b ok", "extra c missing"], out.stderr
+
+
 def test_doctor_of_a_sick_machine(tmp_path: Path) -> None:
     """Stand-ins for what is broken or in the way; each is named with what to do."""
     path, here = tmp_path / "path", tmp_path / "here"

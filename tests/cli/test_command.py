@@ -112,7 +112,8 @@ def test_show(done: Path) -> None:
     card = rlbench("show", "atari100k", cwd=done).stdout
     assert "noop_max" in card
     assert "does not normalise to 0" in card
-    assert "neither a suite" in one_line_error(rlbench("show", "zzz", cwd=done, code=2))
+    error = one_line_error(rlbench("show", "zzz", cwd=done, code=2))
+    assert "unknown suite, run or published agent 'zzz'" in error
 
 
 def test_export(done: Path, tmp_path: Path) -> None:

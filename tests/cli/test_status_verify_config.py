@@ -280,9 +280,9 @@ def test_what_is_wrong_in_a_file_is_named(text: str, said: str, tmp_path: Path) 
 def test_a_run_has_at_most_20_flags() -> None:
     from typer.main import get_command
 
-    from rlbench.cli.app import app
+    from rlbench.cli.app import command
 
-    parameters = get_command(app).commands["run"].params
+    parameters = get_command(command()).commands["run"].params
     assert len([p for p in parameters if p.name != "help"]) <= 20
 
 

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import re
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -20,7 +22,8 @@ from rlbench.runners import TaskInfo, load_factory
 from rlbench.runners.contract import NAMES, Finding, check_contract
 
 STEPS = 40
-TEMPLATE = Path(__file__).parents[2] / "rlbench/cli/templates/my_agent.py"
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "rlbench/cli/templates/my_agent.py"
 ONLINE = {
     "discrete": TOY,
     "box": TOY.make_unofficial({"continuous": True}),
@@ -296,6 +299,18 @@ def test_what_is_drawn_from_global_generators_is_put_back(kind: str) -> None:
     found = check(Online if kind == "discrete" else Offline, kind)
     assert by_status(found, "failed") == set(), found
     assert "resume" in by_status(found, "passed")
+
+
+@pytest.mark.parametrize("kind", ["discrete", "four at a time"])
+def test_the_agents_to_copy_pass(kind: str, tmp_path: Path) -> None:
+    """That of the README, saved as it says, and those in examples/."""
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "agent_of_readme.py").write_text(code)
+    program = f"cmd:{sys.executable} {ROOT / 'examples/cmd_agent.py'}"
+    for spec in (f"{tmp_path}/agent_of_readme.py", str(ROOT / "examples/my_agent.py"), program):
+        factory = load_factory(spec)
+        found = check(lambda task, seed: factory(task, seed=seed, device="cpu"), kind)  # noqa: B023
+        assert by_status(found, "failed") == set(), (spec, found)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_aggregates(tasks: list, method: str, key: int, names: set) -> None:
     values = np.stack([column, column[::-1]], axis=1)
     arguments = (values, layout, sorted(names), key, 20)
     assert_twins(
-        kernels.aggregates_by_numba(*arguments),
+        kernels_numba.aggregates_by_numba(*arguments),
         kernels.aggregates_by_numpy(*arguments),
         max(1.0, np.abs(column).max()),
     )
@@ -53,7 +53,9 @@ def test_improvements(pairs: list, method: str, key: int) -> None:
     arrays = [[np.array(task, dtype=float) for task in side] for side in (x, y)]
     arguments = (*arrays, layouts, (key, key ^ 1), 20)
     assert_twins(
-        kernels.improvements_by_numba(*arguments), kernels.improvements_by_numpy(*arguments), 1.0
+        kernels_numba.improvements_by_numba(*arguments),
+        kernels.improvements_by_numpy(*arguments),
+        1.0,
     )
 
 
@@ -90,7 +92,7 @@ def test_group_estimates(all_sizes: list, groups: int, trimmed: int, data) -> No
     labels = np.stack(
         [np.concatenate([generator.permutation(block) for block in blocks]) for _ in range(12)]
     )
-    found = kernels.group_estimates_by_numba(labels, scores, sizes, cuts)
+    found = kernels_numba.group_estimates_by_numba(labels, scores, sizes, cuts)
     twin = kernels.group_estimates_by_numpy(labels, scores, sizes, cuts)
     scale = np.abs(scores).max()
     assert_twins(found[..., 0], twin[..., 0], scale)
@@ -130,7 +132,7 @@ def test_runs_that_are_alike_have_no_variance() -> None:
     sizes = np.full((4, 2), 3)
     for scores in (tasks, split):
         assert (kernels.mean_gaps(masks, scores[None], sizes)[1] == 0).all()
-        for twin in (kernels.group_estimates_by_numba, kernels.group_estimates_by_numpy):
+        for twin in (kernels_numba.group_estimates_by_numba, kernels.group_estimates_by_numpy):
             for cut in (0.0, 0.25):
                 found = twin(masks.view(np.uint8), scores[None], sizes, np.full(2, cut))
                 assert (found[..., 1] == 0).all()
@@ -143,10 +145,10 @@ def test_runs_that_are_alike_have_no_variance() -> None:
 )
 def test_random_splits(sizes: list, key: int) -> None:
     first, second = (np.array(part) for part in zip(*sizes, strict=True))
-    found = kernels.random_splits_by_numba(first, second, key, 0, 30)
+    found = kernels_numba.random_splits_by_numba(first, second, key, 0, 30)
     np.testing.assert_array_equal(found, kernels.random_splits_by_numpy(first, second, key, 0, 30))
     np.testing.assert_array_equal(
-        found[7:20], kernels.random_splits_by_numba(first, second, key, 7, 20)
+        found[7:20], kernels_numba.random_splits_by_numba(first, second, key, 7, 20)
     )
     ends = np.cumsum(first + second)[:-1]
     for part, n in zip(np.split(found, ends, axis=1), first, strict=True):
@@ -157,9 +159,11 @@ def test_random_splits(sizes: list, key: int) -> None:
 @given(st.integers(2, 4), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2**64 - 1))
 def test_groups(groups: int, size: int, tasks: int, key: int) -> None:
     arguments = (groups, size, tasks, key)
-    labels = kernels.random_groups_by_numba(*arguments, 0, 20)
+    labels = kernels_numba.random_groups_by_numba(*arguments, 0, 20)
     np.testing.assert_array_equal(labels, kernels.random_groups_by_numpy(*arguments, 0, 20))
-    np.testing.assert_array_equal(labels[5:9], kernels.random_groups_by_numba(*arguments, 5, 9))
+    np.testing.assert_array_equal(
+        labels[5:9], kernels_numba.random_groups_by_numba(*arguments, 5, 9)
+    )
     whole = np.sort(labels.reshape(20, tasks, groups * size), axis=2)
     assert (whole == np.repeat(np.arange(groups), size)).all()
 
@@ -180,7 +184,7 @@ def test_many_runs(runs: tuple) -> None:
     values = np.concatenate(tasks)[:, None]
     arguments = (values, layout_of(tasks, "rao-wu"), NAMES, 7, 50)
     assert_twins(
-        kernels.aggregates_by_numba(*arguments), kernels.aggregates_by_numpy(*arguments), 1.0
+        kernels_numba.aggregates_by_numba(*arguments), kernels.aggregates_by_numpy(*arguments), 1.0
     )
 
 
@@ -227,6 +231,41 @@ def test_without_numba_the_answer_is_the_same() -> None:
     assert [float(word) for word in done.stdout.split()] == pytest.approx(
         [one.low, one.high, improved.low, improved.high], rel=1e-12
     )
+
+
+SMALL_AND_LARGE = """if True:
+    import sys
+    import numpy as np
+    from rlbench import stats
+    from rlbench.stats import kernels
+    scores = {name: np.random.default_rng(ord(name)).gamma(1.0, size=(5, 26)) for name in "abc"}
+    with kernels.sooner():
+        stats.summarise(scores)
+        stats.compare(scores)
+        stats.runs_needed(scores)
+        loaded = {"numba", "scipy", "pandas", "gymnasium"} & set(sys.modules)
+        assert not loaded, loaded
+        stats.bootstrap(scores["a"], "iqm", repetitions=200_000)
+    assert "numba" in sys.modules
+"""
+
+
+def test_small_work_does_not_import_numba() -> None:
+    """Nor what else takes longer to import than three agents to be compared."""
+    subprocess.run([sys.executable, "-c", SMALL_AND_LARGE], check=True)
+
+
+def test_the_outermost_call_chooses_the_twins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that is small by itself goes by how much the whole is."""
+    monkeypatch.setattr(kernels, "SMALL_WORK", 1_000)
+    with kernels.sooner():
+        with kernels.work(1_001), kernels.work(1):
+            assert kernels._is_compiled()
+        with kernels.work(1_000), kernels.work(10**9):
+            assert not kernels._is_compiled()
+        assert kernels._is_compiled(), "what nobody measured is taken for large"
+    with kernels.work(1):
+        assert kernels._is_compiled(), "a process that may go on imports numba once"
 
 
 def test_chunks_do_not_change_resamples() -> None:
@@ -278,5 +317,5 @@ def test_medians_of_many_tasks_are_the_twins(tasks: int, ties: bool) -> None:
     layout = layout_of(list(scores.T), "percentile")
     arguments = (scores.T.ravel()[:, None], layout, ("median",), keys_of(1)[0], 300)
     assert_twins(
-        kernels.aggregates_by_numba(*arguments), kernels.aggregates_by_numpy(*arguments), 1.0
+        kernels_numba.aggregates_by_numba(*arguments), kernels.aggregates_by_numpy(*arguments), 1.0
     )

@@ -21,7 +21,7 @@ READING = {"compare", "export", "figures", "list", "plan", "show", "stats", "tab
 def rlbench(*arguments: str, cwd: Path, code: int | None = 0) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder and check its exit code; None takes any."""
     if arguments and arguments[0] in READING:
-        done = _call(*arguments, cwd=cwd)
+        done = call(*arguments, cwd=cwd)
     else:
         done = subprocess.run(
             [*COMMAND, *arguments], cwd=cwd, capture_output=True, text=True, timeout=300
@@ -30,7 +30,7 @@ def rlbench(*arguments: str, cwd: Path, code: int | None = 0) -> subprocess.Comp
     return done
 
 
-def _call(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def call(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Call the command's entry point as a process of its own would."""
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     words = ["rlbench", *arguments]

@@ -102,7 +102,7 @@ STORI = Suite(
         _KINDS,
         "The budget is 100,000 agent steps, which are 400,000 frames of play. Training and "
         "evaluation have the same setting.",
-        "The settings are those of the original with its faults mended (docs/suites/stori.md lists "
+        "The settings are those of the original with its faults mended (its protocol card lists "
         "them): all randomness comes from the environment's seed, by a stream a perturbation; "
         "a cancelled hit is not paid with the opposite sign; what is hidden is hidden in the "
         "picture of the same frame.",

@@ -1,0 +1,105 @@
+"""What `--help` shows last: commands to copy."""
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "": (
+        "rlbench list suites",
+        "rlbench init my_agent.py",
+        "rlbench run --suite atari100k --agent my_agent.py --tasks Pong --seeds 3",
+        "rlbench stats scores.csv --suite atari100k",
+        "rlbench compare SPR 'DrQ(eps)' --suite atari100k --store published",
+    ),
+    "run": (
+        "rlbench run --suite atari100k --agent my_agent.py --dry-run",
+        "rlbench run --suite atari100k --agent my_agent.py --tasks Pong --seeds 3",
+        "rlbench run --suite atari100k --agent random --unofficial budget=2000",
+    ),
+    "check": (
+        "rlbench check my_agent.py",
+        "rlbench check my_agent.py --suite stori --task Boxing --steps 500",
+        "rlbench check my_agent.py -o stretch=20 --json",
+    ),
+    "init": (
+        "rlbench init",
+        "rlbench init agents/mine.py --force",
+    ),
+    "doctor": (
+        "rlbench doctor",
+        "rlbench doctor --engines --suite atari100k",
+    ),
+    "status": (
+        "rlbench status",
+        "rlbench status --store runs --json",
+    ),
+    "show": (
+        "rlbench show atari100k",
+        "rlbench show SPR",
+        "rlbench show 3f9c --json",
+    ),
+    "verify": (
+        "rlbench verify 3f9c",
+        "rlbench verify --store runs --json",
+    ),
+    "export": (
+        "rlbench export --suite atari100k --csv scores.csv",
+        "rlbench export --suite atari100k --csv -",
+    ),
+    "stats": (
+        "rlbench stats scores.csv --suite atari100k",
+        "rlbench stats scores.csv --normalise-by random,human --per-task",
+        "rlbench stats --suite atari100k --store runs --store published",
+    ),
+    "compare": (
+        "rlbench compare scores.csv --suite atari100k",
+        "rlbench compare SPR 'DrQ(eps)' --suite atari100k --store published",
+        "rlbench compare scores.csv --suite atari100k --against 1",
+    ),
+    "plan": (
+        "rlbench plan scores.csv --suite atari100k",
+        "rlbench plan scores.csv --suite atari100k --difference 0.1 --power 0.9",
+    ),
+    "figures": (
+        "rlbench figures scores.csv --suite atari100k --out figures",
+        "rlbench figures scores.csv --out figures --kind intervals --format svg",
+    ),
+    "table": (
+        "rlbench table scores.csv --suite atari100k",
+        "rlbench table scores.csv --suite atari100k --format markdown",
+    ),
+    "list": (
+        "rlbench list suites",
+        "rlbench list runs --store published",
+    ),
+    "list suites": ("rlbench list suites", "rlbench list suites --json"),
+    "list tasks": (
+        "rlbench list tasks --suite atari100k",
+        "rlbench list tasks --suite stori --json",
+    ),
+    "list agents": ("rlbench list agents", "rlbench list agents --json"),
+    "list teachers": ("rlbench list teachers", "rlbench list teachers --json"),
+    "list runs": (
+        "rlbench list runs",
+        "rlbench list runs --store published",
+    ),
+    "leaderboard": (
+        "rlbench leaderboard build --store runs --out site",
+        "rlbench leaderboard serve --out site",
+    ),
+    "leaderboard build": (
+        "rlbench leaderboard build --out site",
+        "rlbench leaderboard build --store runs --suite atari100k --out site",
+    ),
+    "leaderboard release": (
+        "rlbench leaderboard release --store runs",
+        "rlbench leaderboard release --releases releases --date 2026-01-31",
+    ),
+    "leaderboard serve": (
+        "rlbench leaderboard serve --out site",
+        "rlbench leaderboard serve --out site --port 0",
+    ),
+}
+
+
+def examples(verb: str) -> str:
+    """Return the end of a verb's help: its examples, a line each."""
+    # Text after \b is not wrapped.
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in EXAMPLES[verb])])
