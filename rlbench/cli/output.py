@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
     from rich.table import Table
 
 WRAPPED = 24  # characters: text that is longer may be wrapped in a table
@@ -140,6 +141,17 @@ def _blocks(widths: Mapping[str, int], most: int) -> list[list[str]]:
             blocks.append([first])
         blocks[-1].append(column)
     return blocks
+
+
+def progress_bar(what: str) -> "Progress":
+    """Return a bar on standard error that leaves nothing behind; `start` shows it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+    return Progress(
+        what, BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
+        console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False,
+    )  # fmt: skip
 
 
 def format_cell(value: object) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from rlbench.cli.output import progress_bar
+
 if TYPE_CHECKING:
     from rlbench.stats.kernels import Tell
 
@@ -26,13 +28,7 @@ def waiting() -> Iterator[None]:
 
 @contextmanager
 def _bar(draws: int) -> Iterator["Tell"]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
-
-    bar = Progress(
-        "resampling", BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False,
-    )  # fmt: skip
+    bar = progress_bar("resampling")
     task = bar.add_task("", total=draws)
     timer = threading.Timer(DELAY, bar.start)
     timer.daemon = True
