@@ -3,16 +3,14 @@
 - Tables (`tables`): ``.csv``, ``.parquet``, ``.json`` with a list of rows.
 - Arrays: ``.npz`` or ``.json`` with agents to arrays (runs, tasks); of (runs, tasks, points)
   the last point counts.
-- Training logs: a folder with Stable-Baselines3's ``monitor.csv`` files, ``AGENT/RUN/*monitor.csv``
-  below it; a run's score is the mean return of its last 100 episodes.
+- Folders (`layouts`): training logs, charts, and files whose paths say whose runs they hold.
 - Exported charts: CSV files from Weights & Biases (``Step`` and a column a run) and TensorBoard
   (``Wall time,Step,Value``, a file a run, or a folder of them). Runs must be named
   ``TASK__AGENT__SEED``, as CleanRL names them; a run's score is its last value.
 """
 
-import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +20,17 @@ from rlbench.errors import InvalidRecord, InvalidScores, MissingExtra
 from rlbench.files import read_bounded
 from rlbench.limits import MAX_VALUE, advice, allowed
 from rlbench.results import strict_json
+from rlbench.results.layouts import (
+    CHART_NOTE,
+    by_name,
+    is_tensorboard,
+    named_by_path,
+    of_tensorboard,
+    read_folder,
+    with_seed,
+)
 from rlbench.results.reading import Reading
 from rlbench.results.tables import (
-    MAX_TABLE_BYTES,
     TASK_OF_ARRAY,
     ScoreFile,
     Table,
@@ -34,14 +40,7 @@ from rlbench.results.tables import (
     runs_of,
 )
 
-LAST_EPISODES = 100
 MAX_JSON_BYTES = 100_000_000
-
-MONITOR_NOTE = (
-    f"the scores are mean returns of a run's last {LAST_EPISODES} episodes in training, "
-    "not of an evaluation"
-)
-CHART_NOTE = "the scores are the last values of charts, not of an evaluation"
 
 
 def read_scores(
@@ -60,10 +59,22 @@ def read_scores(
         InvalidScores: The format is unknown, or something is wrong; the message names the place.
         MissingExtra: Parquet files need one.
     """
-    found: Table | ScoreFile
     if path.is_dir():
-        found = _read_folder(path)
-    elif path.suffix in READERS:
+        return read_folder(
+            path,
+            reading,
+            lambda file, of: _read_file(file, normalise_by, of),
+            is_normalised=normalise_by is not None,
+        )
+    if reading.path:
+        reading = named_by_path(path, reading)
+    return with_seed(_read_file(path, normalise_by, reading), reading.seed)
+
+
+def _read_file(path: Path, normalise_by: tuple[str, str] | None, reading: Reading) -> ScoreFile:
+    """Read one file; its name in `reading` is not yet given to its run."""
+    found: Table | ScoreFile
+    if path.suffix in READERS:
         found = READERS[path.suffix](path)
     else:
         raise InvalidScores(
@@ -73,7 +84,7 @@ def read_scores(
         return runs_of(found, normalise_by, reading)
     if normalise_by is not None:
         raise InvalidScores(f"{path} is not a table: it has no columns to normalise by")
-    if reading.options:
+    if reading.options and not reading.path:
         raise InvalidScores(
             f"{path} is not a table: {', '.join(reading.options)} would say nothing of it, leave "
             "it out"
@@ -83,8 +94,8 @@ def read_scores(
 
 def _read_csv(path: Path) -> Table | ScoreFile:
     table = read_csv(path)
-    if _is_tensorboard(table):
-        return ScoreFile(as_arrays(path, _of_tensorboard([table])), CHART_NOTE)
+    if is_tensorboard(table):
+        return ScoreFile(as_arrays(path, of_tensorboard([table])), CHART_NOTE)
     if _is_wandb(table):
         axis = f"read as a chart over {table.header[0]}"
         spread = [name for name in table.header if name.endswith(("__MIN", "__MAX"))]
@@ -184,96 +195,6 @@ def _of_agent(path: Path, agent: str, scores: Any) -> Mapping[str, Any]:
     return tasks
 
 
-def _read_folder(folder: Path) -> ScoreFile:
-    monitors = sorted(folder.rglob("*monitor.csv"))
-    if monitors:
-        return ScoreFile(as_arrays(folder, _of_monitors(folder, monitors)), MONITOR_NOTE)
-    tables = [read_csv(file) for file in sorted(folder.rglob("*.csv"))]
-    if tables and all(_is_tensorboard(table) for table in tables):
-        return ScoreFile(as_arrays(folder, _of_tensorboard(tables)), CHART_NOTE)
-    raise InvalidScores(
-        f"the folder {folder} holds neither *monitor.csv files nor TensorBoard's CSV exports only; "
-        "a store of records is given by --store"
-    )
-
-
-def _of_monitors(folder: Path, files: Sequence[Path]) -> dict[str, dict[str, list[float]]]:
-    """Return the scores of runs, each a folder with a monitor a parallel environment."""
-    episodes: dict[Path, list[tuple[float, float]]] = {}
-    tasks: dict[Path, str] = {}
-    for file in files:
-        run = file.parent
-        env_id, ends = _episodes_of(file)
-        # rl-zoo3 calls the folder of the n-th run of a task TASK_n.
-        task = env_id or run.resolve().name.rpartition("_")[0] or run.resolve().name
-        if tasks.setdefault(run, task) != task:
-            raise InvalidScores(f"{run} holds monitors of two tasks: {tasks[run]} and {task}")
-        episodes.setdefault(run, []).extend(ends)
-    found: dict[str, dict[str, list[float]]] = {}
-    for run, ends in episodes.items():
-        inside = run == folder or run.parent == folder
-        agent = (folder if inside else run.parent).resolve().name
-        returns = [value for _, value in sorted(ends)[-LAST_EPISODES:]]
-        if returns:
-            score = float(np.mean(returns))
-            found.setdefault(agent, {}).setdefault(tasks[run], []).append(score)
-    return found
-
-
-def _episodes_of(file: Path) -> tuple[str, list[tuple[float, float]]]:
-    """Return a monitor's task, if it names one, and when each episode ended with which return."""
-    lines = _lines_of(file)
-    try:
-        start = json.loads(lines[0].removeprefix("#"))
-        began, env_id = float(start["t_start"]), start.get("env_id")
-    except (ValueError, KeyError, TypeError) as error:
-        raise InvalidScores(f"{file}, line 1: no monitor of Stable-Baselines3") from error
-    header = lines[1].split(",") if len(lines) > 1 else []
-    if header[:3] != ["r", "l", "t"]:
-        raise InvalidScores(f"{file}, line 2: a monitor has the columns r,l,t")
-    ends = []
-    for n, line in enumerate(lines[2:], 3):
-        cells = line.split(",")
-        if len(cells) < 3:
-            raise InvalidScores(f"{file}, line {n}: {len(cells)} cells under {len(header)} names")
-        at = began + number_of(file, f"line {n}", cells[2])
-        ends.append((at, number_of(file, f"line {n}", cells[0])))
-    return (env_id if isinstance(env_id, str) and env_id != "None" else ""), ends
-
-
-def _lines_of(file: Path) -> list[str]:
-    """Return the lines of a text file that are not empty, at least one.
-
-    Raises:
-        InvalidScores: It cannot be read, or has none.
-    """
-    try:
-        text = read_bounded(file, MAX_TABLE_BYTES).decode()
-    except OSError as error:
-        raise InvalidScores(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidScores(f"{file} is not text: {error}") from error
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise InvalidScores(f"{file} is empty")
-    return lines
-
-
-def _is_tensorboard(table: Table) -> bool:
-    return table.header == ["Wall time", "Step", "Value"]
-
-
-def _of_tensorboard(tables: Sequence[Table]) -> dict[str, dict[str, list[float]]]:
-    last: dict[str, float] = {}
-    for path, _, body, _ in tables:
-        run = path.stem.removeprefix("run-").partition("-tag-")[0]
-        if run in last:
-            raise InvalidScores(f"{path}: the run {run!r} is there twice; export one tag only")
-        place, row = max(body, key=lambda line: number_of(path, line[0], line[1][1]))
-        last[run] = number_of(path, place, row[2])
-    return _by_name(tables[0].path, last)
-
-
 def _is_wandb(table: Table) -> bool:
     """Say whether a table is a chart: an axis, and columns called ``RUN - METRIC``."""
     axis, *runs = table.header
@@ -292,16 +213,4 @@ def _of_wandb(table: Table) -> dict[str, dict[str, list[float]]]:
         values = [(place, row[k]) for place, row in table.body if len(row) > k and row[k]]
         if values:
             last[run] = number_of(table.path, *values[-1])
-    return _by_name(table.path, last)
-
-
-def _by_name(path: Path, scores: Mapping[str, float]) -> dict[str, dict[str, list[float]]]:
-    found: dict[str, dict[str, list[float]]] = {}
-    for run, score in scores.items():
-        task, *rest = run.split("__")
-        if not task or not rest or not rest[0]:
-            raise InvalidScores(
-                f"{path}: the run's name {run!r} does not say what it is: TASK__AGENT__SEED"
-            )
-        found.setdefault(rest[0], {}).setdefault(task, []).append(score)
-    return found
+    return by_name(table.path, last)

@@ -160,7 +160,7 @@ def runs_of(
     table, remarks = _with_status(table, roles.known)
     of_file = [table.remark] if table.remark else []
     roles = roles._replace(remarks=[*of_file, *roles.remarks, *remarks])
-    if reading.agent and "agent" in roles.known:
+    if reading.agent and "agent" in roles.known and not reading.path:
         raise InvalidScores(
             f"{path} has a column of agents, {header[roles.known['agent']]!r}: leave --agent out"
         )
@@ -291,7 +291,7 @@ def _runs_of_long(
     table, notes = _of_metric(table, roles, reading)
     path, header, _, _ = table
     known = roles.known
-    if reading.task and "task" in known:
+    if reading.task and "task" in known and not reading.path:
         raise InvalidScores(
             f"{path} has a column of tasks, {header[known['task']]!r}: leave --task out"
         )
@@ -319,7 +319,7 @@ def _runs_of_long(
         found.setdefault(agent, {})[names[task]] = []
         of_runs.setdefault(agent, {})[names[task]] = []
         curves.setdefault(agent, {})[names[task]] = []
-    ordered = sorted(runs, key=lambda run: _place_of(run[2])) if "seed" in known else list(runs)
+    ordered = sorted(runs, key=lambda run: place_of(run[2])) if "seed" in known else list(runs)
     for run in ordered:
         agent, task = run[0], names[run[1]]
         found[agent][task].append(rows.scores[_last(path, run, runs[run], reading.at_step)])
@@ -619,7 +619,7 @@ def _runs_of_wide(table: Table, roles: Roles, reading: Reading) -> ScoreFile:
     seeds = [row[known["seed"]] if "seed" in known else place for place, row in body]
     if "seed" in known:
         _refuse_twice(path, [place for place, _ in body], agents, seeds)
-        order.sort(key=lambda n: _place_of(seeds[n]))
+        order.sort(key=lambda n: place_of(seeds[n]))
     task = reading.task or TASK_OF_ARRAY.format(1)
     for n in order:
         place, row = body[n]
@@ -726,7 +726,7 @@ def _columns_are(
     )
 
 
-def _place_of(seed: str) -> tuple[bool, int, str]:
+def place_of(seed: str) -> tuple[bool, int, str]:
     """Return where a seed stands among others: numbers by their size, before other texts."""
     number = seed.isascii() and seed.isdigit()
     digits = seed.lstrip("0")
