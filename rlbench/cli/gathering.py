@@ -25,6 +25,8 @@ from rlbench.results.scores import Curve
 from rlbench.results.task_names import task_of
 from rlbench.suites import Suite
 
+MOST_FILES = 6  # that are spoken of one by one
+
 Curves = Mapping[str, Mapping[str, list[Curve]]]  # agent, then task, to runs
 
 
@@ -106,15 +108,18 @@ def gather(asked: Asked, scale: Scale, *, curves: bool = False) -> Gathered:
     first = asked.sources.index(files[0]) if files else 0
     found: list[_Found] = []
     if files:
+        notes += _of_both(files, scale.suite)
         found += _of_files([Path(file) for file in files], first, scale, asked, names, notes)
     if named or asked.stores or not files:
         found += _of_stores(named, first, scale, asked, names, notes, curves=curves)
     names.refuse_unused()
     labelled = _told_apart(sorted(found, key=lambda agent: agent.order), notes)
-    for name in asked.agents:
+    by_place = {f"{agent.name} ({agent.place})": label for label, agent in labelled.items()}
+    wanted = [name if name in labelled else by_place.get(name, name) for name in asked.agents]
+    for name in wanted:
         if name not in labelled:
             raise UnknownName("agent", name, labelled)
-    chosen = {label: labelled[label] for label in asked.agents or labelled}
+    chosen = {label: labelled[label] for label in wanted or labelled}
     return Gathered(
         {label: dict(agent.scores) for label, agent in chosen.items()},
         notes,
@@ -169,8 +174,7 @@ def _of_files(
             of_file, named = _in_suite(of_file, suite)
             notes += [f"{file}: tasks taken by their other spelling: {named}."] if named else []
         parts.append((str(file), of_file))
-        note = f"{of_file.note}. " if of_file.note else ""
-        notes.append(f"{file}: {note}{_counts(of_file.runs)}.")
+    notes += _of_each(parts)
     called = _names_in_files(files, parts, names, notes)
     merged = merge(parts, lambda file, agent: called[file, agent], reading.at_step)
     notes += merged.notes
@@ -193,6 +197,38 @@ def _of_files(
             )
         )  # fmt: skip
     return found
+
+
+def _of_both(files: Sequence[str], suite: Suite | None) -> list[str]:
+    """Return which files and folders are called as published agents are."""
+    both = [file for file in files if suite and file in _published_in(suite)]
+    return [
+        f"{file} is a file or folder here, and was taken as such; --store published --agents "
+        f"{file} is the published agent."
+        for file in both
+    ]
+
+
+def _of_each(parts: Sequence[tuple[str, ScoreFile]]) -> list[str]:
+    """Return what was taken as what in each file, or in each group of many that are alike."""
+    if len(parts) <= MOST_FILES:
+        return [f"{file}: {_ended(found.note)}{_counts(found.runs)}." for file, found in parts]
+    alike: dict[str, list[tuple[str, ScoreFile]]] = {}
+    for file, found in parts:
+        note = found.note
+        for name in {*found.runs, *(task for tasks in found.runs.values() for task in tasks)}:
+            note = note.replace(repr(name), "its name")
+        alike.setdefault(note, []).append((file, found))
+    return [
+        f"{shortened([file for file, _ in group])}: {_ended(note)}{len(group)} files."
+        if len(group) > 1
+        else f"{group[0][0]}: {_ended(group[0][1].note)}{_counts(group[0][1].runs)}."
+        for note, group in alike.items()
+    ]
+
+
+def _ended(note: str) -> str:
+    return f"{note}. " if note else ""
 
 
 def _in_suite(found: ScoreFile, suite: Suite) -> tuple[ScoreFile, str]:

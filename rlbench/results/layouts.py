@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from rlbench.errors import InvalidScores
 from rlbench.files import read_bounded
 from rlbench.limits import advice, allowed
-from rlbench.results.merging import merge, shortened
+from rlbench.results.merging import early_ends, merge, shortened
 from rlbench.results.patterns import (
     PLACEHOLDERS,
     Names,
@@ -163,28 +163,31 @@ def _of_tables(
     Raises:
         InvalidScores: There are none, or they lie in folders below.
     """
-    mine = [file for file in files if file.parent == folder]
-    if len(mine) < len(files) or not files:
-        deep = "/".join(("{agent}", "{task}", "{seed}.csv"))
+    if not files:
         raise InvalidScores(
             f"the folder {folder} holds neither logs of Stable-Baselines3 ({', '.join(NOTES)}) nor "
-            "CSV files only, but "
-            + (some_paths([f for f in files if f not in mine]) if files else "no CSV file")
-            + f"; --path says where agents, tasks and seeds are named, e.g. --path '{deep}'; a "
-            "store of records is given by --store"
+            "CSV files; a store of records is given by --store"
+        )
+    deep = [file for file in files if file.parent != folder]
+    if deep:
+        depth = len(deep[0].relative_to(folder).parts)
+        example = "{agent}/{task}_{seed}.csv" if depth == 2 else "{agent}/{task}/{seed}.csv"
+        raise InvalidScores(
+            f"{folder}: whose runs the files in its folders are, {some_paths(deep)}, is not known: "
+            f"say where their paths name it, e.g. --path '{example}'"
         )
     found = []
-    for file in mine:
+    for file in files:
         of_file = read_file(file, reading)
         tasks = {task for of_agent in of_file.runs.values() for task in of_agent}
         for role, names in (("agent", set(of_file.runs)), ("task", tasks)):
-            if file.stem in names and len(mine) > 1:
+            if file.stem in names and len(files) > 1:
                 raise InvalidScores(
                     f"{file} names no {role}: say --{role}, or where paths name it, e.g. --path "
                     f"'{{agent}}_{{task}}.csv'"
                 )
         found.append((str(file), of_file))
-    return _as_one(found, reading, [f"CSV files: {len(mine)}"], [of.note for _, of in found])
+    return _as_one(found, reading, [f"CSV files: {len(files)}"], [of.note for _, of in found])
 
 
 def _as_one(
@@ -211,11 +214,12 @@ def _refuse_options(
 
 
 class _Run(NamedTuple):
-    """A run of a training log: its task, its score, and its curve if it has steps."""
+    """A run of a training log: its task, its score, its curve if it has steps, and its column."""
 
     task: str
     score: float
-    curve: Curve | None
+    curve: Curve | None = None
+    column: str = ""
 
 
 def _of_logs(folder: Path, logs: Mapping[str, Sequence[Path]], reading: Reading) -> ScoreFile:
@@ -233,14 +237,24 @@ def _of_logs(folder: Path, logs: Mapping[str, Sequence[Path]], reading: Reading)
     agents = _agents_of(folder, list(of_runs[kind]), reading.agent)
     runs: dict[str, dict[str, list[_Run]]] = {}
     seeds: dict[str, dict[str, list[str]]] = {}
+    last: dict[str, list[tuple[float, str]]] = {}
     for path, files in of_runs[kind].items():
         run = _READ[kind](path, files, of_runs[MONITOR].get(path, []), reading.at_step)
         if run is None:
             notes.append(f"left out: {path}, which has no score")
             continue
         agent = agents[path]
+        if run.curve:
+            end = float(run.curve[0].max()), f"{agent}, {path.name}"
+            last.setdefault(run.task, []).append(end)
         runs.setdefault(agent, {}).setdefault(run.task, []).append(run)
         seeds.setdefault(agent, {}).setdefault(run.task, []).append(path.resolve().name)
+    columns = {run.column for tasks in runs.values() for of in tasks.values() for run in of} - {""}
+    if len(columns) > 1:
+        raise InvalidScores(
+            f"runs cannot be scored alike: some {PROGRESS} have {_SCORES[0]}, and some do not"
+        )
+    notes += [f"score: {column}" for column in columns]
     scores = {a: {t: [r.score for r in rs] for t, rs in of.items()} for a, of in runs.items()}
     curves = {
         agent: {
@@ -250,6 +264,7 @@ def _of_logs(folder: Path, logs: Mapping[str, Sequence[Path]], reading: Reading)
         }
         for agent, tasks in runs.items()
     }
+    notes += [note.removesuffix(".") for note in early_ends(last, reading.at_step)]
     return ScoreFile(as_arrays(folder, scores), ". ".join(notes), seeds=seeds, curves=curves)
 
 
@@ -265,15 +280,12 @@ def _agents_of(folder: Path, runs: Sequence[Path], given: str) -> dict[Path, str
         of_name.setdefault(place.resolve().name, set()).add(place)
     if given and len(set(places.values())) > 1:
         raise InvalidScores(f"{folder} holds runs of {', '.join(of_name)}: leave --agent out")
-    return {
-        run: given
-        or (
-            place.resolve().name
-            if len(of_name[place.resolve().name]) == 1
-            else place.relative_to(folder).as_posix()
-        )
-        for run, place in places.items()
-    }
+    called = {}
+    for place in places.values():
+        name = place.resolve().name
+        is_alone = len(of_name[name]) == 1 or place == folder
+        called[place] = given or (name if is_alone else place.relative_to(folder).as_posix())
+    return {run: called[place] for run, place in places.items()}
 
 
 def _kind_of_all(of_runs: Mapping[str, Mapping[Path, object]]) -> tuple[str, list[str]]:
@@ -349,7 +361,7 @@ def _of_monitors(
     if len(named) > 1:
         raise InvalidScores(f"{run} holds monitors of two tasks: {' and '.join(sorted(named))}")
     returns = [value for _, value in sorted(ends)[-LAST_EPISODES:]]
-    return _Run(named.pop(), float(np.mean(returns)), None) if returns else None
+    return _Run(named.pop(), float(np.mean(returns))) if returns else None
 
 
 def _of_progress(
@@ -366,7 +378,8 @@ def _of_progress(
         ]
         if points:
             steps, scores = np.array(points).T
-            return _of_curve(file, _task_of(run, monitors), (steps, scores), at_step)
+            found = _of_curve(file, _task_of(run, monitors), (steps, scores), at_step)
+            return found._replace(column=column)
     if not rows or _STEPS not in rows[0] or not set(_SCORES) & set(rows[0]):
         raise InvalidScores(f"{file} has no columns {_STEPS} and {' or '.join(_SCORES)}")
     return None
@@ -379,7 +392,9 @@ def _of_curve(
     steps, scores = curve
     kept = steps <= (np.inf if at_step is None else at_step)
     if not kept.any():
-        raise InvalidScores(f"{file} begins at step {steps.min():.15g}, after --at-step {at_step}")
+        raise InvalidScores(
+            f"{file} begins at step {steps.min():.15g}, after --at-step {at_step:.15g}"
+        )
     return _Run(task, float(scores[kept][np.argmax(steps[kept])]), curve)
 
 

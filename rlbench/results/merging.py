@@ -91,7 +91,8 @@ def merge(
         agent: list(dict.fromkeys(e.file for entries in tasks.values() for e in entries))
         for agent, tasks in of_agents.items()
     }
-    notes = [*_respelled(of_agents), *_together(by_agent), *_ends(of_agents, joined, at_step)]
+    together = [] if scores.is_batch else _together(by_agent)
+    notes = [*_respelled(of_agents), *together, *_ends(of_agents, joined, at_step)]
     batches = [file for file, found in files if found.is_batch]
     if len(batches) > 1:
         notes.append(f"Batches of the same agents, in this order: {', '.join(batches)}.")
@@ -208,11 +209,20 @@ def _ends(
             last.setdefault(task, []).append(
                 (float(steps[-1]), f"{agent}, task {task}, run {seed}")
             )
+    return early_ends({t: ends for t, ends in last.items() if len(files[t]) > 1}, at_step)
+
+
+def early_ends(last: Mapping[str, Sequence[tuple[float, str]]], at_step: float | None) -> list[str]:
+    """Return in one line which runs end before others of their task; nothing if none does.
+
+    Args:
+        last: Task to the last step of each run, and what it is called.
+        at_step: The step at which runs were cut, if they were.
+    """
     early = []
-    for task, ends in last.items():
+    for ends in last.values():
         longest = min(max(step for step, _ in ends), np.inf if at_step is None else at_step)
-        if len(files[task]) > 1:
-            early += [(step, longest, run) for step, run in ends if step < EARLY * longest]
+        early += [(step, longest, run) for step, run in ends if step < EARLY * longest]
     if not early:
         return []
     said = [f"{run} ends at step {step:.15g} of {longest:.15g}" for step, longest, run in early]
