@@ -57,6 +57,8 @@ NOTES = {
     MONITOR: MONITOR_NOTE,
     PROGRESS: f"the scores are the last ones in {PROGRESS}",
 }
+# Patterns of paths to show, for files in the folder itself, in folders in it, and deeper.
+_EXAMPLES = ("{agent}_{task}.csv", "{agent}/{task}_{seed}.csv", "{agent}/{task}/{seed}.csv")
 _NUMBERED = re.compile(r"(.+)_\d+")  # rl-zoo3 calls the folder of the n-th run of a task TASK_n
 # Of progress.csv: what is a score, an evaluation rather than a mean in training.
 _SCORES = ("eval/mean_reward", "rollout/ep_rew_mean")
@@ -158,33 +160,26 @@ def _without_names(note: str, names: Names) -> str:
 def _of_tables(
     folder: Path, files: Sequence[Path], reading: Reading, read_file: ReadFile
 ) -> ScoreFile:
-    """Read CSV files that lie in a folder; those that do not say whose runs they hold are refused.
+    """Read the CSV files below a folder.
 
     Raises:
-        InvalidScores: There are none, or they lie in folders below.
+        InvalidScores: There are none, or one does not say whose runs it holds.
     """
     if not files:
         raise InvalidScores(
             f"the folder {folder} holds neither logs of Stable-Baselines3 ({', '.join(NOTES)}) nor "
             "CSV files; a store of records is given by --store"
         )
-    deep = [file for file in files if file.parent != folder]
-    if deep:
-        depth = len(deep[0].relative_to(folder).parts)
-        example = "{agent}/{task}_{seed}.csv" if depth == 2 else "{agent}/{task}/{seed}.csv"
-        raise InvalidScores(
-            f"{folder}: whose runs the files in its folders are, {some_paths(deep)}, is not known: "
-            f"say where their paths name it, e.g. --path '{example}'"
-        )
     found = []
     for file in files:
         of_file = read_file(file, reading)
         tasks = {task for of_agent in of_file.runs.values() for task in of_agent}
         for role, names in (("agent", set(of_file.runs)), ("task", tasks)):
-            if file.stem in names and len(files) > 1:
+            if file.stem in names and (len(files) > 1 or file.parent != folder):
+                example = _EXAMPLES[min(len(file.relative_to(folder).parts), len(_EXAMPLES)) - 1]
                 raise InvalidScores(
-                    f"{file} names no {role}: say --{role}, or where paths name it, e.g. --path "
-                    f"'{{agent}}_{{task}}.csv'"
+                    f"{file} names no {role}: say --{role}, or where the paths of files name it, "
+                    f"e.g. --path '{example}'"
                 )
         found.append((str(file), of_file))
     return _as_one(found, reading, [f"CSV files: {len(files)}"], [of.note for _, of in found])

@@ -145,8 +145,8 @@ def test_charts_of_weights_and_biases(tmp_path: Path) -> None:
         ("d/monitor.csv", "", "is empty"),
         ("d/monitor.csv", '#{"t_start": 0}\nr,l,t\n', "has no scores"),
         ("d/other.csv", "a,b\n1,2\n", "may be tasks or agents"),
-        ("d/e/other.csv", "agent,task,score\na,b,1\n", "--path '{agent}/{task}_{seed}.csv'"),
-        ("d/e/f/other.csv", "agent,task,score\na,b,1\n", "--path '{agent}/{task}/{seed}.csv'"),
+        ("d/e/other.csv", "score\n1\n", "--path '{agent}/{task}_{seed}.csv'"),
+        ("d/e/f/other.csv", "score\n1\n", "--path '{agent}/{task}/{seed}.csv'"),
         ("d/other.txt", "agent,task,score\na,b,1\n", "holds neither"),
     ],
 )
