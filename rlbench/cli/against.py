@@ -3,15 +3,16 @@
 from typing import Any, Literal, cast
 
 from rlbench.cli.docs import docs_url
+from rlbench.cli.gathering import Gathered
+from rlbench.cli.options import LABELS
 from rlbench.cli.output import echo, print_json, print_table
-from rlbench.cli.sources import Gathered, Scale, print_deviations
+from rlbench.cli.sources import Scale, print_deviations
 from rlbench.errors import UsageError
 from rlbench.results.rankable import why_not_ranked
 from rlbench.stats import ConstantComparison, compare_with_constant
 from rlbench.stats.comparisons import TestStatistic
 from rlbench.stats.constant import STATISTICS
 
-LABELS = {"mean": "mean", "iqm": "IQM"}
 FEW_TASKS = 6  # with fewer, the test was measured to err more often than alpha says
 
 
@@ -31,7 +32,7 @@ def show_against(
     """
     if statistic not in STATISTICS:
         raise UsageError(f"--against has no reliable test of the {statistic}: use iqm or mean")
-    agents, notes, papers, own = gathered
+    agents, notes, papers, own, _, _ = gathered
     reasons = {agent: why_not_ranked(agent, agent, papers, own) for agent in agents}
     sign = scale.sign
     tested = {

@@ -10,29 +10,26 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from rlbench.cli.options import DEFAULT_STORE, PUBLISHED, UnofficialOption
+from rlbench.cli.gathering import Curves, gather
+from rlbench.cli.options import UnofficialOption
 from rlbench.cli.output import echo
 from rlbench.cli.sources import (
     Agents,
+    Asked,
     NormaliseByOption,
     Scale,
-    StoresOption,
     SuiteToNormalise,
+    common_tasks,
     deviations_of,
-    gather,
     print_deviations,
     reads_files,
 )
 from rlbench.errors import InvalidScores, UnknownName, UsageError
-from rlbench.results import Store, collect, read_scores
 from rlbench.results.published import Published
 from rlbench.results.rankable import NOTHING, why_alone, why_not_ranked
-from rlbench.results.reading import Reading
-from rlbench.results.scores import Curve
-from rlbench.results.task_names import task_of
+from rlbench.results.score_files import Curve
 from rlbench.stats import align
 from rlbench.stats.curves import MOST_DRAWN
-from rlbench.suites import Suite
 
 if TYPE_CHECKING:
     from rlbench.leaderboard import Plot
@@ -40,7 +37,6 @@ if TYPE_CHECKING:
 KINDS = ("intervals", "profiles", "curves", "improvement", "ranks")
 
 Floats = NDArray[np.float64]
-Curves = dict[str, dict[str, list[Curve]]]  # agent, then task, to runs
 RANKING = ("improvement", "ranks")  # figures that say which agent is better
 
 
@@ -52,12 +48,14 @@ class Shown(NamedTuple):
         notes: What must be said of them.
         papers: Those of the agents that come from papers.
         not_ranked: Why the agents may not all be ranked; nothing if they may.
+        curves: Steps and scores of each run by agent and task, where they are known.
     """
 
     agents: Agents
     notes: list[str]
     papers: dict[str, Published]
     not_ranked: str
+    curves: Curves
 
     @property
     def remark(self) -> str:
@@ -71,13 +69,8 @@ class Shown(NamedTuple):
 @reads_files
 def figures(
     out: Annotated[Path, typer.Option("--out", help="The folder to write to.")],
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Scores: CSV, JSON, Parquet, .npz, or a folder of training logs."),
-    ] = None,
     suite: SuiteToNormalise = "",
     normalise_by: NormaliseByOption = "",
-    store: StoresOption = None,
     kind: Annotated[
         str, typer.Option("--kind", help=f"Some of {','.join(KINDS)}; all by default.")
     ] = ",".join(KINDS),
@@ -90,7 +83,7 @@ def figures(
     ] = "",
     unofficial: UnofficialOption = "",
     *,
-    reading: Reading,
+    asked: Asked,
 ) -> None:
     """Draw figures for a paper; beside each stand its data as CSV and its caption as text.
 
@@ -102,14 +95,14 @@ def figures(
     formats = _parts(format, "format", FORMATS)
     size = _width(width)
     scale = Scale(suite, unofficial, normalise_by)
-    shown = sources_to_show(files, store, scale, reading)
+    shown = sources_to_show(asked, scale, curves="curves" in kinds)
     agents, notes = on_common_tasks(shown.agents, scale)
     notes = shown.notes + notes
     if baseline and baseline not in agents:
         raise UnknownName("agent", baseline, agents)
     curves: Curves = {}
     if "curves" in kinds:
-        curves, more = _curves(agents, files or [], store, scale, reading)
+        curves, more = _curves_of(agents, shown.curves)
         notes += more
     drawn = 0
     for name in kinds:
@@ -133,16 +126,19 @@ def figures(
         raise UsageError("no figure can be drawn of these scores")
 
 
-def sources_to_show(
-    files: Sequence[Path] | None, stores: Sequence[Path] | None, scale: Scale, reading: Reading
-) -> Shown:
+def sources_to_show(asked: Asked, scale: Scale, *, curves: bool = False) -> Shown:
     """Return the scores of all sources; agents of which there are only means are left out.
 
+    Args:
+        asked: What the user asks for.
+        scale: How scores are normalised.
+        curves: Return the curves of records, too.
+
     Raises:
-        InvalidScores: A file is bad, or an agent is in two sources.
+        InvalidScores: A file is bad, or a run is in two.
         UsageError: There is nothing to show.
     """
-    agents, notes, papers, own = gather(files or [], stores, scale, reading)
+    agents, notes, papers, own, found, _ = gather(asked, scale, curves=curves)
     means = [agent for agent, scores in papers.items() if scores.source.means_only]
     if means:
         notes = [*notes, f"Left out, since there are means and no runs: {', '.join(means)}."]
@@ -159,7 +155,7 @@ def sources_to_show(
         if why := why_not_ranked(a, b, papers, own):
             not_ranked = f"{a} and {b} are not ranked: {why}"
             break
-    return Shown(agents, notes, papers, not_ranked)
+    return Shown(agents, notes, papers, not_ranked, found)
 
 
 def on_common_tasks(agents: Agents, scale: Scale) -> tuple[Agents, list[str]]:
@@ -168,10 +164,7 @@ def on_common_tasks(agents: Agents, scale: Scale) -> tuple[Agents, list[str]]:
     Raises:
         UsageError: The agents have no task in common.
     """
-    first = next(iter(agents.values()))
-    common = [task for task in first if all(task in tasks for tasks in agents.values())]
-    if not common:
-        raise UsageError("the agents have no task in common")
+    common = common_tasks(agents)
     every = {task for tasks in agents.values() for task in tasks}
     total = len(scale.suite.tasks) if scale.suite else len(every)
     notes = []
@@ -241,22 +234,9 @@ def _aligned(curves: Curves) -> tuple[dict[str, Floats], dict[str, Any]]:
     return steps, values
 
 
-def _curves(
-    agents: Agents,
-    files: Sequence[Path],
-    stores: Sequence[Path] | None,
-    scale: Scale,
-    reading: Reading,
-) -> tuple[Curves, list[str]]:
+def _curves_of(agents: Agents, found: Curves) -> tuple[Curves, list[str]]:
     """Return the curves of the agents that have some on all tasks, and who has none."""
-    found: Curves = {}
-    for file in files:
-        of_file = read_scores(file, scale.columns, replace(reading, suite=scale.suite)).curves
-        found.update({agent: _on_scale(tasks, scale) for agent, tasks in of_file.items()})
-    for place in stores or ([] if files else [DEFAULT_STORE]):
-        if scale.suite and place != PUBLISHED:
-            found.update(_curves_of_store(place, scale.suite))
-    kept: Curves = {}
+    kept = {}
     for agent, tasks in agents.items():
         of_agent = found.get(agent, {})
         if all(task in of_agent and min(len(at) for at, _ in of_agent[task]) > 1 for task in tasks):
@@ -275,20 +255,3 @@ def _curves(
 def _steps_in(tasks: Mapping[str, list[Curve]]) -> int:
     """Return at how many different steps runs have points."""
     return len(np.unique(np.concatenate([at for runs in tasks.values() for at, _ in runs])))
-
-
-def _curves_of_store(place: Path, suite: Suite) -> Curves:
-    # Bad files were named when the scores were read.
-    scores = collect(Store(place).load().records, suite)
-    return {agent: scores.curves(agent) for agent in scores.values}
-
-
-def _on_scale(tasks: Mapping[str, list[Curve]], scale: Scale) -> dict[str, list[Curve]]:
-    """Return the curves of an agent's runs by task, normalised where a suite says how."""
-    if not scale.suite:
-        return dict(tasks)
-    of_suite = {name: task_of(scale.suite, name) for name in tasks}
-    return {
-        task.name: [(steps, scale.suite.normalise(task, scores)) for steps, scores in tasks[name]]
-        for name, task in of_suite.items()
-    }

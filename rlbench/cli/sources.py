@@ -1,6 +1,6 @@
-"""Where verbs that compare take scores from: files, folders, stores and papers together."""
+"""What a user says of scores: which sources, how files are read, which agents, which scale."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import wraps
 from inspect import Parameter, signature
@@ -12,15 +12,14 @@ import typer
 from numpy.typing import NDArray
 
 from rlbench.cli.docs import docs_url
-from rlbench.cli.options import DEFAULT_STORE, PUBLISHED, parse_suite, records_of, suite_names
+from rlbench.cli.options import parse_suite, suite_names
 from rlbench.cli.output import echo, print_table
-from rlbench.errors import InvalidScores, UnknownName, UsageError
-from rlbench.results import Runs, Scores, collect, published, read_scores, select, unofficial_text
-from rlbench.results.engines import usual_engines
+from rlbench.errors import UnknownName, UsageError
+from rlbench.results import published, unofficial_text
+from rlbench.results.patterns import Pattern
 from rlbench.results.published import Published
-from rlbench.results.rankable import Terms, terms_of
 from rlbench.results.reading import AGENTS, ALIASES, TASKS, Reading
-from rlbench.results.task_names import fold_task, task_of
+from rlbench.results.task_names import nearest_of
 from rlbench.stats.intervals import Estimate
 from rlbench.suites import Suite
 
@@ -48,14 +47,33 @@ LowerOption = Annotated[
     bool,
     typer.Option("--lower-is-better", help="Raw scores are losses or costs: less is better."),
 ]
-StoresOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--store",
-        help="A folder of records; runs if no file is given. published: scores from papers.",
-    ),
-]
-
+# What is compared, by the name of the verb's parameter.
+_SOURCE_OPTIONS: dict[str, Any] = {
+    "sources": Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Files of scores, folders of logs, and names of agents in stores or papers."
+        ),
+    ],
+    "store": Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--store",
+            help="A folder of records; runs if no file is given. published: scores from papers.",
+        ),
+    ],
+    "agents": Annotated[
+        str, typer.Option("--agents", metavar="NAME,...", help="Take these agents, in this order.")
+    ],
+    "rename": Annotated[
+        str,
+        typer.Option(
+            "--rename",
+            metavar="OLD=NEW,...",
+            help="Call agents otherwise; 'OLD (FILE)=NEW' is that of one file.",
+        ),
+    ],
+}
 # What a user may say of the files, by the name of the verb's parameter.
 _READING_OPTIONS: dict[str, Any] = {
     "columns": Annotated[
@@ -87,33 +105,96 @@ _READING_OPTIONS: dict[str, Any] = {
         str,
         typer.Option("--decimal", help="A comma, where files of text have decimal commas."),
     ],
+    "path": Annotated[
+        str,
+        typer.Option(
+            "--path",
+            metavar="PATTERN",
+            help="Where paths of files name what these do not: {agent}/{task}_{seed}.csv; * is "
+            "anything.",
+        ),
+    ],
 }  # fmt: skip
+_DEFAULTS = {"sources": None, "store": None, "wide": False, "at_step": None}
+
+
+class Asked(NamedTuple):
+    """What a user asks for.
+
+    Attributes:
+        sources: Files, folders, and names of agents.
+        stores: Stores; ``published`` are scores from papers.
+        agents: The agents to take, in this order; all if there is none.
+        rename: What agents are called, by the names of their sources.
+        reading: What is said of files.
+    """
+
+    sources: list[str]
+    stores: list[Path]
+    agents: list[str]
+    rename: dict[str, str]
+    reading: Reading
 
 
 def reads_files(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a verb the options that say how files are read, as its argument ``reading``."""
+    """Give a verb the options that say what is compared and how it is read, as ``asked``."""
     own = signature(verb, eval_str=True)
-    defaults = {"wide": False, "at_step": None}
     options = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=defaults.get(name, ""), annotation=what)
-        for name, what in _READING_OPTIONS.items()
+        Parameter(name, Parameter.KEYWORD_ONLY, default=_DEFAULTS.get(name, ""), annotation=what)
+        for name, what in (_SOURCE_OPTIONS | _READING_OPTIONS).items()
     ]
 
     @wraps(verb)
     def reading_verb(**given: Any) -> Any:
         said = {name: given.pop(name) for name in _READING_OPTIONS}
-        return verb(**given, reading=_reading(**said))
+        asked = Asked(
+            sources=given.pop("sources") or [],
+            stores=given.pop("store") or [],
+            agents=[name.strip() for name in outside_brackets(given.pop("agents"))],
+            rename=_renamed(given.pop("rename")),
+            reading=_reading(**said),
+        )
+        return verb(**given, asked=asked)
 
     parameters = [
-        p.replace(kind=Parameter.KEYWORD_ONLY)
-        for p in own.parameters.values()
-        if p.name != "reading"
+        p.replace(kind=Parameter.KEYWORD_ONLY) for p in own.parameters.values() if p.name != "asked"
     ]
     at = len(parameters) - 1  # before the last option, which is --json or --unofficial
     parameters[at:at] = options
     reading_verb.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     reading_verb.__annotations__ = {p.name: p.annotation for p in parameters}
     return reading_verb
+
+
+def outside_brackets(text: str, separator: str = ",") -> list[str]:
+    """Return the parts of a list of names; a comma in brackets is part of a name.
+
+    >>> outside_brackets("DrQ(eps),hp [k=1, l=2]")
+    ['DrQ(eps)', 'hp [k=1, l=2]']
+    """
+    parts, depth = [""], 0
+    for c in text:
+        depth += (c in "([") - (c in ")]" and depth > 0)
+        if c == separator and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += c
+    return [part for part in parts if part.strip()]
+
+
+def _renamed(text: str) -> dict[str, str]:
+    """Return the new name of each agent.
+
+    Raises:
+        UsageError: A part is not ``OLD=NEW``, or names an agent twice.
+    """
+    found: dict[str, str] = {}
+    for part in outside_brackets(text):
+        old, *new = (word.strip() for word in outside_brackets(part, "="))
+        if len(new) != 1 or old in found:
+            raise UsageError(f"--rename {text!r} is not OLD=NEW,..., each agent once")
+        found[old] = new[0]
+    return found
 
 
 def _reading(columns: str, columns_are: str, **said: Any) -> Reading:
@@ -133,23 +214,9 @@ def _reading(columns: str, columns_are: str, **said: Any) -> Reading:
         by_role[role] = name
     if columns_are not in ("", AGENTS, TASKS):
         raise UnknownName("kind of columns", columns_are, [AGENTS, TASKS])
+    if said["path"]:
+        Pattern(said["path"])  # a bad one is refused whatever the sources are
     return Reading(columns=by_role, columns_are=columns_are, **said)
-
-
-class Gathered(NamedTuple):
-    """Scores of all sources.
-
-    Attributes:
-        agents: Scores by agent and task.
-        notes: What must be said of them.
-        published: Those of the agents that come from papers.
-        own: The terms of those that have records.
-    """
-
-    agents: Agents
-    notes: list[str]
-    published: dict[str, Published]
-    own: dict[str, Terms]
 
 
 class Scale:
@@ -229,121 +296,6 @@ class Scale:
         return title
 
 
-def gather(
-    files: Sequence[Path],
-    stores: Sequence[Path] | None,
-    scale: Scale,
-    reading: Reading = Reading(),  # noqa: B008
-) -> Gathered:
-    """Return the scores of all sources by agent and task, and what must be said of them.
-
-    Raises:
-        InvalidScores: A file is bad, or an agent is in two sources.
-        UsageError: A store is given without a suite, or holds no scores.
-    """
-    agents, notes, papers = _of_files(files, scale, reading)
-    own: dict[str, Terms] = {}
-    places = list(stores or ([] if files else [DEFAULT_STORE]))
-    if places and scale.suite is None:
-        raise UsageError("records need a suite: add --suite, e.g. --suite atari100k")
-    if PUBLISHED in places and scale.suite:
-        every = published.load(scale.suite)
-        runs = {agent: scores.normalised() for agent, scores in every.items()}
-        _add(agents, runs, str(PUBLISHED))
-        papers |= every
-    if scale.suite:
-        for place, scores in _from_stores([p for p in places if p != PUBLISHED], scale.suite):
-            _add(agents, {a: scores.normalised(a) for a in scores.values}, str(place))
-            own |= {a: terms_of(scores.records[a], scores.engines[a]) for a in scores.values}
-    return Gathered(agents, notes, papers, own)
-
-
-def _of_files(
-    files: Sequence[Path], scale: Scale, reading: Reading
-) -> tuple[Agents, list[str], dict[str, Published]]:
-    """Return the scores of files by agent and task, what must be said, and those from papers."""
-    agents: Agents = {}
-    notes = []
-    batches: list[str] = []
-    of_batches: set[str] = set()
-    papers: dict[str, Published] = {}
-    for file in files:
-        found = read_scores(file, scale.columns, replace(reading, suite=scale.suite))
-        runs, note, sources = found.runs, found.note, found.sources
-        if sources and scale.suite:
-            every = {scores.source.slug: scores for scores in published.load(scale.suite).values()}
-            papers |= {agent: every[slug] for agent, slug in sources.items() if slug in every}
-        elif sources:
-            notes.append(f"{file}: scores from papers: {', '.join(sources)}.")
-        if scale.suite:
-            spelled = {task for tasks in runs.values() for task in tasks}
-            runs = select(runs, scale.suite)
-            named = {task: task_of(scale.suite, task).name for task in sorted(spelled)}
-            notes += _renamed(file, named)
-        if found.is_batch:
-            runs = _after(agents, of_batches, runs)
-            of_batches |= set(runs)
-            batches.append(str(file))
-        _add(agents, runs, str(file))
-        notes.append(f"{file}: {f'{note}. ' if note else ''}{_counts(runs)}.")
-    if len(batches) > 1:
-        notes.append(f"Batches of the same agents, in this order: {', '.join(batches)}.")
-    if not scale.suite:
-        agents, more = _in_one_spelling(agents)
-        notes += more
-    return agents, notes, papers
-
-
-def _counts(runs: Runs) -> str:
-    """Return how many agents, tasks and runs there are: ``2 agents, 1 task, 3 to 5 runs a task``.
-
-    >>> _counts({"a": {"Pong": np.zeros(3)}, "b": {"Pong": np.zeros(5)}})
-    '2 agents, 1 task, 3 to 5 runs a task'
-    """
-    tasks = {task for of_agent in runs.values() for task in of_agent}
-    sizes = [len(scores) for of_agent in runs.values() for scores in of_agent.values()]
-    least, most = min(sizes), max(sizes)
-    each = f"{most} run{'s' if most > 1 else ''}" if least == most else f"{least} to {most} runs"
-    return (
-        f"{len(runs)} agent{'s' if len(runs) > 1 else ''}, {len(tasks)} "
-        f"task{'s' if len(tasks) > 1 else ''}, {each} a task"
-    )
-
-
-def _after(agents: Agents, so_far: set[str], batch: Runs) -> Runs:
-    """Take the agents of earlier batches out; return the batch with their earlier runs first."""
-    joined = {}
-    for agent, tasks in batch.items():
-        earlier = agents.pop(agent) if agent in so_far else {}
-        of_agent = {
-            t: [part[t] for part in (earlier, tasks) if t in part] for t in {**earlier, **tasks}
-        }
-        joined[agent] = {t: np.concatenate(parts) for t, parts in of_agent.items()}
-    return joined
-
-
-def _in_one_spelling(agents: Agents) -> tuple[Agents, list[str]]:
-    """Return scores with one name for each task, that of its first spelling."""
-    names: dict[str, str] = {}
-    for tasks in agents.values():
-        for task in tasks:
-            names.setdefault(fold_task(task), task)
-    out: Agents = {}
-    renamed: dict[str, str] = {}
-    for agent, tasks in agents.items():
-        out[agent] = {names[fold_task(task)]: scores for task, scores in tasks.items()}
-        if len(out[agent]) < len(tasks):
-            raise InvalidScores(f"{agent!r} has a task in two spellings: {', '.join(tasks)}")
-        renamed |= {task: names[fold_task(task)] for task in tasks}
-    return out, _renamed(None, renamed)
-
-
-def _renamed(file: Path | None, names: Mapping[str, str]) -> list[str]:
-    said = [f"{task} as {name}" for task, name in names.items() if task != name]
-    where = f"{file}: tasks" if file else "Tasks"
-    return [f"{where} taken by their other spelling: {', '.join(said)}."] if said else []
-
-
 def of_raw_scores(agents: Agents, scale: Scale) -> list[str]:
     """Return what must be said of aggregates over tasks whose raw scores differ widely in size."""
     if scale.by:
@@ -363,6 +315,31 @@ def of_raw_scores(agents: Agents, scale: Scale) -> list[str]:
         "largest tasks decide the mean, and the IQM cuts whole tasks: give --suite or "
         "--normalise-by."
     ]
+
+
+def common_tasks(agents: Agents) -> list[str]:
+    """Return the tasks that all agents have runs of, in the order of the first agent.
+
+    Raises:
+        UsageError: There is none; the message names those that are spelled alike.
+    """
+    first = next(iter(agents))
+    common = [task for task in agents[first] if all(task in of for of in agents.values())]
+    if common:
+        return common
+    other = next((a for a in agents if not set(agents[a]) & set(agents[first])), first)
+    said = f"the agents have no task in common: {first} has {_some(agents[first])}"
+    if other != first:
+        said += f", {other} has {_some(agents[other])}"
+        near = [f"{a!r} and {b!r}" for a, b in nearest_of(agents[first], agents[other])[:3]]
+        if near:
+            said += f". Spelled most alike: {', '.join(near)}"
+    raise UsageError(said)
+
+
+def _some(tasks: Iterable[str]) -> str:
+    names = list(tasks)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def deviations_of(agent: str, papers: Mapping[str, Published]) -> str | None:
@@ -402,24 +379,3 @@ def print_deviations(papers: Mapping[str, Published], *, err: bool) -> None:
                 f"(rlbench show {scores.source.slug}).",
                 err=err,
             )
-
-
-def _from_stores(stores: Sequence[Path], suite: Suite) -> Iterator[tuple[Path, Scores]]:
-    """Yield the scores of each store, told apart by the engines of all of them."""
-    records = {store: records_of(store, suite) for store in stores}
-    usual = usual_engines([r for of_store in records.values() for r in of_store], suite)
-    for store, of_store in records.items():
-        scores = collect(of_store, suite, usual)
-        if not scores.values:
-            raise UsageError(
-                f"every run of {suite.id} in the store {store} failed: there is no score"
-            )
-        yield store, scores
-
-
-def _add(agents: Agents, more: Runs, source: str) -> None:
-    """Add agents from one source; one agent comes from one source only."""
-    for agent, tasks in more.items():
-        if agent in agents:
-            raise InvalidScores(f"the agent {agent!r} of {source} is in another source too")
-        agents[agent] = dict(tasks)

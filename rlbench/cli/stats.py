@@ -1,24 +1,23 @@
 """`rlbench stats`: aggregates of agents, from stores or files of scores, with intervals."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
 from rlbench.cli.cells import an_agent_a_row, methods_of, with_cells
 from rlbench.cli.docs import docs_url
+from rlbench.cli.gathering import gather
 from rlbench.cli.options import JsonOption, UnofficialOption
 from rlbench.cli.output import echo, echo_lines, print_json, print_table
 from rlbench.cli.sources import (
     Agents,
+    Asked,
     LowerOption,
     NormaliseByOption,
     Scale,
-    StoresOption,
     SuiteToNormalise,
     deviations_of,
-    gather,
     of_raw_scores,
     print_deviations,
     reads_files,
@@ -26,7 +25,6 @@ from rlbench.cli.sources import (
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results.published import Published
 from rlbench.results.rankable import NOTHING, Terms, honest, why_alone
-from rlbench.results.reading import Reading
 from rlbench.stats import methods_text, summarise, summarise_tasks
 from rlbench.stats.coverage import OTHER_METHODS, coverage_warnings
 from rlbench.stats.intervals import METHODS, POINTS, Method
@@ -46,14 +44,9 @@ HIDDEN = {"better", "source", "deviations", "tasks_of_type", "games_left_out"}
 
 @reads_files
 def stats(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Scores: CSV, JSON, Parquet, .npz, or a folder of training logs."),
-    ] = None,
     suite: SuiteToNormalise = "",
     normalise_by: NormaliseByOption = "",
     lower_is_better: LowerOption = False,
-    store: StoresOption = None,
     method: Annotated[
         str, typer.Option("--method", help=f"Of the intervals: {', '.join(METHODS)}.")
     ] = "rao-wu",
@@ -74,7 +67,7 @@ def stats(
     unofficial: UnofficialOption = "",
     json: JsonOption = False,
     *,
-    reading: Reading,
+    asked: Asked,
 ) -> None:
     """Print IQM, mean, median and optimality gap with 95% intervals.
 
@@ -87,7 +80,7 @@ def stats(
     scale = Scale(suite, unofficial, normalise_by, lower_is_better=lower_is_better)
     if kept and show_text:
         raise UsageError("--methods-text tells of aggregates, not of --retention: leave one out")
-    agents, notes, papers, own = gather(files or [], store, scale, reading)
+    agents, notes, papers, own, _, _ = gather(asked, scale)
     if kept:
         agents = {a: tasks for a, tasks in agents.items() if not why_alone(own.get(a, NOTHING))}
         rows = _retention(agents, scale.suite, cast(PairMethod, how), by_strength=per_task)

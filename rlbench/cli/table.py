@@ -1,6 +1,5 @@
 """`rlbench table`: tables for a paper or a README."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,26 +8,20 @@ from rlbench.cli.figures import on_common_tasks, scale_text, sources_to_show
 from rlbench.cli.options import UnofficialOption
 from rlbench.cli.output import echo, echo_lines
 from rlbench.cli.sources import (
+    Asked,
     NormaliseByOption,
     Scale,
-    StoresOption,
     SuiteToNormalise,
     print_deviations,
     reads_files,
 )
 from rlbench.errors import UnknownName
-from rlbench.results.reading import Reading
 
 
 @reads_files
 def table(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Scores: CSV, JSON, Parquet, .npz, or a folder of training logs."),
-    ] = None,
     suite: SuiteToNormalise = "",
     normalise_by: NormaliseByOption = "",
-    store: StoresOption = None,
     format: Annotated[str, typer.Option("--format", help="latex (booktabs) or markdown.")] = (
         "latex"
     ),
@@ -37,7 +30,7 @@ def table(
     ] = False,
     unofficial: UnofficialOption = "",
     *,
-    reading: Reading,
+    asked: Asked,
 ) -> None:
     """Print aggregates with 95% intervals as LaTeX or Markdown.
 
@@ -49,7 +42,7 @@ def table(
     if format not in FORMATS:
         raise UnknownName("format", format, FORMATS)
     scale = Scale(suite, unofficial, normalise_by)
-    shown = sources_to_show(files, store, scale, reading)
+    shown = sources_to_show(asked, scale)
     agents, notes = shown.agents, shown.notes
     options: dict[str, Any] = {
         "format": format,

@@ -50,7 +50,7 @@ def runs_of(
     table, remarks = _with_status(table, roles.known)
     of_file = [table.remark] if table.remark else []
     roles = roles._replace(remarks=[*of_file, *roles.remarks, *remarks])
-    if reading.agent and "agent" in roles.known:
+    if reading.agent and "agent" in roles.known and not reading.path:
         raise InvalidScores(
             f"{path} has a column of agents, {header[roles.known['agent']]!r}: leave --agent out"
         )

@@ -33,7 +33,7 @@ def runs_of_long(
     """Return the scores of a table in long form, as `rlbench.results.forms.runs_of` says."""
     table, notes = _of_metric(table, roles, reading)
     path, header, known = table.path, table.header, roles.known
-    if reading.task and "task" in known:
+    if reading.task and "task" in known and not reading.path:
         raise InvalidScores(
             f"{path} has a column of tasks, {header[known['task']]!r}: leave --task out"
         )

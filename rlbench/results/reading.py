@@ -58,6 +58,9 @@ class Reading:
         metric: The metric to take from a table with a column of metrics.
         agent: The agent of a table that names none.
         task: The task of a table that names none.
+        seed: The name of the one run of a file that names none.
+        path: Where in a file's path its agent, task and run are named, as `patterns` reads it. It
+            says what a file lacks.
         at_step: Scores are those of the last step up to this one, not of the last.
         decimal: What stands before decimals in a text, a point by default, or a comma.
         suite: The suite that scores are normalised by.
@@ -69,6 +72,8 @@ class Reading:
     metric: str = ""
     agent: str = ""
     task: str = ""
+    seed: str = ""
+    path: str = ""
     at_step: float | None = None
     decimal: str = ""
     suite: Suite | None = None

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterable
+from difflib import SequenceMatcher, get_close_matches
 from functools import cache, lru_cache
 
 from rlbench.errors import UnknownName
 from rlbench.suites import Suite, Task, get, names
 
-_GYM_ATARI = re.compile(r"ALE/(?P<ale>\w+)-v5|(?P<old>\w+?)NoFrameskip-v4")
+# A folder may be called as a task is, with another sign for the one that paths are split at.
+_GYM_ATARI = re.compile(r"ALE[/-](?P<ale>\w+)-v5|(?P<old>\w+?)NoFrameskip-v4")
+_CUP = re.compile(r"^((?:dmc_)?)cup_")  # how some logs call the domain ball_in_cup of dm_control
 _FAMILIES = ("atari", "dmc", "procgen")  # what some logs put before the names of tasks
 _VERSION = re.compile(r"_v\d+$")
 
@@ -19,14 +22,14 @@ def fold_task(name: str) -> str:
     A version is part of a name, except of gymnasium's names for Atari.
 
     >>> fold_task("ALE/Pong-v5"), fold_task("PongNoFrameskip-v4"), fold_task("Cup Catch")
-    ('pong', 'pong', 'cup_catch')
+    ('pong', 'pong', 'ball_in_cup_catch')
     >>> fold_task("Ant-v4") == fold_task("Ant-v5"), fold_task("maze-1-1") == fold_task("maze-11")
     (False, False)
     """
     name = name.strip()
     if match := _GYM_ATARI.fullmatch(name):
         name = match["ale"] or match["old"]
-    return re.sub(r"[\s_-]+", "_", name.casefold())
+    return _CUP.sub(r"\1ball_in_cup_", re.sub(r"[\s_-]+", "_", name.casefold()), count=1)
 
 
 def task_of(suite: Suite, name: str) -> Task:
@@ -70,3 +73,18 @@ def _plain(name: str, suite: Suite) -> str:
 @cache
 def _tasks_of_suites() -> tuple[frozenset[str], ...]:
     return tuple(frozenset(fold_task(task.name) for task in get(name).tasks) for name in names())
+
+
+def nearest_of(names: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the pairs of names that are spelled most alike, the nearest first.
+
+    >>> nearest_of(["walker_walk", "hopper"], ["walkerwalk", "dog-run"])
+    [('walker_walk', 'walkerwalk')]
+    """
+    pairs = []
+    known = {fold_task(other): other for other in others}
+    for name in names:
+        for near in get_close_matches(fold_task(name), known, n=1):
+            how = SequenceMatcher(None, fold_task(name), near).ratio()
+            pairs.append((-how, name, known[near]))
+    return [(name, other) for _, name, other in sorted(pairs)]

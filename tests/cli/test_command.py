@@ -172,8 +172,9 @@ def test_stats_of_a_bare_csv(done: Path, tmp_path: Path) -> None:
     scores = [float(r["score"]) for r in table]
     (mean,) = [r["point"] for r in raw if (r["agent"], r["metric"]) == ("random", "mean")]
     assert mean == pytest.approx(sum(scores) / len(scores))
-    mixed = rlbench(*options, str(tmp_path / "a.csv"), "--store", "runs", cwd=done, code=2)
-    assert "is in another source too" in one_line_error(mixed)
+    mixed = rlbench(*options, str(tmp_path / "a.csv"), "--store", "runs", cwd=done)
+    assert {"random (a.csv)", "random (runs)"} < {row["agent"] for row in json.loads(mixed.stdout)}
+    assert "Told apart, since they have one name: my_agent (a.csv)" in mixed.stderr
     assert "raw scores" in rlbench("stats", "a.csv", cwd=tmp_path).stdout
 
 

@@ -128,7 +128,9 @@ def test_other_fields_are_shown_and_not_tested(tmp_path: Path) -> None:
     assert len(by_pair) == 6
     iris = by_pair["SPR", "IRIS"]
     assert iris["difference"] == pytest.approx(0.3366 - 0.5012, abs=1e-4)
-    assert (iris["decision"], iris["low"]) == ("not ranked", None)
+    assert (iris["decision"], iris["p_value"]) == ("not ranked", None)
+    assert iris["low"] < iris["difference"] < iris["high"]
+    assert iris["method"] == "stratified bootstrap, rao-wu"
     assert "differ in image" in iris["reason"]
     means = by_pair["SPR", "EfficientZero"]
     assert (means["difference"], means["reason"]) == (

@@ -144,13 +144,16 @@ def test_charts_of_weights_and_biases(tmp_path: Path) -> None:
         ("d/monitor.csv", '#{"t_start": 0}\nr,l,t\nx,2,3\n', "line 3: 'x' is not a finite"),
         ("d/monitor.csv", "", "is empty"),
         ("d/monitor.csv", '#{"t_start": 0}\nr,l,t\n', "has no scores"),
-        ("d/other.csv", "a,b\n1,2\n", "holds neither"),
+        ("d/other.csv", "a,b\n1,2\n", "may be tasks or agents"),
+        ("d/e/other.csv", "score\n1\n", "--path '{agent}/{task}_{seed}.csv'"),
+        ("d/e/f/other.csv", "score\n1\n", "--path '{agent}/{task}/{seed}.csv'"),
+        ("d/other.txt", "agent,task,score\na,b,1\n", "holds neither"),
     ],
 )
 def test_what_is_wrong_is_named(name: str, content: object, message: str, tmp_path: Path) -> None:
     path = write(tmp_path / name, content)
     with pytest.raises(InvalidScores, match=message):
-        read_scores(path.parent if "/" in name else path)
+        read_scores(tmp_path / "d" if "/" in name else path)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
