@@ -61,6 +61,7 @@ class _Found(NamedTuple):
     terms: Terms | None = None
     curves: Mapping[str, list[Curve]] | None = None
     is_ordered: bool = True
+    note: str = ""
 
 
 class _Names:
@@ -120,6 +121,7 @@ def gather(asked: Asked, scale: Scale, *, curves: bool = False) -> Gathered:
         if name not in labelled:
             raise UnknownName("agent", name, labelled)
     chosen = {label: labelled[label] for label in wanted or labelled}
+    notes += [agent.note for agent in chosen.values() if agent.note]
     return Gathered(
         {label: dict(agent.scores) for label, agent in chosen.items()},
         notes,
@@ -186,14 +188,14 @@ def _of_files(
     for agent, tasks in runs.items():
         place = shortened([Path(file).name for file in merged.files[agent]])
         paper = by_slug.get(scores.sources.get(agent, ""))
-        if paper is None and (origin := origin_of(scores.runs[agent], papers)):
-            notes.append(_of_origin(agent, place, *origin))
+        origin = None if paper else origin_of(scores.runs[agent], papers)
         of_agent = scores.curves.get(agent, {})
         found.append(
             _Found(
                 agent, place, order, tasks, paper,
                 curves=_normalised(of_agent, suite) if suite else of_agent,
                 is_ordered=_is_ordered(scores, agent),
+                note=_of_origin(agent, place, *origin) if origin else "",
             )
         )  # fmt: skip
     return found
