@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from support.command import rlbench
+from support.records import make_record
 
 from rlbench import suites
-from rlbench.results import published
+from rlbench.results import Store, published
 
 INPUTS = Path(__file__).parents[1] / "inputs"
 WALKERS = tuple(str(INPUTS / f"adastop_walker{n}.csv") for n in (1, 2))
@@ -256,3 +257,20 @@ def test_sources_of_curves(tmp_path: Path) -> None:
     text = (tmp_path / "f/curves.csv").read_text()
     assert "ppo" in text
     assert "SAC" in text
+
+
+def test_agents_of_stores_and_papers_by_name(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    for agent in ("hp", "IRIS"):
+        for seed in range(3):
+            store.write(make_record("Pong", agent, seed, score=float(seed)))
+    assert agents_of("hp", "SPR", *SUITE, cwd=tmp_path) == ["hp", "SPR"]
+    assert agents_of("SPR", "hp", *SUITE, "--store", "runs", cwd=tmp_path) == ["SPR", "hp"]
+    done = rlbench("stats", "IRIS", *SUITE, "--per-task", "--json", cwd=tmp_path)
+    assert {row["task"] for row in json.loads(done.stdout)} == {"Pong"}
+    assert "IRIS: from the store runs; with --store published, from a paper." in done.stderr
+    both = (*SUITE, "--store", "runs", "--store", "published")
+    assert agents_of("IRIS", *both, cwd=tmp_path) == ["IRIS (published)", "IRIS (runs)"]
+    assert agents_of(*SUITE, "--rename", "hp=HP", cwd=tmp_path) == ["IRIS", "HP"]
+    error = error_of("stats", *SUITE, "--rename", "hp=IRIS", cwd=tmp_path)
+    assert "--rename calls two agents of runs 'IRIS'" in error
