@@ -275,15 +275,21 @@ def _names_in_files(
     places = {str(f): f.name if short.count(f.name) == 1 else str(f) for f in files}
     called: dict[tuple[str, str], str] = {}
     whose: dict[str, dict[tuple[str, str], str]] = {}
+    without: list[str] = []
     for file, found in parts:
         for agent in found.runs:
             called[file, agent] = name = names.of(agent, (file, places[file]))
-            is_of_path = Path(file).resolve().name == agent if Path(file).is_dir() else (
-                f"{agent!r}, the file's name" in found.note
-            )  # fmt: skip
+            is_of_file = f"agent: {agent!r}, the file's name" in found.note
+            is_of_folder = Path(file).is_dir() and Path(file).resolve().name == agent
             if name == agent:
-                who = found.sources.get(agent, file if is_of_path else "")
+                without += [file] if is_of_file else []
+                who = found.sources.get(agent, file if is_of_file or is_of_folder else "")
                 whose.setdefault(agent, {})[file, agent] = who
+    if len(without) > 1:
+        notes.append(
+            f"{shortened(without)} name no agent: each is taken as one, called as the file is; "
+            "--agent NAME says that they are one agent."
+        )
     apart = [key for keys in whose.values() if len(set(keys.values())) > 1 for key in keys]
     for file, agent in apart:
         called[file, agent] = f"{agent} ({places[file]})"

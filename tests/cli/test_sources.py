@@ -84,6 +84,17 @@ def test_agents_named_by_their_files_are_told_apart(tmp_path: Path) -> None:
     assert "is in old/dqn.csv and in new/dqn.csv" in error
 
 
+def test_files_that_name_no_agent(tmp_path: Path) -> None:
+    for task in ("walker_walk", "cheetah_run"):
+        (tmp_path / f"{task}.csv").write_text("seed,score\n0,1\n1,2\n")
+    files = ("walker_walk.csv", "cheetah_run.csv")
+    said = rlbench("stats", *files, "--per-task", cwd=tmp_path).stdout
+    assert "walker_walk.csv, cheetah_run.csv name no agent: each is taken as one" in said
+    assert "say --agent NAME" in error_of("compare", *files, cwd=tmp_path)
+    rows = rows_of("stats", *files, "--agent", "me", "--per-task", cwd=tmp_path)
+    assert [(r["agent"], r["task"]) for r in rows] == [("me", "walker_walk"), ("me", "cheetah_run")]
+
+
 def test_files_and_folders_by_their_paths(tmp_path: Path) -> None:
     for seed in (0, 1, 10):
         file = tmp_path / f"logs/ppo/cup_catch_{seed}.csv"
