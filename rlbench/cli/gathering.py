@@ -177,7 +177,8 @@ def _of_files(
             notes += [f"{file}: tasks taken by their other spelling: {named}."] if named else []
         parts.append((str(file), of_file))
     notes += _of_each(parts)
-    called = _names_in_files(files, parts, names, notes)
+    is_said = bool(reading.agent or reading.path)
+    called = _names_in_files(files, parts, names, notes, is_said=is_said)
     merged = merge(parts, lambda file, agent: called[file, agent], reading.at_step)
     notes += merged.notes
     papers = published.load(suite) if suite and _has_papers(suite) else {}
@@ -265,8 +266,10 @@ def _names_in_files(
     parts: Sequence[tuple[str, ScoreFile]],
     names: _Names,
     notes: list[str],
+    *,
+    is_said: bool,
 ) -> dict[tuple[str, str], str]:
-    """Return what each agent of each file is called.
+    """Return what each agent of each file is called; `is_said`: the user says it of files.
 
     Agents of one name in two files are one agent, unless one is from a paper and the other is not,
     or both are called as their own file or folder is: these are told apart.
@@ -280,7 +283,9 @@ def _names_in_files(
         for agent in found.runs:
             called[file, agent] = name = names.of(agent, (file, places[file]))
             is_of_file = f"agent: {agent!r}, the file's name" in found.note
-            is_of_folder = Path(file).is_dir() and Path(file).resolve().name == agent
+            is_of_folder = (
+                not is_said and Path(file).is_dir() and Path(file).resolve().name == agent
+            )
             if name == agent:
                 without += [file] if is_of_file else []
                 who = found.sources.get(agent, file if is_of_file or is_of_folder else "")

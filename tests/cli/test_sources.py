@@ -84,6 +84,17 @@ def test_agents_named_by_their_files_are_told_apart(tmp_path: Path) -> None:
     assert "is in old/dqn.csv and in new/dqn.csv" in error
 
 
+def test_folders_that_name_one_agent(tmp_path: Path) -> None:
+    for place, seed in (("old", 0), ("new", 1)):
+        run = tmp_path / f"{place}/ppo/X-v0_{seed}"
+        run.mkdir(parents=True)
+        (run / "monitor.csv").write_text('#{"t_start": 0, "env_id": "X-v0"}\nr,l,t\n1,9,1\n')
+    folders = ("old/ppo", "new/ppo")
+    assert agents_of(*folders, cwd=tmp_path) == ["ppo (old/ppo)", "ppo (new/ppo)"]
+    (row,) = rows_of("stats", *folders, "--agent", "ppo", "--per-task", cwd=tmp_path)
+    assert (row["agent"], row["runs"]) == ("ppo", 2)
+
+
 def test_files_that_name_no_agent(tmp_path: Path) -> None:
     for task in ("walker_walk", "cheetah_run"):
         (tmp_path / f"{task}.csv").write_text("seed,score\n0,1\n1,2\n")
