@@ -27,6 +27,7 @@ from rlbench.results.rankable import (
 from rlbench.stats import bootstrap, difference
 from rlbench.stats.comparisons import TestStatistic
 from rlbench.stats.intervals import POINTS, Estimate, no_interval
+from rlbench.stats.summary import WITHOUT_INTERVAL
 
 MOST_PAIRS = 6  # that are not ranked and are printed one by one
 NOT_A_TEST = "protocols differ: a description, not a test"
@@ -61,7 +62,7 @@ def barring(papers: Mapping[str, Published], *, despite: bool) -> Mapping[str, P
 
 
 def despite_of(found: Gathered, question: Question) -> dict[tuple[str, str], str]:
-    """Return why pairs are not ranked that are tested despite their protocols."""
+    """Return why pairs are not ranked that may be tested despite their protocols."""
     barred = barring(found.published, despite=True)
     return {
         (a, b): why
@@ -91,7 +92,8 @@ def show_apart(found: Gathered, question: Question, json: bool) -> None:
             tested, _, _ = comparison_rows(scores, question.statistic, question.alpha, scale)
             rows += [_with_points(row, found, question) for row in tested]
         else:
-            echo(f"Of one protocol: {', '.join(group)}.")
+            together = "Tested together" if despite else "Of one protocol"
+            echo(f"{together}: {', '.join(group)}.")
             show_comparison(
                 scores, found.published, question.statistic, question.alpha, scale, json, despite
             )
@@ -114,17 +116,16 @@ def show_apart(found: Gathered, question: Question, json: bool) -> None:
 def _print_pairs(rows: list[dict[str, Any]], found: Gathered, question: Question) -> None:
     """Print pairs that are not ranked: both agents, and the difference with its interval."""
     label, suite = LABELS[question.statistic], question.scale.suite
-    tested = False
+    of_protocols = despite_of(found, question)
     for row in rows:
-        is_paper = bool({row["a"], row["b"]} & set(found.published))
-        tested |= is_paper
         if row["tasks"] == 0:
             echo(f"{row['a']} and {row['b']} have no task in common. Not ranked: {row['reason']}.")
             continue
         both = [f"{row[k]}: {label} {_interval(row, f'{k}_point', f'{k}_')}" for k in "ab"]
         of = f" of {len(suite.tasks)}" if suite else ""
         gap = f"difference {_interval(row, 'difference', '', sign='+')}"
-        why = NOT_A_TEST if is_paper else "a description, not a test"
+        is_of_protocols = (row["a"], row["b"]) in of_protocols
+        why = NOT_A_TEST if is_of_protocols else "a description, not a test"
         echo(
             f"{both[0]}; {both[1]}; {gap}, on {row['tasks']}{of} tasks in common; {why} "
             f"({row['reason']})."
@@ -137,7 +138,7 @@ def _print_pairs(rows: list[dict[str, Any]], found: Gathered, question: Question
             f"Intervals: {100 * (1 - question.alpha):g}%, each by itself, {'; '.join(methods)}; of "
             "a difference, the runs of the two are drawn independently."
         )
-    if tested and not question.despite:
+    if of_protocols and not question.despite:
         echo("--despite-protocols tests all the same, and says so.")
 
 
@@ -199,11 +200,13 @@ def _common(a: str, b: str, found: Gathered) -> list[str]:
 
 def _estimate(agent: str, tasks: list[str], found: Gathered, question: Question) -> Estimate | None:
     """Return an agent's statistic with its interval; of means over runs there is no IQM."""
-    sign = question.scale.sign
+    sign, statistic = question.scale.sign, question.statistic
     scores = [sign * found.agents[agent][task] for task in tasks]
     why = _why_no_interval(agent, found)
-    if why == MEANS and question.statistic == "iqm":
+    if why == MEANS and statistic == "iqm":
         return None
+    if statistic in WITHOUT_INTERVAL:
+        why = why or f"none: {WITHOUT_INTERVAL[statistic]}"
     if why:
         return question.scale.shown(
             no_interval(POINTS[question.statistic](scores), 1 - question.alpha, why)

@@ -61,6 +61,7 @@ class _Found(NamedTuple):
     terms: Terms | None = None
     curves: Mapping[str, list[Curve]] | None = None
     is_ordered: bool = True
+    note: str = ""
 
 
 class _Names:
@@ -120,6 +121,7 @@ def gather(asked: Asked, scale: Scale, *, curves: bool = False) -> Gathered:
         if name not in labelled:
             raise UnknownName("agent", name, labelled)
     chosen = {label: labelled[label] for label in wanted or labelled}
+    notes += [agent.note for agent in chosen.values() if agent.note]
     return Gathered(
         {label: dict(agent.scores) for label, agent in chosen.items()},
         notes,
@@ -175,7 +177,8 @@ def _of_files(
             notes += [f"{file}: tasks taken by their other spelling: {named}."] if named else []
         parts.append((str(file), of_file))
     notes += _of_each(parts)
-    called = _names_in_files(files, parts, names, notes)
+    is_said = bool(reading.agent or reading.path)
+    called = _names_in_files(files, parts, names, notes, is_said=is_said)
     merged = merge(parts, lambda file, agent: called[file, agent], reading.at_step)
     notes += merged.notes
     papers = published.load(suite) if suite and _has_papers(suite) else {}
@@ -186,14 +189,14 @@ def _of_files(
     for agent, tasks in runs.items():
         place = shortened([Path(file).name for file in merged.files[agent]])
         paper = by_slug.get(scores.sources.get(agent, ""))
-        if paper is None and (origin := origin_of(scores.runs[agent], papers)):
-            notes.append(_of_origin(agent, place, *origin))
+        origin = None if paper else origin_of(scores.runs[agent], papers)
         of_agent = scores.curves.get(agent, {})
         found.append(
             _Found(
                 agent, place, order, tasks, paper,
                 curves=_normalised(of_agent, suite) if suite else of_agent,
                 is_ordered=_is_ordered(scores, agent),
+                note=_of_origin(agent, place, *origin) if origin else "",
             )
         )  # fmt: skip
     return found
@@ -263,8 +266,10 @@ def _names_in_files(
     parts: Sequence[tuple[str, ScoreFile]],
     names: _Names,
     notes: list[str],
+    *,
+    is_said: bool,
 ) -> dict[tuple[str, str], str]:
-    """Return what each agent of each file is called.
+    """Return what each agent of each file is called; `is_said`: the user says it of files.
 
     Agents of one name in two files are one agent, unless one is from a paper and the other is not,
     or both are called as their own file or folder is: these are told apart.
@@ -273,15 +278,23 @@ def _names_in_files(
     places = {str(f): f.name if short.count(f.name) == 1 else str(f) for f in files}
     called: dict[tuple[str, str], str] = {}
     whose: dict[str, dict[tuple[str, str], str]] = {}
+    without: list[str] = []
     for file, found in parts:
         for agent in found.runs:
             called[file, agent] = name = names.of(agent, (file, places[file]))
-            is_of_path = Path(file).resolve().name == agent if Path(file).is_dir() else (
-                f"{agent!r}, the file's name" in found.note
-            )  # fmt: skip
+            is_of_file = f"agent: {agent!r}, the file's name" in found.note
+            is_of_folder = (
+                not is_said and Path(file).is_dir() and Path(file).resolve().name == agent
+            )
             if name == agent:
-                who = found.sources.get(agent, file if is_of_path else "")
+                without += [file] if is_of_file else []
+                who = found.sources.get(agent, file if is_of_file or is_of_folder else "")
                 whose.setdefault(agent, {})[file, agent] = who
+    if len(without) > 1:
+        notes.append(
+            f"{shortened(without)} name no agent: each is taken as one, called as the file is; "
+            "--agent NAME says that they are one agent."
+        )
     apart = [key for keys in whose.values() if len(set(keys.values())) > 1 for key in keys]
     for file, agent in apart:
         called[file, agent] = f"{agent} ({places[file]})"

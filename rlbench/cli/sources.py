@@ -334,6 +334,8 @@ def common_tasks(agents: Agents) -> list[str]:
         near = [f"{a!r} and {b!r}" for a, b in nearest_of(agents[first], agents[other])[:3]]
         if near:
             said += f". Spelled most alike: {', '.join(near)}"
+        if [*agents[first], *agents[other]] == [first, other]:
+            said += ". If these are tasks of one agent, say --agent NAME"
     raise UsageError(said)
 
 

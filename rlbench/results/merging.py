@@ -1,5 +1,6 @@
 """Many files as one source: their agents, tasks and runs, each run once."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -13,6 +14,8 @@ from rlbench.results.tables import place_of
 from rlbench.results.task_names import fold_task
 
 _SHOWN = 3
+
+_WHOLE = re.compile(r"^0*(\d+)(\.0*)?$")  # one number may be written as 3, 03 and 3.0
 
 Value = TypeVar("Value")
 
@@ -152,6 +155,7 @@ def _joined(agent: str, task: str, entries: Sequence[_Entry], *, can_rename: boo
 def _names_of(agent: str, task: str, entries: Sequence[_Entry], *, can_rename: bool) -> list[str]:
     """Return the names of all runs of an agent on a task, none of them twice."""
     seen: dict[str, str] = {}
+    names: list[str] = []
     for entry in entries:
         two = f"--rename '{entry.agent} ({entry.file})=NAME' if these are two agents"
         if entry.seeds is None:
@@ -162,14 +166,16 @@ def _names_of(agent: str, task: str, entries: Sequence[_Entry], *, can_rename: b
                 f"{entry.file} have no names, so runs may be there twice: {helps}"
                 + (f"; {two}" if can_rename else "")
             )
-        for seed in entry.seeds:
+        names += entry.seeds
+        for name in entry.seeds:
+            seed = _WHOLE.sub(r"\1", name)
             if seed in seen:
                 raise InvalidScores(
                     f"the run {seed!r} of {agent!r} on {task} is in {seen[seed]} and in "
                     f"{entry.file}: leave one out" + (f", or say {two}" if can_rename else "")
                 )
             seen[seed] = entry.file
-    return list(seen)
+    return names
 
 
 def _respelled(of_agents: Mapping[str, Mapping[str, Sequence[_Entry]]]) -> list[str]:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from support.command import rlbench
+from support.records import make_record
 
 from rlbench import suites
-from rlbench.results import published
+from rlbench.results import Store, published
 
 INPUTS = Path(__file__).parents[1] / "inputs"
 WALKERS = tuple(str(INPUTS / f"adastop_walker{n}.csv") for n in (1, 2))
@@ -81,6 +82,28 @@ def test_agents_named_by_their_files_are_told_apart(tmp_path: Path) -> None:
     assert agents_of(*files, cwd=tmp_path) == ["dqn (old/dqn.csv)", "dqn (new/dqn.csv)"]
     error = error_of("stats", *files, "--agent", "dqn", cwd=tmp_path)
     assert "is in old/dqn.csv and in new/dqn.csv" in error
+
+
+def test_folders_that_name_one_agent(tmp_path: Path) -> None:
+    for place, seed in (("old", 0), ("new", 1)):
+        run = tmp_path / f"{place}/ppo/X-v0_{seed}"
+        run.mkdir(parents=True)
+        (run / "monitor.csv").write_text('#{"t_start": 0, "env_id": "X-v0"}\nr,l,t\n1,9,1\n')
+    folders = ("old/ppo", "new/ppo")
+    assert agents_of(*folders, cwd=tmp_path) == ["ppo (old/ppo)", "ppo (new/ppo)"]
+    (row,) = rows_of("stats", *folders, "--agent", "ppo", "--per-task", cwd=tmp_path)
+    assert (row["agent"], row["runs"]) == ("ppo", 2)
+
+
+def test_files_that_name_no_agent(tmp_path: Path) -> None:
+    for task in ("walker_walk", "cheetah_run"):
+        (tmp_path / f"{task}.csv").write_text("seed,score\n0,1\n1,2\n")
+    files = ("walker_walk.csv", "cheetah_run.csv")
+    said = rlbench("stats", *files, "--per-task", cwd=tmp_path).stdout
+    assert "walker_walk.csv, cheetah_run.csv name no agent: each is taken as one" in said
+    assert "say --agent NAME" in error_of("compare", *files, cwd=tmp_path)
+    rows = rows_of("stats", *files, "--agent", "me", "--per-task", cwd=tmp_path)
+    assert [(r["agent"], r["task"]) for r in rows] == [("me", "walker_walk"), ("me", "cheetah_run")]
 
 
 def test_files_and_folders_by_their_paths(tmp_path: Path) -> None:
@@ -256,3 +279,20 @@ def test_sources_of_curves(tmp_path: Path) -> None:
     text = (tmp_path / "f/curves.csv").read_text()
     assert "ppo" in text
     assert "SAC" in text
+
+
+def test_agents_of_stores_and_papers_by_name(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    for agent in ("hp", "IRIS"):
+        for seed in range(3):
+            store.write(make_record("Pong", agent, seed, score=float(seed)))
+    assert agents_of("hp", "SPR", *SUITE, cwd=tmp_path) == ["hp", "SPR"]
+    assert agents_of("SPR", "hp", *SUITE, "--store", "runs", cwd=tmp_path) == ["SPR", "hp"]
+    done = rlbench("stats", "IRIS", *SUITE, "--per-task", "--json", cwd=tmp_path)
+    assert {row["task"] for row in json.loads(done.stdout)} == {"Pong"}
+    assert "IRIS: from the store runs; with --store published, from a paper." in done.stderr
+    both = (*SUITE, "--store", "runs", "--store", "published")
+    assert agents_of("IRIS", *both, cwd=tmp_path) == ["IRIS (published)", "IRIS (runs)"]
+    assert agents_of(*SUITE, "--rename", "hp=HP", cwd=tmp_path) == ["IRIS", "HP"]
+    error = error_of("stats", *SUITE, "--rename", "hp=IRIS", cwd=tmp_path)
+    assert "--rename calls two agents of runs 'IRIS'" in error

@@ -41,6 +41,10 @@ def test_a_run_that_is_there_twice_is_refused() -> None:
     parts = [("x.csv", file("a", "t", {"0": 1.0})), ("y.csv", file("a", "t", {"1": 1.0, "0": 2.0}))]
     with pytest.raises(InvalidScores, match=r"'0' of 'a' on t is in x\.csv and in y\.csv: leave"):
         merge(parts)
+    for seed in ("0.0", "00"):
+        parts[1] = "y.csv", file("a", "t", {seed: 2.0})
+        with pytest.raises(InvalidScores, match=r"'0' of 'a' on t is in x\.csv and in y\.csv"):
+            merge(parts)
     apart = merge(parts, lambda name, agent: f"{agent} of {name}")
     assert set(apart.scores.runs) == {"a of x.csv", "a of y.csv"}
 
