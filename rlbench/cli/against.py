@@ -2,9 +2,9 @@
 
 from typing import Any, Literal, cast
 
+from rlbench.cli.cells import LABELS
 from rlbench.cli.docs import docs_url
 from rlbench.cli.gathering import Gathered
-from rlbench.cli.options import LABELS
 from rlbench.cli.output import echo, print_json, print_table
 from rlbench.cli.sources import Scale, print_deviations
 from rlbench.errors import UsageError

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from rlbench.cli.cells import LABELS
 from rlbench.cli.gathering import Gathered
-from rlbench.cli.options import LABELS
 from rlbench.cli.output import echo, print_json, print_table
 from rlbench.cli.pairs import (
     PAIR_COLUMNS,

@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlbench.cli.output import format_cell
+from rlbench.stats.aggregates import AGGREGATES
 
+LABELS = {name: of.label for name, of in AGGREGATES.items()}  # of aggregates, in their order
 NONE = "none: "  # begins what stands for the method of an interval that there is not
-# How tables for people call a metric, in the order of their columns.
-METRICS = {
-    "iqm": "IQM", "mean": "mean", "median": "median", "optimality_gap": "optimality gap"
-}  # fmt: skip
 
 Row = Mapping[str, Any]
 
@@ -49,7 +47,7 @@ def an_agent_a_row(rows: Sequence[Row], total: int, sign: int) -> list[dict[str,
     for agent in sorted(by_agent, key=place):
         found = by_agent[agent]
         any_row = found["mean"]
-        cells = {METRICS[m]: cell(found[m]) if m in found else None for m in METRICS if m in has}
+        cells = {LABELS[m]: cell(found[m]) if m in found else None for m in LABELS if m in has}
         tasks = f"{any_row['tasks']}/{total}"
         table.append({"agent": agent, "tasks": tasks, "runs": any_row["runs"] or None, **cells})
     return table
@@ -90,7 +88,7 @@ def _spread(rows: Sequence[Row], agents: Sequence[str]) -> list[tuple[str, str]]
     """Return of which metrics and agents rows are: `` for median``, `` of A, B``."""
     by_metric: dict[str, list[str]] = {}
     for row in rows:
-        by_metric.setdefault(METRICS.get(row.get("metric", ""), ""), []).append(row["agent"])
+        by_metric.setdefault(LABELS.get(row.get("metric", ""), ""), []).append(row["agent"])
     by_agents: dict[str, list[str]] = {}
     for metric, found in by_metric.items():
         by_agents.setdefault(_among(found, agents), []).append(metric)

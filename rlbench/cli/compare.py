@@ -8,8 +8,9 @@ import typer
 
 from rlbench.cli.against import show_against
 from rlbench.cli.apart import Question, barring, despite_of, show_apart
+from rlbench.cli.cells import LABELS
 from rlbench.cli.gathering import Gathered, gather
-from rlbench.cli.options import LABELS, JsonOption, UnofficialOption
+from rlbench.cli.options import JsonOption, UnofficialOption
 from rlbench.cli.output import echo, print_json, print_table
 from rlbench.cli.pairs import (
     NEW_RUNS,

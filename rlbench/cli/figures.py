@@ -29,6 +29,7 @@ from rlbench.results.published import Published
 from rlbench.results.rankable import NOTHING, why_alone, why_not_ranked
 from rlbench.results.score_files import Curve
 from rlbench.stats import align
+from rlbench.stats.aggregates import AGGREGATES
 from rlbench.stats.curves import MOST_DRAWN
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def _draw(
         )
     if kind == "intervals":
         # The gap to 1 says nothing of raw scores.
-        metrics = ["iqm", "mean", "median", *(["optimality_gap"] if by else [])]
+        metrics = [name for name in AGGREGATES if by or name != "optimality_gap"]
         return leaderboard.plot_intervals(scores, metrics=metrics, normalised_by=by, width=width)
     draw = {"profiles": leaderboard.plot_profiles, "ranks": leaderboard.plot_ranks}[kind]
     return cast("Callable[..., Plot]", draw)(scores, normalised_by=by, width=width)

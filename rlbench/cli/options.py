@@ -16,7 +16,6 @@ from rlbench.suites import Suite
 
 DEFAULT_STORE = Path("runs")
 PUBLISHED = Path("published")  # where a store is read: the published scores that rlbench brings
-LABELS = {"mean": "mean", "median": "median", "iqm": "IQM"}  # of statistics, in what is printed
 MAX_EXTRA_POINTS = 200  # evaluations that a user may add to a run
 MAX_SEEDS = 10_000
 MAX_SEED = 2**32 - 1

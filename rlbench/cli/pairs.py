@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlbench.cli.options import LABELS
+from rlbench.cli.cells import LABELS
 from rlbench.cli.output import echo, print_json, print_table
 from rlbench.cli.sources import Agents, Scale, common_tasks, deviations_of
 from rlbench.results.published import Published

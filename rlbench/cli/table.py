@@ -16,6 +16,7 @@ from rlbench.cli.sources import (
     reads_files,
 )
 from rlbench.errors import UnknownName
+from rlbench.stats.aggregates import AGGREGATES
 
 
 @reads_files
@@ -56,7 +57,7 @@ def table(
         agents, more = on_common_tasks(agents, scale)
         notes = notes + more
         # The gap to 1 says nothing of raw scores.
-        metrics = ["iqm", "mean", "median", *(["optimality_gap"] if scale.by else [])]
+        metrics = [name for name in AGGREGATES if scale.by or name != "optimality_gap"]
         lists = {agent: list(tasks.values()) for agent, tasks in agents.items()}
         text = leaderboard.table(lists, metrics=metrics, **options)
     echo_lines(text)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from rlbench.stats.aggregates import AGGREGATES
 from rlbench.stats.bands import CurveEstimate
 from rlbench.stats.coverage import OTHER_METHODS, coverage_warnings
 from rlbench.stats.intervals import ALL_EQUAL, ONE_RUN, why_no_interval
@@ -12,13 +13,9 @@ from rlbench.stats.proportions import are_successes
 from rlbench.stats.reporting import HOW
 from rlbench.stats.summary import WITHOUT_INTERVAL
 
-METRICS = {"iqm": "IQM", "mean": "Mean", "median": "Median", "optimality_gap": "Optimality gap"}
-IN_TEXT = {
-    "iqm": "interquartile mean (IQM)",
-    "mean": "mean",
-    "median": "median",
-    "optimality_gap": "optimality gap",
-}
+# Headings of tables and panels, and the words of captions.
+METRICS = {name: of.label[0].upper() + of.label[1:] for name, of in AGGREGATES.items()}
+IN_TEXT = {name: of.title for name, of in AGGREGATES.items()}
 MAX_BANDS = 8  # agents; the bands of more would hide each other
 
 

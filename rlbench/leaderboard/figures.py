@@ -35,7 +35,7 @@ from rlbench.leaderboard.drawing import (
 )
 from rlbench.leaderboard.plots import Plot, Row, plot_of
 from rlbench.stats import improvement, learning_curve, profile_band, rank_sets, summarise
-from rlbench.stats.aggregates import ScoresLike, columns
+from rlbench.stats.aggregates import AGGREGATES, ScoresLike, columns
 from rlbench.stats.bands import Band, CurveEstimate, CurveMethod
 from rlbench.stats.comparisons import TestStatistic
 from rlbench.stats.curves import curves_of
@@ -96,7 +96,7 @@ def plot_intervals(
         for panel, metric in zip(panels.flat, metrics, strict=False):
             for place, row in enumerate(row for row in found if row.metric == metric):
                 draw_interval(panel, place, row.point, row.low, row.high, place)
-            arrow = "\u2193" if metric == "optimality_gap" else "\u2191"
+            arrow = "\u2193" if AGGREGATES[metric].lower_is_better else "\u2191"
             panel.set_title(f"{METRICS[metric]} {arrow}")
             panel.locator_params(axis="x", nbins=4)
             panel.tick_params(axis="y", length=0)

@@ -7,7 +7,7 @@ and how the intervals were made.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,12 +19,12 @@ from rlbench.stats import compare_tasks, rank_sets, summarise, summarise_tasks
 from rlbench.stats.aggregates import ScoresLike, columns
 from rlbench.stats.comparisons import MAX_T, TestStatistic
 from rlbench.stats.intervals import Method
+from rlbench.stats.permutation import STATISTICS
 
 TableFormat = Literal["latex", "markdown"]
 Floats = NDArray[np.float64]
 
 FORMATS = ("latex", "markdown")
-TESTED: tuple[TestStatistic, ...] = ("iqm", "mean", "median")  # what `rank_sets` can rank by
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -97,7 +97,7 @@ def table(
     if not metrics:
         raise InvalidScores("a table needs at least one metric")
     agents = {agent: columns(values, f"scores of {agent!r}") for agent, values in scores.items()}
-    tested = [metric for metric in TESTED if metric in metrics]
+    tested = cast(list[TestStatistic], [name for name in STATISTICS if name in metrics])
     bold: dict[str, set[str]] = {}
     how = ""
     if len(agents) > 1 and not not_ranked:

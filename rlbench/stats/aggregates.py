@@ -7,8 +7,8 @@ Scores are meant to be normalised.
 
 import sys
 import warnings
-from collections.abc import Sequence, Sized
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence, Sized
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -125,6 +125,41 @@ def optimality_gap(scores: ScoresLike, gamma: float = 1.0) -> float:
     if not have_equal_runs(tasks):
         return float(gamma - np.mean([task.mean() for task in tasks]))
     return float(gamma - np.concatenate(tasks).mean())
+
+
+class Aggregate(NamedTuple):
+    """An aggregate of scores over runs and tasks, and what can be said of it.
+
+    Attributes:
+        label: What tables and messages call it.
+        title: What captions call it.
+        function: Computes it.
+        lower_is_better: Whether lower is better where scores are better the higher they are.
+        is_tested: Whether two agents can be compared by it.
+        is_tested_alone: Whether an agent can be compared with a constant by it.
+        of_rates: Whether success rates determine it where scores are 0 or 1.
+    """
+
+    label: str
+    title: str
+    function: Callable[[ScoresLike], float]
+    lower_is_better: bool = False
+    is_tested: bool = False
+    is_tested_alone: bool = False
+    of_rates: bool = False
+
+
+# By name, in the order of tables and figures.
+AGGREGATES: Mapping[str, Aggregate] = {
+    "iqm": Aggregate(
+        "IQM", "interquartile mean (IQM)", iqm, is_tested=True, is_tested_alone=True, of_rates=True
+    ),
+    "mean": Aggregate("mean", "mean", mean, is_tested=True, is_tested_alone=True, of_rates=True),
+    "median": Aggregate("median", "median", median, is_tested=True),
+    "optimality_gap": Aggregate(
+        "optimality gap", "optimality gap", optimality_gap, lower_is_better=True, of_rates=True
+    ),
+}
 
 
 def have_equal_runs(tasks: Sequence[Sized]) -> bool:

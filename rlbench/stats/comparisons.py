@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from rlbench.errors import InvalidScores, UnknownName
-from rlbench.stats.aggregates import ScoresLike, columns, same_tasks
+from rlbench.stats.aggregates import AGGREGATES, ScoresLike, columns, same_tasks
 from rlbench.stats.intervals import Estimate, point_of
 from rlbench.stats.kernels import work
 from rlbench.stats.pairs import PairMethod, difference, improvement
@@ -422,7 +422,8 @@ def leave_one_task_out(
     number = len(next(iter(agents.values())))
     if number < 2:
         raise InvalidScores("leaving one task out needs at least two tasks")
-    sign = 1 if statistic == "optimality_gap" else -1
+    known = AGGREGATES.get(statistic)
+    sign = 1 if known and known.lower_is_better else -1
 
     def ranks(kept: Sequence[int]) -> list[int]:
         points = [sign * point_of([tasks[t] for t in kept], statistic) for tasks in agents.values()]

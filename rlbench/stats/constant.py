@@ -12,11 +12,17 @@ import numpy as np
 
 from rlbench.errors import InvalidScores, UnknownName
 from rlbench.limits import MAX_VALUE
-from rlbench.stats.aggregates import ScoresLike, columns, probability_of_improvement, run_weights
+from rlbench.stats.aggregates import (
+    AGGREGATES,
+    ScoresLike,
+    columns,
+    probability_of_improvement,
+    run_weights,
+)
 from rlbench.stats.intervals import ONE_RUN, Estimate, has_one_run, no_interval, point_of
 from rlbench.stats.resampling import Floats
 
-STATISTICS = ("mean", "iqm")
+STATISTICS = tuple(name for name, of in AGGREGATES.items() if of.is_tested_alone)
 METHOD = "stratified t, Satterthwaite"
 NO_SPREAD = "none: no score that counts varies on any task"
 

@@ -24,14 +24,7 @@ from typing import Literal, overload
 import numpy as np
 
 from rlbench.errors import InvalidScores, UnknownName
-from rlbench.stats.aggregates import (
-    ScoresLike,
-    columns,
-    iqm,
-    mean,
-    median,
-    optimality_gap,
-)
+from rlbench.stats.aggregates import AGGREGATES, ScoresLike, columns
 from rlbench.stats.kernels import aggregates, work
 from rlbench.stats.proportions import METHOD as BY_RATE
 from rlbench.stats.proportions import STATISTICS as OF_SUCCESSES
@@ -42,12 +35,7 @@ Method = Literal["rao-wu", "percentile", "basic", "bca"]
 Statistic = str | Callable[[list[Floats]], float]
 
 METHODS = ("rao-wu", "percentile", "basic", "bca")
-POINTS: dict[str, Callable[[ScoresLike], float]] = {
-    "iqm": iqm,
-    "mean": mean,
-    "median": median,
-    "optimality_gap": optimality_gap,
-}
+POINTS = {name: aggregate.function for name, aggregate in AGGREGATES.items()}
 ONE_RUN = "none: a task has only one run"
 ALL_EQUAL = "none: on every task all runs are equal"
 NO_WIDTH = "none: both ends would be the same"

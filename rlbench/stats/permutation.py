@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rlbench.errors import InvalidScores, UnknownName, UsageError
-from rlbench.stats.aggregates import ScoresLike, columns
+from rlbench.stats.aggregates import AGGREGATES, ScoresLike, columns
 from rlbench.stats.resampling import CHUNK, Floats
 
 Masks = NDArray[np.bool_]
@@ -32,7 +32,7 @@ Sizes = tuple[int, int]  # how many runs the two agents of a pair have on a task
 ROUNDING = 1e-12  # of the greatest score: what may come of rounding alone
 LEAST_ERROR = 0.1  # of the standard deviation over paths
 EXACT_PATHS = 2.0**53  # more paths than that are never enumerated, and not counted one by one
-STATISTICS = ("mean", "median", "iqm")
+STATISTICS = tuple(name for name, aggregate in AGGREGATES.items() if aggregate.is_tested)
 
 
 def batches_of(

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rlbench.stats.aggregates import AGGREGATES
 from rlbench.stats.resampling import Floats
 
-STATISTICS = ("iqm", "mean", "optimality_gap")  # that the success rate determines
+STATISTICS = tuple(name for name, aggregate in AGGREGATES.items() if aggregate.of_rates)
 METHOD = "Clopper-Pearson, stratified (Korn & Graubard 1998)"
 
 Ends = tuple[float, float]
