@@ -82,6 +82,7 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/command_agent.py
 	$(BIN)/python benchmarks/stori.py
 	$(BIN)/python benchmarks/leaderboard_build.py
+	$(BIN)/python benchmarks/reading.py
 
 clean:
 	rm -rf .venv .venv-peers build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache
