@@ -387,7 +387,6 @@ class Suite:
             UsageError: The suite has no environments yet.
             MissingExtra: They are not installed.
         """
-        make = self.load_factory(task)
         evaluations = self.protocol.evaluations
         main = self.protocol.main_evaluation
         if evaluation and evaluation not in evaluations:
@@ -395,16 +394,44 @@ class Suite:
         changed = evaluations[evaluation or main] if split == "eval" else {}
         other = "" if evaluation == main else evaluation
         stream = self.stream(task, role or split, seed, part, other)
-        constants = {**self.constants(task), **changed}
+        return self.make_from(task, stream, split=split, num_envs=num_envs, changed=changed)
+
+    def make_from(
+        self,
+        task: Task,
+        stream: np.random.SeedSequence,
+        *,
+        split: Split,
+        num_envs: int,
+        changed: Mapping[str, Constant] | None = None,
+    ) -> "VectorEnv[Any, Any, Any]":
+        """Make the environments of a task from a stream of randomness.
+
+        Args:
+            task: The same as for `make`, as what follows.
+            stream: What all that is random in them is drawn from.
+            split: The same.
+            num_envs: The same.
+            changed: Constants that differ from the task's own.
+        """
+        make = self.load_factory(task)
+        constants = {**self.constants(task), **(changed or {})}
         try:
-            env: VectorEnv[Any, Any, Any] = make(
-                task, constants, split=split, num_envs=num_envs, stream=stream
-            )
+            env = make(task, constants, split=split, num_envs=num_envs, stream=stream)
         except ModuleNotFoundError as error:
             if not task.extra:
                 raise
             raise MissingExtra(f"the task {task.name} of {self.id}", task.extra) from error
-        return env
+        from rlbench.suites.envs import conform, slot_seeds  # gymnasium is imported when needed
+
+        protocol = self.protocol_of(task)
+        return conform(
+            env,
+            num_envs=num_envs,
+            seeds=slot_seeds(stream, num_envs, split),
+            max_episode_steps=protocol.max_episode_steps,
+            restarts=(protocol.kind, split) != ("curriculum", "train"),
+        )
 
     def dataset(self, task: Task) -> "Dataset":
         """Load what an offline task gives to learn from.

@@ -88,7 +88,7 @@ def test_training_episodes_are_kept() -> None:
 def test_a_reward_that_is_not_finite_is_found(reward: float) -> None:
     meter = metered(1000)
     # Constants are finite by their digest; the environment itself goes wrong here.
-    meter._env.reward = reward
+    meter.env.reward = reward
     meter.reset()
     with pytest.raises(InvalidEnvironment, match="not finite"):
         for _ in range(40):
