@@ -53,7 +53,7 @@ def suite_of(factory: str, **protocol: Any) -> Suite:
     """Return a suite whose environments a function of this module makes."""
     values: dict[str, Any] = {
         "budget": 60, "episodes": 6, "eval_envs": 3, "max_episode_steps": 9,
-        "environment": {"kind": "sync", "mode": "SameStep"}, **protocol,
+        "environment": {"engine": "sync", "mode": "SameStep"}, **protocol,
     }  # fmt: skip
     return Suite(
         name="counting",
@@ -83,7 +83,7 @@ def make(
         "async": partial(AsyncVectorEnv, context="fork"),
     }
     mode = AutoresetMode(constants["mode"])
-    return kinds[constants["kind"]]([Counting] * num_envs, autoreset_mode=mode)
+    return kinds[constants["engine"]]([Counting] * num_envs, autoreset_mode=mode)
 
 
 COUNTING = suite_of("make")
@@ -93,7 +93,7 @@ def counting(kind: str, mode: AutoresetMode, **constants: Any) -> Suite:
     """Return the suite with one of gymnasium's vector environments, in one of its modes."""
     suite = COUNTING.make_unofficial(constants)
     protocol = suite.protocol
-    environment = {**protocol.environment, "kind": kind, "mode": mode.value}
+    environment = {**protocol.environment, "engine": kind, "mode": mode.value}
     return replace(suite, protocol=replace(protocol, environment=environment))
 
 
