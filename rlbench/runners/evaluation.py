@@ -101,8 +101,7 @@ def evaluate(
         first = terminated | truncated
         if trace is not None:
             trace.step(actions, obs, reward, first)
-        tally.step(reward, first, info)
-        if first.any():
+        if tally.step(reward, first, info):
             check_final_obs(obs, info)
         tally.begin(obs, info, first)
         if retire is not None and (first & (tally.quota == 0)).any():
@@ -151,13 +150,13 @@ class _Tally:
 
     def step(
         self, reward: NDArray[np.float64], ended: NDArray[np.bool_], info: dict[str, Any]
-    ) -> None:
-        """Take in a step and the episodes that it ends."""
+    ) -> bool:
+        """Take in a step and the episodes that it ends; say whether there are any."""
         self._running_return += reward
         self._running_length += 1
         self._clock.tick()
         if not ended.any():
-            return
+            return False
         measures = info.get("measures", {})
         for slot in np.flatnonzero(ended & (self.quota > 0)):
             self._returns[slot].append(float(self._running_return[slot]))
@@ -169,6 +168,7 @@ class _Tally:
         self._running_return[ended] = 0.0
         self._running_length[ended] = 0
         self._clock.end(ended, self.quota > 0)
+        return True
 
     def evaluation(self, name: str, budget_used: int) -> Evaluation:
         """Return all in the order of slots.

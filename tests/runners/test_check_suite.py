@@ -46,6 +46,7 @@ def test_sound_suites_pass(suite: Suite, skipped: set[str]) -> None:
     assert failed(found) == []
 
 
+@pytest.mark.slow
 def test_our_own_suites_pass() -> None:
     suite = suites.get("atari100k-rgb64")
     found = findings(suite, steps=10)
