@@ -291,6 +291,10 @@ class SameStep(VectorWrapper[Obs, Any, Obs, Any, NDArray[Any]]):
         refuse_seed(seed)
         seeds: Any = self._seeds  # gymnasium's take one a slot, whatever VectorWrapper says
         obs, info = self.env.reset(seed=seeds)
+        if not isinstance(info, dict):
+            raise InvalidEnvironment(
+                f"infos come as a {type(info).__name__}: leave out the wrapper DictInfoToList"
+            )
         self._seeds = None
         self._lengths[:] = 0
         for slot in range(self.num_envs):

@@ -13,7 +13,14 @@ from rlbench.errors import InvalidEnvironment, UsageError
 from rlbench.runners import Progress, Transitions, run_online
 from rlbench.runners.agents.random import RandomAgent
 from rlbench.suites import Suite
-from rlbench.suites.envs import EpisodeClock, make_slots, slot_seeds
+from rlbench.suites.envs import (
+    Environments,
+    EpisodeClock,
+    Parametrised,
+    Retiring,
+    make_slots,
+    slot_seeds,
+)
 
 MODES = list(AutoresetMode)
 KINDS = ("sync", "async")
@@ -319,6 +326,25 @@ def test_wrapped_vector_environments_are_brought_into_form_too() -> None:
     rows = trajectory(made(OWN, 2), np.zeros((20, 2), dtype=int))
     assert all((row[1] == 1).all() for row in rows[1:])
     assert all((row[0][:, 1] == 0).all() for row in rows if row[2].all())
+
+
+def test_infos_are_those_of_all_slots() -> None:
+    def make() -> Any:
+        env = vector(SyncVectorEnv, AutoresetMode.SAME_STEP, 2)
+        return gymnasium.wrappers.vector.DictInfoToList(env)
+
+    OTHER[:] = [make]
+    with pytest.raises(InvalidEnvironment, match="infos come as a list"):
+        made(OWN, 2).reset()
+
+
+def test_all_that_is_made_fits_the_protocol() -> None:
+    env = made(counting("sync", AutoresetMode.DISABLED), 1)
+    assert isinstance(env, Environments)
+    assert not isinstance(env, Retiring | Parametrised)
+    assert isinstance(slots(1), Environments)
+    assert isinstance(slots(1), Retiring)
+    assert isinstance(slots(1, make_one=Steep, restarts=False), Parametrised)
 
 
 def test_an_episode_clock_is_that_of_the_longest() -> None:

@@ -19,7 +19,12 @@ class Walks(VectorEnv):
     """
 
     def __init__(
-        self, num_envs: int, stream: np.random.SeedSequence, space: Any, reward: float, limit: int
+        self,
+        num_envs: int,
+        stream: np.random.SeedSequence,
+        space: Any,
+        reward: float,
+        limit: int = 30,
     ):
         self.num_envs = num_envs
         self.single_observation_space = Box(0, np.inf, (2,), np.float64)
