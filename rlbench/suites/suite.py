@@ -248,6 +248,8 @@ class Suite:
             while there are none: the suite then is a board that only published scores stand on.
         dataset_factory: ``module:function`` that makes an offline task's dataset, from the task
             and its constants.
+        papers: ``module:function`` that makes the fields by which published protocols are told
+            apart, from the protocol's constants; empty where there are no published scores.
         replays: A run that is taken up plays its training actions again, to be where it was. Where
             that would cost too much, it goes on in new episodes.
         extra: The optional dependencies that the environments need.
@@ -271,6 +273,7 @@ class Suite:
     reference_source: str
     factory: str
     dataset_factory: str = ""
+    papers: str = ""
     replays: bool = True
     extra: str
     packages: tuple[str, ...] = ()
@@ -468,6 +471,17 @@ class Suite:
         load = self._import(self.dataset_factory, task.extra)
         dataset: Dataset = load(task, self.constants(task))
         return dataset
+
+    def paper_fields(self) -> dict[str, Any]:
+        """Return the fields by which published protocols are told apart, as they are here.
+
+        Raises:
+            UsageError: No published score is of a suite like it.
+        """
+        if not self.papers:
+            raise UsageError(f"there are no published scores of {self.id}")
+        fields: dict[str, Any] = self._import(self.papers)(self.protocol.constants())
+        return fields
 
     def load_factory(self, task: Task | None = None) -> Callable[..., Any]:
         """Import what makes the environments.

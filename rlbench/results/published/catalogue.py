@@ -18,10 +18,10 @@ from rlbench.results.published.fields import (
     SEPARATE,
     TRAINING_RETURN,
     WHILE_TRAINING,
-    Field,
     Fields,
 )
 from rlbench.suites import slug
+from rlbench.suites.papers import Field
 
 
 class Repository(NamedTuple):
