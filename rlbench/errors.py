@@ -66,10 +66,17 @@ class CannotImport(UsageError):
 
 
 class MissingExtra(UsageError):
-    """An optional dependency is not installed; the message says how to install it."""
+    """An optional dependency is not installed; the message says how to install it.
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an extra: pip install 'rlbench[{extra}]'")
+    Args:
+        what: What needs it.
+        extra: Which.
+        module: The module that is missing, where that is known.
+    """
+
+    def __init__(self, what: str, extra: str, module: str = "") -> None:
+        missing = f" (there is no module {module!r})" if module else ""
+        super().__init__(f"{what} needs an extra: pip install 'rlbench[{extra}]'{missing}")
 
 
 class StoreError(RLBenchError):
@@ -126,3 +133,9 @@ class InvalidEnvironment(RunError):
 
 class BudgetExhausted(RunError):
     """The run's budget is spent: no further training step exists."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return what another's code raised as one printable line of at most 500 characters."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return "".join(c if c.isprintable() else "?" for c in text)[:500]

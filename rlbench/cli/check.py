@@ -1,4 +1,4 @@
-"""`rlbench check`: does an agent keep the contract?"""
+"""`rlbench check`: does an agent, or a suite, keep the contract?"""
 
 import json as json_module
 import os
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,10 +30,15 @@ def check(
     agent: Annotated[
         str,
         typer.Argument(help="A registered name, my_agent, file.py[:factory] or module:factory."),
-    ],
+    ] = "",
     suite: Annotated[
-        str, typer.Option("--suite", help="Whose environments.", autocompletion=suite_names)
-    ] = "atari100k",
+        str,
+        typer.Option(
+            "--suite",
+            help="Whose environments: atari100k. Without an agent: a name or a file.py.",
+            autocompletion=suite_names,
+        ),
+    ] = "",
     task: Annotated[str, typer.Option("--task", help="By default the suite's first.")] = "",
     option: Annotated[
         list[str] | None,
@@ -44,21 +49,27 @@ def check(
     ] = False,
     device: Annotated[str, typer.Option("--device", help="Passed on to the agent.")] = "cpu",
     steps: Annotated[
-        int, typer.Option("--steps", min=10, help="Training steps, or updates, of a check.")
+        int, typer.Option("--steps", min=10, help="Steps, or updates, of a check.")
     ] = 100,
     timeout: Annotated[
         float, typer.Option("--timeout", min=1, help="Seconds that one check may take.")
     ] = 120,
     json: JsonOption = False,
 ) -> int:
-    """Check that an agent keeps the contract, by running it.
+    """Check that an agent keeps the contract, by running it; without an agent, that a suite does.
 
     Exit code 1 means that a check failed.
     """
+    if not agent:
+        if not suite:
+            raise UsageError("name an agent to check, or a suite: rlbench check --suite NAME")
+        if option or trust:
+            raise UsageError("--option and --trust are for an agent: name one")
+        return _check_suite(suite, task, steps, json=json)
     from rlbench.runners import resolve
     from rlbench.runners.resolving import given_options
 
-    chosen = parse_suite(suite)
+    chosen = parse_suite(suite or "atari100k")
     named = chosen.task(task) if task else chosen.tasks[0]
     options = parse_options(option)
     chosen.load_factory()
@@ -70,8 +81,29 @@ def check(
         "agent": agent, "suite": chosen.id, "task": named.name, "config": config,
         "device": device, "steps": steps,
     }  # fmt: skip
+    return _report(run_checks(asked, timeout), f"{chosen.id}, {named.name}", json=json)
+
+
+def _check_suite(name: str, task: str, steps: int, *, json: bool) -> int:
+    """Check a suite, registered or in a file, in this process."""
+    from rlbench import suites
+    from rlbench.runners.check_suite import check_suite
+
+    if name.partition(":")[0].endswith(".py"):
+        suite, assumed = suites.load_file(name)
+        if assumed:
+            echo(f"note: {assumed}", err=True)
+    else:
+        suite = suites.get(name)
+    named = suite.task(task) if task else suite.tasks[0]
+    findings = check_suite(suite, named, steps=steps)
+    return _report(findings, f"{suite.id}, {named.name}", json=json)
+
+
+def _report(found: Iterable["Finding"], what: str, *, json: bool) -> int:
+    """Print findings as they come; return the exit code."""
     findings = []
-    for finding in run_checks(asked, timeout):
+    for finding in found:
         findings.append(finding)
         if not json:
             echo(f"{finding.status:<8} {finding.name:<26} {finding.detail}")
@@ -80,7 +112,7 @@ def check(
         print_json([{"check": f.name, "status": f.status, "detail": f.detail} for f in findings])
     else:
         passed = sum(finding.status == "passed" for finding in findings)
-        echo(f"{passed} passed, {len(failed)} failed ({chosen.id}, {named.name})")
+        echo(f"{passed} passed, {len(failed)} failed ({what})")
     return EXIT_FAILED if failed else 0
 
 

@@ -32,7 +32,7 @@ _ATARI_PROBE = """
 import ale_py.vector_env
 from rlbench import suites
 games = {}
-for suite in map(suites.get, suites.names()):
+for suite in suites.load_all()[0]:
     if suite.extra == "atari":
         games.update((task.assets["rom"], (suite, task)) for task in suite.tasks)
 for suite, task in games.values():
@@ -204,7 +204,7 @@ def _name(name: str) -> str:
 
 
 def _atari() -> Iterator[Row]:
-    names = [name for name in suites.names() if suites.get(name).extra == "atari"]
+    names = [suite.name for suite in suites.load_all()[0] if suite.extra == "atari"]
     mend = "pip install 'rlbench[atari]', which brings the ROMs"
     if importlib.util.find_spec("ale_py") is None:
         yield Row("ROMs", "missing", f"without ale-py there is no {', '.join(names)}", mend)
@@ -216,8 +216,10 @@ def _atari() -> Iterator[Row]:
 
 def _engines(name: str) -> list[Row]:
     """Compare the engines of all tasks that can be run with what their suites expect."""
-    rows = []
-    for suite in map(suites.get, [name] if name else suites.names()):
+    found, problems = ([suites.get(name)], []) if name else suites.load_all()
+    mend = "repair or uninstall the package that registers it"
+    rows = [Row("entry point", "broken", problem, mend) for problem in problems]
+    for suite in found:
         if suite.can_run:
             try:
                 rows.append(_engine(suite))

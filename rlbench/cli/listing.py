@@ -15,7 +15,7 @@ from rlbench.cli.options import (
     SuiteOption,
     load_store,
 )
-from rlbench.cli.output import print_json, print_table
+from rlbench.cli.output import echo, print_json, print_table
 from rlbench.results import published, unofficial_text
 from rlbench.results.labels import run_labels
 from rlbench.results.record import SCHEMA_VERSION
@@ -39,8 +39,10 @@ def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) 
 def list_suites(json: JsonOption = False) -> None:
     """List the suites."""
     rows: list[dict[str, Any]] = []
-    for name in suites.names():
-        suite = suites.get(name)
+    found, problems = suites.load_all()
+    for problem in problems:
+        echo(f"note: {problem}", err=True)
+    for suite in found:
         protocol = suite.protocol
         rows.append(
             {

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidEnvironment, StaleCheckpoint, TeacherError, UsageError
@@ -99,7 +99,7 @@ def load_teacher(spec: str) -> TeacherFactory:
     return factory
 
 
-class Curriculum(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
+class Curriculum(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any]]):
     """Training environments that begin every episode with what the teacher proposes.
 
     ``info["parameters"]`` (n, d) is of the episodes that the step belongs to.
@@ -132,14 +132,11 @@ class Curriculum(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         except Exception as error:
             message = f"making the teacher raised {type(error).__name__}: {error}"
             raise TeacherError(message) from error
-        self.num_envs = n = env.num_envs
-        self.single_observation_space = env.single_observation_space
-        self.single_action_space = env.single_action_space
-        self.observation_space = env.observation_space
-        self.action_space = env.action_space
+        super().__init__(env)
+        n = env.num_envs
         self.parameter_space = info.parameter_space
-        self.metadata = env.metadata
-        self._env, self._budget = env, info.budget
+        self.metadata = {**env.metadata, "autoreset_mode": AutoresetMode.SAME_STEP}
+        self._budget = info.budget
         self._used = 0
         self._parameters = np.zeros((n, *info.parameter_space.shape))
         self._first_obs: NDArray[Any] = np.zeros(0)
@@ -157,7 +154,7 @@ class Curriculum(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
 
     def step(self, actions: NDArray[Any]) -> Step:
         """Play one step; where an episode ends, report it and begin the next."""
-        obs, reward, terminated, truncated, info = self._env.step(actions)
+        obs, reward, terminated, truncated, info = self.env.step(actions)
         self._returns += reward
         self._lengths += 1
         info["parameters"] = self._parameters.copy()
@@ -220,16 +217,12 @@ class Curriculum(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
             proposals.successes, strict=True,
         ))  # fmt: skip
 
-    def close_extras(self, **kwargs: Any) -> None:
-        """Close the environments."""
-        self._env.close()
-
     def _begin(self, mask: Bools) -> tuple[NDArray[Any], dict[str, Any]]:
         """Begin episodes in the marked slots with what the teacher proposes."""
         self._parameters[mask] = self._propose(int(mask.sum()))
         self._returns[mask] = 0.0
         self._lengths[mask] = 0
-        return self._env.reset(options={"reset_mask": mask, "parameters": self._parameters.copy()})
+        return self.env.reset(options={"reset_mask": mask, "parameters": self._parameters.copy()})
 
     def _propose(self, n: int) -> NDArray[np.float64]:
         space = self.parameter_space

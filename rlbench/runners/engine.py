@@ -47,7 +47,7 @@ def examine_engine(suite: Suite, task: Task) -> Engine:
                     f"{RESETS} resets of {task.name} led to one state: a suite whose episodes "
                     "begin alike says so by starts_vary=False"
                 )
-            for action in _actions(env.single_action_space, suite.engine_steps):
+            for action in fixed_actions(env.single_action_space, suite.engine_steps):
                 obs, reward, terminated, truncated, _ = env.step(action)
                 if not np.isfinite(reward).all():
                     raise InvalidEnvironment("a reward is not finite")
@@ -61,7 +61,7 @@ def examine_engine(suite: Suite, task: Task) -> Engine:
     )
 
 
-def _actions(space: Space[Any], steps: int) -> NDArray[Any]:
+def fixed_actions(space: Space[Any], steps: int) -> NDArray[Any]:
     """Return (steps, 1, ...) actions; numpy promises that these words never change."""
     if isinstance(space, Discrete):
         words = np.random.SeedSequence(_SEED).generate_state(steps, np.uint64)

@@ -20,6 +20,7 @@ from rlbench.runners.meter import action_check
 from rlbench.runners.progress import Progress
 from rlbench.runners.traces import EvaluationTrace
 from rlbench.suites import Protocol, Suite, Task
+from rlbench.suites.envs import EpisodeClock, Retiring, check_final_obs
 
 
 class EvalPoint(NamedTuple):
@@ -56,6 +57,7 @@ def evaluate(
     episodes: int,
     name: str = "test",
     budget_used: int = 0,
+    max_episode_steps: int | None = None,
     progress: Callable[[int], None] = lambda finished: None,
     trace: EvaluationTrace | None = None,
 ) -> Evaluation:
@@ -71,6 +73,7 @@ def evaluate(
         episodes: How many to play.
         name: Of the evaluation, for the record.
         budget_used: What training has spent, for the record.
+        max_episode_steps: Steps after which an episode must have ended; None for any number.
         progress: Called after every vector step with the number of episodes finished.
         trace: Takes in what is played.
 
@@ -79,13 +82,14 @@ def evaluate(
 
     Raises:
         AgentError: The agent raised or answered no valid actions.
-        InvalidEnvironment: A return is not finite or beyond 1e15, or the environment does not
-            measure all episodes alike.
+        InvalidEnvironment: A return is not finite or beyond 1e15, an episode is too long or ended
+            without its true final observation, or the environment does not measure all episodes
+            alike.
     """
     n = env.num_envs
     check = action_check(env.single_action_space, n)
-    retire = getattr(env, "retire", None)
-    tally = _Tally(n, episodes)
+    retire = env.retire if isinstance(env, Retiring) else None
+    tally = _Tally(n, episodes, max_episode_steps)
     obs, info = env.reset()
     if trace is not None:
         trace.start(obs)
@@ -97,7 +101,8 @@ def evaluate(
         first = terminated | truncated
         if trace is not None:
             trace.step(actions, obs, reward, first)
-        tally.step(reward, first, info)
+        if tally.step(reward, first, info):
+            check_final_obs(obs, info)
         tally.begin(obs, info, first)
         if retire is not None and (first & (tally.quota == 0)).any():
             retire(tally.quota == 0)
@@ -120,13 +125,14 @@ class _Tally:
     Args:
         n: Slots.
         episodes: How many are to be played.
+        max_episode_steps: How long they may be.
 
     Attributes:
         quota: (n,) How many each slot has yet to finish.
         finished: How many are finished.
     """
 
-    def __init__(self, n: int, episodes: int) -> None:
+    def __init__(self, n: int, episodes: int, max_episode_steps: int | None) -> None:
         self.quota = np.full(n, episodes // n) + (np.arange(n) < episodes % n)
         self.finished = 0
         self._episodes = episodes
@@ -134,6 +140,7 @@ class _Tally:
         self._lengths: list[list[int]] = [[] for _ in range(n)]
         self._measures: dict[str, list[list[float]]] = defaultdict(lambda: [[] for _ in range(n)])
         self._starts: set[int] = set()
+        self._clock = EpisodeClock(n, max_episode_steps)
         self._running_return = np.zeros(n)
         self._running_length = np.zeros(n, dtype=np.int64)
 
@@ -143,12 +150,13 @@ class _Tally:
 
     def step(
         self, reward: NDArray[np.float64], ended: NDArray[np.bool_], info: dict[str, Any]
-    ) -> None:
-        """Take in a step and the episodes that it ends."""
+    ) -> bool:
+        """Take in a step and the episodes that it ends; say whether there are any."""
         self._running_return += reward
         self._running_length += 1
+        self._clock.tick()
         if not ended.any():
-            return
+            return False
         measures = info.get("measures", {})
         for slot in np.flatnonzero(ended & (self.quota > 0)):
             self._returns[slot].append(float(self._running_return[slot]))
@@ -159,6 +167,8 @@ class _Tally:
             self.quota[slot] -= 1
         self._running_return[ended] = 0.0
         self._running_length[ended] = 0
+        self._clock.end(ended, self.quota > 0)
+        return True
 
     def evaluation(self, name: str, budget_used: int) -> Evaluation:
         """Return all in the order of slots.
@@ -245,7 +255,7 @@ def evaluate_afresh(
             with untouched_global_randomness():
                 evaluation = evaluate(
                     agent, env, episodes=episodes, name=name, budget_used=progress.budget_used,
-                    progress=finished, trace=trace,
+                    max_episode_steps=protocol.max_episode_steps, progress=finished, trace=trace,
                 )  # fmt: skip
         finally:
             env.close()

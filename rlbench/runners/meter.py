@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete, Space
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
 from rlbench.errors import AgentError, BudgetExhausted, InvalidEnvironment
 from rlbench.results.record import MAX_TRAINING_EPISODES, Training
+from rlbench.suites.envs import EpisodeClock, check_final_obs
 
 Check = Callable[[Any], NDArray[Any]]
 Step = tuple[
@@ -78,7 +79,7 @@ def _as_array(actions: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     return array
 
 
-class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
+class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any]]):
     """A suite's training environments with the run's budget on them.
 
     Every call of `step` charges one unit a slot. In the last step only as many slots count as
@@ -88,6 +89,7 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
     Args:
         env: The environments.
         budget: What may be spent.
+        max_episode_steps: Steps after which an episode must have ended; None for any number.
 
     Attributes:
         used: What has been spent.
@@ -95,18 +97,17 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         failure: What the environment raised; an agent may swallow it, but not go on.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], budget: int) -> None:
-        self.num_envs = env.num_envs
-        self.single_observation_space = env.single_observation_space
-        self.single_action_space = env.single_action_space
-        self.observation_space = env.observation_space
-        self.action_space = env.action_space
-        self.metadata = env.metadata
+    def __init__(
+        self, env: VectorEnv[Any, Any, Any], budget: int, max_episode_steps: int | None = None
+    ) -> None:
+        super().__init__(env)
+        self.metadata = {**env.metadata, "autoreset_mode": AutoresetMode.SAME_STEP}
         self.used = 0
         self.failure: Exception | None = None
         self.after_step: Callable[[], None] | None = None
-        self._env = env
+        self._n = env.num_envs  # a wrapper asks all that it wraps
         self._budget = budget
+        self._clock = EpisodeClock(env.num_envs, max_episode_steps)
         self._check = action_check(env.single_action_space, env.num_envs)
         self._all_active = np.ones(env.num_envs, dtype=np.bool_)
         self._all_active.flags.writeable = False
@@ -125,7 +126,8 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         if self._is_locked:
             raise AgentError("the training environment was reset during an evaluation")
         self._returns[:] = 0.0
-        obs, info = self._env.reset(options=options)
+        self._clock.begin()
+        obs, info = self.env.reset(options=options)
         self._last_obs = obs
         return obs, info
 
@@ -135,7 +137,8 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         Raises:
             AgentError: The actions do not fit, or the environment was never reset.
             BudgetExhausted: The budget is spent.
-            InvalidEnvironment: A reward is not finite.
+            InvalidEnvironment: A reward is not finite, an episode is too long, or one ended without
+                its true final observation.
         """
         left = self._budget - self.used
         if self._is_locked:
@@ -148,20 +151,22 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
             raise self.failure
         checked = self._check(actions)
         try:
-            obs, reward, terminated, truncated, info = self._env.step(checked)
+            obs, reward, terminated, truncated, info = self.env.step(checked)
         except Exception as error:
             self.failure = error
             raise
         active = self._all_active
-        if left < self.num_envs:
-            active = np.arange(self.num_envs) < left
+        if left < self._n:
+            active = np.arange(self._n) < left
             obs = np.where(active.reshape(-1, *[1] * (obs.ndim - 1)), obs, self._last_obs)
             reward, terminated, truncated = reward * active, terminated & active, truncated & active
-        self.used += min(left, self.num_envs)
+        self.used += min(left, self._n)
         self._last_obs = obs
         self._returns += reward
         ended = terminated | truncated
+        self._clock.tick()
         if ended.any():
+            check_final_obs(obs, info)
             self._close_episodes(ended)
         info["active"] = active
         info["ended"] = ended
@@ -205,16 +210,18 @@ class MeteredEnv(VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]):
         self._end_returns += returns[:room].tolist()
         self._ends += [self.used] * min(len(returns), room)
         self._returns[ended] = 0.0
+        self._clock.end(ended)
 
     def _refuse(self) -> Step:
         if not self._said_so:
             self._said_so = True
             raise BudgetExhausted(f"the budget of {self._budget} is spent")
         assert self._last_obs is not None
-        nothing = np.zeros(self.num_envs, dtype=np.bool_)
+        nothing = np.zeros(self._n, dtype=np.bool_)
         info = {"active": nothing, "ended": ~nothing, "final_obs": self._last_obs}
-        return self._last_obs, np.zeros(self.num_envs), nothing, ~nothing, info
+        return self._last_obs, np.zeros(self._n), nothing, ~nothing, info
 
-    def close_extras(self, **kwargs: Any) -> None:
-        """Close the environments."""
-        self._env.close()
+    @property
+    def unwrapped(self) -> Self:
+        """The metered environment itself: what it wraps is not for agents."""
+        return self

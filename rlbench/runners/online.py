@@ -97,7 +97,7 @@ class OnlineRun:
             env, self.info = training_envs(suite, task, seed=seed, part=part, teacher=teacher)
             self.agent_seed = seed_of_agent(suite, task, seed)
             self._curriculum = env if isinstance(env, Curriculum) else None
-            self._meter = MeteredEnv(env, protocol.budget)
+            self._meter = MeteredEnv(env, protocol.budget, protocol.max_episode_steps)
         progress.refresh = self._note_training
         self._trace = TrainingTrace(env.single_action_space, env.num_envs)
 

@@ -6,7 +6,7 @@
 """
 
 from rlbench.suites.dataset import Dataset, Episodes
-from rlbench.suites.registry import get, names
+from rlbench.suites.registry import get, load_all, load_file, names
 from rlbench.suites.suite import (
     Constant,
     Protocol,
@@ -30,6 +30,8 @@ __all__ = [
     "Suite",
     "Task",
     "get",
+    "load_all",
+    "load_file",
     "names",
     "sha256_of",
     "slug",

@@ -6,6 +6,7 @@ makes the 28 of SimbaV2's (Lee et al. 2025). Picture, stack and cameras are thos
 (Yarats et al. 2022).
 """
 
+from rlbench.suites.papers import Constants, Field, field, number, picture
 from rlbench.suites.suite import Protocol, Scalar, Suite, Task
 
 _VISION = (
@@ -56,6 +57,17 @@ def _protocol(**environment: Scalar) -> Protocol:
     )
 
 
+def fields(constants: Constants) -> dict[str, Field]:
+    """Return what tells published protocols apart; the budget is in control steps."""
+    pixels = constants["observation"] == "pixels"
+    return {
+        "budget": number(constants, "budget") * number(constants, "action_repeat"),
+        "action_repeat": field(constants, "action_repeat"),
+        "observation": picture(constants, "colour") if pixels else "state",
+        "stack": field(constants, "stack") if pixels else 1,
+    }
+
+
 DMC_STATE = Suite(
     name="dmc-state",
     version=1,
@@ -67,6 +79,7 @@ DMC_STATE = Suite(
     references=("min", "max"),
     reference_source=_REFERENCE_SOURCE,
     factory="",
+    papers="rlbench.suites.dmc:fields",
     extra="",
 )
 
@@ -81,6 +94,7 @@ DMC_HARD = Suite(
     references=("min", "max"),
     reference_source=_REFERENCE_SOURCE,
     factory="",
+    papers="rlbench.suites.dmc:fields",
     extra="",
 )
 
@@ -99,5 +113,6 @@ DMC_VISION = Suite(
     references=("min", "max"),
     reference_source=_REFERENCE_SOURCE,
     factory="",
+    papers="rlbench.suites.dmc:fields",
     extra="",
 )

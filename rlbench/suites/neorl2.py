@@ -6,6 +6,7 @@ b50d91d); the environments and datasets are to come.
 
 from typing import NamedTuple
 
+from rlbench.suites.papers import Constants, Field, field, number
 from rlbench.suites.suite import Protocol, Scalar, Suite, Task
 
 
@@ -33,6 +34,14 @@ _TASKS = (
 def _overrides(task: _Task) -> dict[str, Scalar]:
     changed: dict[str, Scalar] = {"max_episode_steps": task.steps}
     return changed | ({"train_trajectories": task.trajectories} if task.trajectories else {})
+
+
+def fields(constants: Constants) -> dict[str, Field]:
+    """Return what tells published protocols apart; the budget is in updates."""
+    return {
+        "budget": number(constants, "budget"),
+        "dataset": field(constants, "dataset"),
+    }
 
 
 NEORL2 = Suite(
@@ -65,5 +74,6 @@ NEORL2 = Suite(
     references=("min", "max"),
     reference_source="polixir/NeoRL2@b50d91d neorl2/envs/info.py",
     factory="",
+    papers="rlbench.suites.neorl2:fields",
     extra="",
 )

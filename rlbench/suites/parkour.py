@@ -4,6 +4,7 @@ Protocols are those of Romac et al. 2021 and of flowersteam/TeachMyAgent (commit
 environments are to come.
 """
 
+from rlbench.suites.papers import Constants, Field, field, number
 from rlbench.suites.suite import Protocol, Scalar, Suite, Task
 
 _MASTERED = 230.0
@@ -36,6 +37,15 @@ def _protocol(environment: dict[str, Scalar]) -> Protocol:
 
 def _task(name: str, **overrides: Scalar) -> Task:
     return Task(name=name, low=0.0, high=100.0, overrides=overrides)
+
+
+def fields(constants: Constants) -> dict[str, Field]:
+    """Return what tells published protocols apart; the budget is in steps."""
+    return {
+        "budget": number(constants, "budget"),
+        "expert_knowledge": field(constants, "expert_knowledge"),
+        "mastered_above": field(constants, "score_threshold"),
+    }
 
 
 PARKOUR = Suite(
@@ -71,6 +81,7 @@ PARKOUR = Suite(
     references=("none", "all"),
     reference_source=_REFERENCE_SOURCE,
     factory="",
+    papers="rlbench.suites.parkour:fields",
     extra="",
 )
 

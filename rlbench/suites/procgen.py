@@ -7,6 +7,7 @@ own `constants.py` (the hard values); here the paper's stand, which other papers
 
 from typing import NamedTuple
 
+from rlbench.suites.papers import Constants, Field, field, number
 from rlbench.suites.suite import Protocol, Suite, Task
 
 
@@ -47,6 +48,20 @@ _NOTES = (
     "After each tenth of the budget 100 test episodes and 100 on training levels are played. "
     "Scores may lie outside of [0, 1] and are not clipped.",
 )
+
+
+def fields(constants: Constants) -> dict[str, Field]:
+    """Return what tells published protocols apart; the budget is in steps."""
+    return {
+        "budget": number(constants, "budget"),
+        "levels": field(constants, "distribution_mode"),
+        "train_levels": _levels(number(constants, "train_levels")),
+        "scored_on": f"{_levels(number(constants, 'eval_levels'))} levels",
+    }
+
+
+def _levels(number: int) -> str:
+    return str(number) if number else "all"
 
 
 def _suite(mode: str, levels: int, budget: int) -> Suite:
@@ -95,6 +110,7 @@ def _suite(mode: str, levels: int, budget: int) -> Suite:
             "openai/phasic-policy-gradient@7295473 and danijar/dreamerv3@e3f0224, all alike"
         ),
         factory="",
+        papers="rlbench.suites.procgen:fields",
         extra="",
     )
 

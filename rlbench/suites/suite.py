@@ -2,8 +2,10 @@
 
 import hashlib
 import importlib
+import importlib.util
 import json
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rlbench.errors import MissingExtra, UnknownName, UsageError
+from rlbench.errors import MissingExtra, UnknownName, UsageError, one_line
 
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
@@ -115,6 +117,7 @@ class Protocol:
             for constant in changed:
                 if constant not in self.environment:
                     raise UnknownName("constant of the environment", constant, self.environment)
+        self.constants()  # their names are distinct
         if (self.score_rule == "mean") != (self.score_threshold is None):
             raise UsageError(f"the score rule {self.score_rule!r} has the wrong score_threshold")
 
@@ -137,6 +140,9 @@ class Protocol:
         """Return every constant by name; those of the environment stand beside the others.
 
         A constant that an evaluation changes is named ``<evaluation>.<constant>``.
+
+        Raises:
+            UsageError: Two constants have one name.
         """
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "environment"}
         own["point_episodes"] = self.episodes_at_points
@@ -148,7 +154,7 @@ class Protocol:
             for evaluation, values in self.evaluations.items()
             for name, value in values.items()
         }
-        return {**own, **self.environment, **changed}
+        return _merged(own, self.environment, changed)
 
     def override(self, values: Mapping[str, Constant]) -> "Protocol":
         """Return the protocol with some constants changed.
@@ -169,6 +175,17 @@ class Protocol:
                 raise UnknownName("constant", name, known)
             (environment if name in environment else own)[name] = _as_type(name, value, known[name])
         return replace(self, **own, environment=environment)
+
+
+def _merged(*parts: Mapping[str, Constant]) -> dict[str, Constant]:
+    """Put constants together; none may hide another of its name."""
+    merged: dict[str, Constant] = {}
+    for part in parts:
+        twice = sorted(merged.keys() & part.keys())
+        if twice:
+            raise UsageError(f"two constants are named {twice[0]!r}: rename one")
+        merged.update(part)
+    return merged
 
 
 def _as_type(name: str, value: Constant, old: Constant) -> Constant:
@@ -231,6 +248,8 @@ class Suite:
             while there are none: the suite then is a board that only published scores stand on.
         dataset_factory: ``module:function`` that makes an offline task's dataset, from the task
             and its constants.
+        papers: ``module:function`` that makes the fields by which published protocols are told
+            apart, from the protocol's constants; empty where there are no published scores.
         replays: A run that is taken up plays its training actions again, to be where it was. Where
             that would cost too much, it goes on in new episodes.
         extra: The optional dependencies that the environments need.
@@ -254,6 +273,7 @@ class Suite:
     reference_source: str
     factory: str
     dataset_factory: str = ""
+    papers: str = ""
     replays: bool = True
     extra: str
     packages: tuple[str, ...] = ()
@@ -290,8 +310,12 @@ class Suite:
         return self.protocol.override({**task.overrides, **self.unofficial})
 
     def constants(self, task: Task) -> dict[str, Constant]:
-        """Return all that the digest covers, by name."""
-        return {"suite": self.id, **self.protocol_of(task).constants(), **task.assets}
+        """Return all that the digest covers, by name.
+
+        Raises:
+            UsageError: Two constants have one name.
+        """
+        return _merged({"suite": self.id}, self.protocol_of(task).constants(), task.assets)
 
     def digest(self, task: Task) -> str:
         """Return the digest of a task: scores of different digests never mix."""
@@ -387,7 +411,6 @@ class Suite:
             UsageError: The suite has no environments yet.
             MissingExtra: They are not installed.
         """
-        make = self.load_factory(task)
         evaluations = self.protocol.evaluations
         main = self.protocol.main_evaluation
         if evaluation and evaluation not in evaluations:
@@ -395,16 +418,46 @@ class Suite:
         changed = evaluations[evaluation or main] if split == "eval" else {}
         other = "" if evaluation == main else evaluation
         stream = self.stream(task, role or split, seed, part, other)
-        constants = {**self.constants(task), **changed}
+        return self.make_from(task, stream, split=split, num_envs=num_envs, changed=changed)
+
+    def make_from(
+        self,
+        task: Task,
+        stream: np.random.SeedSequence,
+        *,
+        split: Split,
+        num_envs: int,
+        changed: Mapping[str, Constant] | None = None,
+    ) -> "VectorEnv[Any, Any, Any]":
+        """Make the environments of a task from a stream of randomness.
+
+        Args:
+            task: The same as for `make`, as what follows.
+            stream: What all that is random in them is drawn from.
+            split: The same.
+            num_envs: The same.
+            changed: Constants that differ from the task's own.
+        """
+        make = self.load_factory(task)
+        constants = {**self.constants(task), **(changed or {})}
         try:
-            env: VectorEnv[Any, Any, Any] = make(
-                task, constants, split=split, num_envs=num_envs, stream=stream
-            )
+            env = make(task, constants, split=split, num_envs=num_envs, stream=stream)
         except ModuleNotFoundError as error:
-            if not task.extra:
+            missing = (error.name or "").partition(".")[0]
+            if not task.extra or _is_installed(missing):
                 raise
-            raise MissingExtra(f"the task {task.name} of {self.id}", task.extra) from error
-        return env
+            what = f"the task {task.name} of {self.id}"
+            raise MissingExtra(what, task.extra, missing) from error
+        from rlbench.suites.envs import conform, slot_seeds  # gymnasium is imported when needed
+
+        protocol = self.protocol_of(task)
+        return conform(
+            env,
+            num_envs=num_envs,
+            seeds=slot_seeds(stream, num_envs, split),
+            max_episode_steps=protocol.max_episode_steps,
+            restarts=(protocol.kind, split) != ("curriculum", "train"),
+        )
 
     def dataset(self, task: Task) -> "Dataset":
         """Load what an offline task gives to learn from.
@@ -418,6 +471,17 @@ class Suite:
         load = self._import(self.dataset_factory, task.extra)
         dataset: Dataset = load(task, self.constants(task))
         return dataset
+
+    def paper_fields(self) -> dict[str, Any]:
+        """Return the fields by which published protocols are told apart, as they are here.
+
+        Raises:
+            UsageError: No published score is of a suite like it.
+        """
+        if not self.papers:
+            raise UsageError(f"there are no published scores of {self.id}")
+        fields: dict[str, Any] = self._import(self.papers)(self.protocol.constants())
+        return fields
 
     def load_factory(self, task: Task | None = None) -> Callable[..., Any]:
         """Import what makes the environments.
@@ -441,8 +505,29 @@ class Suite:
         module, _, name = target.partition(":")
         try:
             return getattr(importlib.import_module(module), name)
-        except ImportError as error:
-            raise MissingExtra(f"the suite {self.id}", extra or self.extra) from error
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if _is_installed(missing):
+                raise self._broken(target, error) from error
+            if not (extra or self.extra):
+                raise UsageError(
+                    f"the suite {self.id} needs the module {missing!r}, which is not installed"
+                ) from error
+            raise MissingExtra(f"the suite {self.id}", extra or self.extra, missing) from error
+        except Exception as error:  # whatever another package's module raises
+            raise self._broken(target, error) from error
+
+    def _broken(self, target: str, error: Exception) -> UsageError:
+        """Return the error that a part of the suite cannot be imported, though all is installed."""
+        return UsageError(f"the suite {self.id} is broken: {target!r} raises {one_line(error)}")
+
+
+def _is_installed(module: str) -> bool:
+    """Say whether a top-level module can be found, without importing it."""
+    try:
+        return module in sys.modules or importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 @cache

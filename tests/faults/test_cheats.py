@@ -82,8 +82,8 @@ class Agent:
     def train(self, env):
         env.reset()
         inner = env
-        while hasattr(inner, "_env"):
-            inner = inner._env
+        while hasattr(inner, "env"):
+            inner = inner.env
         self.played = 0
         for _ in range(1000):
             inner.step(np.zeros(env.num_envs, dtype=int))

@@ -1,13 +1,19 @@
 """The budget cannot be exceeded, and nothing wrong passes the meter."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
+from gymnasium.vector import AutoresetMode, VectorWrapper
+from gymnasium.wrappers.vector import RecordEpisodeStatistics
+from support.broken import broken
 from support.toy import TOY
 
 from rlbench.errors import AgentError, BudgetExhausted, InvalidEnvironment
-from rlbench.runners import MeteredEnv
+from rlbench.runners import MeteredEnv, Progress, evaluate, load_factory, run_online
 from rlbench.runners.meter import action_check
+from rlbench.runners.online import task_info
 
 
 def metered(budget: int, num_envs: int = 1, **unofficial: float) -> MeteredEnv:
@@ -88,11 +94,45 @@ def test_training_episodes_are_kept() -> None:
 def test_a_reward_that_is_not_finite_is_found(reward: float) -> None:
     meter = metered(1000)
     # Constants are finite by their digest; the environment itself goes wrong here.
-    meter._env.reward = reward
+    meter.env.reward = reward
     meter.reset()
     with pytest.raises(InvalidEnvironment, match="not finite"):
         for _ in range(40):
             meter.step(np.array([0]))
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("unsaid mode", r"ended without info\['final_obs'\]"),
+        ("arrays in arrays", "dtype object"),
+        ("endless", "went on after 4 steps"),
+    ],
+)
+def test_a_run_on_a_broken_suite_is_invalid(fault: str, said: str) -> None:
+    """It is seen in training, and in the evaluation of an agent that does not train."""
+    suite = broken(fault)
+    (task,) = suite.tasks
+    run = partial(run_online, config={}, seed=0, device="cpu", progress=Progress())
+    with pytest.raises(InvalidEnvironment, match=said) as caught:
+        run(suite, task, load_factory("noop"))
+    assert caught.value.status == "invalid"
+    env = suite.make(task, split="eval", num_envs=2, seed=0)
+    info = task_info(suite, task, env)
+    agent = load_factory("noop")(info, seed=0, device="cpu")
+    with pytest.raises(InvalidEnvironment, match=said):
+        evaluate(agent, env, episodes=4, max_episode_steps=4)
+
+
+def test_a_meter_is_what_agents_unwrap_to() -> None:
+    meter = metered(5, num_envs=2)
+    assert meter.unwrapped is meter
+    assert isinstance(meter, VectorWrapper)
+    assert meter.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
+    counted = RecordEpisodeStatistics(meter)
+    counted.reset()
+    counted.step(np.zeros(2, dtype=int))
+    assert (counted.unwrapped, meter.used) == (meter, 2)
 
 
 @pytest.mark.parametrize(

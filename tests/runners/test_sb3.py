@@ -1,7 +1,9 @@
 """Algorithms of Stable-Baselines3, for real, on their own loop; skipped where it is missing."""
 
 from dataclasses import replace
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from support.toy import TOY
@@ -79,6 +81,30 @@ def test_ends_and_cuts_are_told_apart() -> None:
             assert infos[slot]["TimeLimit.truncated"] == (slot == 0)
             seen.add(int(slot))
     assert seen == {0, 1}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # advice on spaces
+def test_the_checker_of_sb3_finds_nothing_wrong() -> None:
+    """It takes single environments, so it sees one slot of ours."""
+    from stable_baselines3.common.env_checker import check_env
+
+    from rlbench.runners.adapters.sb3_env import SB3Env
+
+    slots = SB3Env(TOY.make(TOY.tasks[0], split="train", num_envs=1, seed=0))
+
+    class Slot(gymnasium.Env):
+        observation_space, action_space = slots.observation_space, slots.action_space
+
+        def reset(self, *, seed: Any = None, options: Any = None):
+            return slots.reset()[0], {}
+
+        def step(self, action: Any):
+            obs, reward, ended, infos = slots.step(np.array([action]))
+            cut = infos[0].get("TimeLimit.truncated", False)
+            obs = infos[0].get("terminal_observation", obs[0])
+            return obs, float(reward[0]), bool(ended[0] and not cut), cut, infos[0]
+
+    check_env(Slot())
 
 
 def test_the_release_is_the_version() -> None:

@@ -12,6 +12,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
+from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from rlbench import suites
@@ -644,3 +645,18 @@ def test_the_example_in_the_guide_runs() -> None:
     subprocess.run([sys.executable, "-c", block], check=True)
     for mode in get_args(Disturbance):
         assert f"`{mode.__name__}`" in text
+
+
+@each
+@pytest.mark.parametrize("name", ["CartPole-v1", "Pendulum-v1"])
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pendulum's own actions are not in [-1, 1]
+def test_gymnasium_finds_nothing_wrong(name: str, disturbance: Disturbance) -> None:
+    plain = gymnasium.make(name, disable_env_checker=True)
+    if isinstance(disturbance, SaltAndPepper | Occlusion | Disc):
+        with pytest.raises(UsageError, match="needs pictures"):
+            DisturbedEnv(plain, disturbance)
+        return
+    env = DisturbedEnv(plain, disturbance, seed=3)
+    check_env(env, skip_render_check=True)
+    assert env.spec is not None
+    assert env.spec.additional_wrappers[-1].kwargs == {"disturbance": disturbance, "seed": 3}

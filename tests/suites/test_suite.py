@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.command import rlbench
+from support.registered import register
 
 from rlbench import suites
 from rlbench.errors import MissingExtra, UnknownName, UsageError
@@ -174,8 +176,61 @@ def test_a_task_may_need_an_extra_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_missing_extra_says_what_to_install() -> None:
     suite = replace(ATARI, factory="package_that_is_not_there.envs:make")
-    with pytest.raises(MissingExtra, match=r"pip install 'rlbench\[atari\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'rlbench\[atari\]'.*'package_that_is_not"):
         suite.make(suite.task("Pong"), split="train", num_envs=1, seed=0)
+    with pytest.raises(UsageError, match="needs the module 'package_that_is_not_there', which is"):
+        replace(suite, extra="").load_factory()
+
+
+@pytest.mark.parametrize(
+    ("factory", "said"),
+    [
+        ("rlbench.suites.atari.no_such_module:make", "No module named 'rlbench.suites.atari.no_"),
+        ("rlbench.suites.atari.envs:no_such_function", "AttributeError: .*'no_such_function'"),
+        ("support.broken_module:make", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_broken_module_is_no_missing_extra(factory: str, said: str) -> None:
+    with pytest.raises(UsageError, match=f"the suite atari100k@1 is broken: .*{said}") as caught:
+        replace(ATARI, factory=factory).load_factory()
+    assert not isinstance(caught.value, MissingExtra)
+    assert "\n" not in str(caught.value)
+
+
+def test_constants_do_not_hide_each_other() -> None:
+    for environment in ({"budget": 7}, {"kind": "x"}):
+        with pytest.raises(
+            UsageError, match=f"two constants are named '{next(iter(environment))}'"
+        ):
+            replace(ATARI.protocol, environment=environment)
+    task = replace(ATARI.task("Pong"), assets={"frame_skip": "4"})
+    with pytest.raises(UsageError, match="two constants are named 'frame_skip'"):
+        ATARI.digest(task)
+    suite = replace(ATARI, protocol=replace(ATARI.protocol, environment={"suite": "another"}))
+    with pytest.raises(UsageError, match="two constants are named 'suite'"):
+        suite.digest(suite.tasks[0])
+
+
+def test_a_broken_entry_point_is_named_and_hides_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(tmp_path / "site", {
+        "bad-module": "support.broken_module:SUITE", "no-suite": "support.toy:make",
+        "no-module": "support.nowhere:SUITE", "toy-fixed": "support.toy:FIXED",
+    })  # fmt: skip
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    found, problems = suites.load_all()
+    assert "toy-fixed" in {suite.name for suite in found}
+    assert len(problems) == 3
+    for name, said in (("bad-module", "ZeroDivisionError"), ("no-suite", "is not a Suite"),
+                       ("no-module", "No module named 'support.nowhere'")):  # fmt: skip
+        (problem,) = [line for line in problems if repr(name) in line]
+        assert said in problem
+        assert "\n" not in problem
+    out = rlbench("list", "suites", cwd=tmp_path)
+    assert out.stderr.count("note: the entry point 'support.") == 3
+    assert "atari100k" in out.stdout
+    assert "toy-fixed" in out.stdout
 
 
 def test_suites_import_no_environment() -> None:

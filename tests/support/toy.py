@@ -18,7 +18,14 @@ class Walks(VectorEnv):
     An evaluation that counted short episodes more often would show in the mean return.
     """
 
-    def __init__(self, num_envs: int, stream: np.random.SeedSequence, space: Any, reward: float):
+    def __init__(
+        self,
+        num_envs: int,
+        stream: np.random.SeedSequence,
+        space: Any,
+        reward: float,
+        limit: int = 30,
+    ):
         self.num_envs = num_envs
         self.single_observation_space = Box(0, np.inf, (2,), np.float64)
         self.single_action_space = space
@@ -28,7 +35,7 @@ class Walks(VectorEnv):
         self.generators = [np.random.default_rng(child) for child in stream.spawn(num_envs)]
         self.lengths = np.zeros(num_envs, dtype=int)
         self.clocks = np.zeros(num_envs, dtype=int)
-        self.reward = reward
+        self.reward, self.limit = reward, limit
         self.drawn: list[list[int]] = [[] for _ in range(num_envs)]
         self.retired = np.zeros(num_envs, dtype=bool)
 
@@ -47,13 +54,15 @@ class Walks(VectorEnv):
 
     def step(self, actions: np.ndarray):
         self.clocks += 1
-        ended = self.clocks >= self.lengths
+        terminated = self.clocks >= self.lengths
+        truncated = ~terminated & (self.clocks >= self.limit)
+        ended = terminated | truncated
         final = self._obs()
         for slot in np.flatnonzero(ended):
             self._begin(slot)
         info = {"final_obs": final} if ended.any() else {}
         reward = np.full(self.num_envs, self.reward)
-        return self._obs(), reward, ended, np.zeros_like(ended), info
+        return self._obs(), reward, terminated, truncated, info
 
     def retire(self, mask: np.ndarray) -> None:
         self.retired |= mask
@@ -68,7 +77,8 @@ class FixedWalks(Walks):
 
 
 def make_fixed(task: Task, constants: Mapping[str, Any], **rest: Any) -> Walks:
-    return FixedWalks(rest["num_envs"], rest["stream"], Discrete(4), 1.0)
+    limit = constants["max_episode_steps"]
+    return FixedWalks(rest["num_envs"], rest["stream"], Discrete(4), 1.0, limit)
 
 
 def make(
@@ -80,7 +90,8 @@ def make(
     stream: np.random.SeedSequence,
 ) -> Walks:
     space = Box(-1, 1, (3,), np.float32) if constants["continuous"] else Discrete(4)
-    return Walks(num_envs, stream, space, float(constants["reward"]))
+    limit = constants["max_episode_steps"]
+    return Walks(num_envs, stream, space, float(constants["reward"]), limit)
 
 
 TOY = Suite(

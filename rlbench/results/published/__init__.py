@@ -25,12 +25,12 @@ from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.results.published.catalogue import SOURCES, PublishedSource, Repository, slug_of
 from rlbench.results.published.fields import (
     Deviation,
-    Field,
     differences,
     fields_of,
     in_words,
 )
 from rlbench.suites import Suite, sha256_of
+from rlbench.suites.papers import Field
 
 __all__ = [
     "COLUMNS",

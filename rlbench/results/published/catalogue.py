@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from rlbench.results.published.fields import NEVER_RANKED, Field, Fields
+from rlbench.results.published.fields import NEVER_RANKED, Fields
 from rlbench.suites import slug
+from rlbench.suites.papers import Field
 
 FILES = ("atari100k", "stori", "dmc", "procgen", "neorl2", "parkour")  # with scores and sources
 UNKNOWN = "unknown"

@@ -5,13 +5,12 @@ known and the same. The budget counts frames of play (Atari, STORI), control ste
 (Procgen, parkour) or updates (NeoRL-2); the episode limit is that of training, in steps.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from rlbench.errors import UsageError
-from rlbench.suites import Constant, Suite
+from rlbench.suites import Suite
+from rlbench.suites.papers import Field
 
-Field = bool | int | float | str | None
 Fields = Mapping[str, Field]
 
 SEPARATE = "separate evaluation"
@@ -45,14 +44,9 @@ def fields_of(suite: Suite) -> dict[str, Field]:
     Raises:
         UsageError: No published score is of a suite like it.
     """
-    if suite.name not in _BOARDS:
-        raise UsageError(
-            f"there are no published scores of {suite.id}; there are of {', '.join(_BOARDS)}"
-        )
-    constants = suite.protocol.constants()
     return {
-        **_BOARDS[suite.name](constants),
-        "episodes": _number(constants, "episodes"),
+        **suite.paper_fields(),
+        "episodes": suite.protocol.episodes,
         "score": SEPARATE,
         "selection": LAST,
     }
@@ -90,90 +84,3 @@ def _name(field: str) -> str:
 
 def _text(value: Field) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _number(constants: Mapping[str, Constant], name: str) -> int:
-    value = constants[name]
-    assert isinstance(value, int)
-    return value
-
-
-def _field(constants: Mapping[str, Constant], name: str) -> Field:
-    value = constants[name]
-    assert not isinstance(value, tuple)
-    return value
-
-
-def _picture(constants: Mapping[str, Constant], colours: str) -> str:
-    return f"{constants['height']}x{constants['width']} {colours}"
-
-
-def _atari(constants: Mapping[str, Constant]) -> dict[str, Field]:
-    reported = constants["life_loss_signal"]
-    return {
-        "budget": _number(constants, "budget") * _number(constants, "frame_skip"),
-        "sticky_actions": _field(constants, "sticky_actions"),
-        "action_set": "all" if constants["full_action_set"] else "minimal",
-        "image": _picture(constants, "gray" if constants["grayscale"] else "colour"),
-        "resize": "area",
-        "stack": _field(constants, "stack"),
-        "no_ops": f"0 to {_number(constants, 'noop_max') - 1} frames"
-        if constants["noop_max"]
-        else "none",
-        "life_loss": "reported, the game goes on" if reported else "not reported",
-        "episode_limit": _field(constants, "max_episode_steps"),
-    }
-
-
-def _dmc(constants: Mapping[str, Constant]) -> dict[str, Field]:
-    pixels = constants["observation"] == "pixels"
-    return {
-        "budget": _number(constants, "budget") * _number(constants, "action_repeat"),
-        "action_repeat": _field(constants, "action_repeat"),
-        "observation": _picture(constants, "colour") if pixels else "state",
-        "stack": _field(constants, "stack") if pixels else 1,
-    }
-
-
-def _procgen(constants: Mapping[str, Constant]) -> dict[str, Field]:
-    return {
-        "budget": _number(constants, "budget"),
-        "levels": _field(constants, "distribution_mode"),
-        "train_levels": _levels(_number(constants, "train_levels")),
-        "scored_on": f"{_levels(_number(constants, 'eval_levels'))} levels",
-    }
-
-
-def _levels(number: int) -> str:
-    return str(number) if number else "all"
-
-
-def _curriculum(constants: Mapping[str, Constant]) -> dict[str, Field]:
-    return {
-        "budget": _number(constants, "budget"),
-        "expert_knowledge": _field(constants, "expert_knowledge"),
-        "mastered_above": _field(constants, "score_threshold"),
-    }
-
-
-def _offline(constants: Mapping[str, Constant]) -> dict[str, Field]:
-    return {
-        "budget": _number(constants, "budget"),
-        "dataset": _field(constants, "dataset"),
-    }
-
-
-_BOARDS: Mapping[str, Callable[[Mapping[str, Constant]], dict[str, Field]]] = {
-    "atari100k": _atari,
-    "atari100k-sticky": _atari,
-    "atari100k-rgb64": _atari,
-    "stori": _atari,
-    "stori-original": _atari,
-    "dmc-state": _dmc,
-    "dmc-vision": _dmc,
-    "dmc-hard": _dmc,
-    "procgen-easy": _procgen,
-    "procgen-hard": _procgen,
-    "parkour": _curriculum,
-    "neorl2": _offline,
-}

@@ -16,6 +16,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from rlbench.errors import UsageError
+from rlbench.suites.envs import refuse_seed, slot_seeds
 from rlbench.suites.suite import Constant, Split, Task
 
 # Emulators stepped together. Finished evaluation slots stop in groups of this size: large groups
@@ -37,18 +38,6 @@ def make(
     """Make the environments of one game; see `Suite.make`."""
     check_rom(task.assets["rom"], task.assets["rom_md5"])
     return AtariEnvs(task.assets["rom"], constants, slot_seeds(stream, num_envs, split))
-
-
-def slot_seeds(stream: np.random.SeedSequence, num_envs: int, split: Split) -> NDArray[np.int64]:
-    """Return one emulator seed a slot: all distinct, even to train on and odd to evaluate on.
-
-    A slot's seed does not depend on how many slots come after it.
-    """
-    seeds: dict[int, None] = {}
-    generator = np.random.default_rng(stream)
-    while len(seeds) < num_envs:
-        seeds[int(generator.integers(2**30)) * 2 + (split == "eval")] = None
-    return np.fromiter(seeds, dtype=np.int64)
 
 
 @cache
@@ -125,8 +114,7 @@ class AtariEnvs(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
         Raises:
             UsageError: A seed is given: the seeds are those that the environments were made with.
         """
-        if seed is not None:
-            raise UsageError("the seed of a suite's environments is given to Suite.make")
+        refuse_seed(seed)
         # Seeding an emulator loads its ROM anew (about 70 ms), so the groups do it side by side.
         with ThreadPoolExecutor(len(self._groups)) as pool:
             self._results = list(pool.map(self._reset_group, range(len(self._groups))))

@@ -74,6 +74,7 @@ ATARI100K = Suite(
     references=("random", "human"),
     reference_source=REFERENCE_SOURCE,
     factory="rlbench.suites.atari.envs:make",
+    papers="rlbench.suites.atari.papers:fields",
     extra="atari",
     packages=("ale-py",),
     engines="rlbench.suites.atari:engines.json",

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Literal, get_args
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Discrete
+from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
@@ -253,7 +254,7 @@ def disturbance_of(name: str, amount: float, steps: int) -> Disturbance:
     return mode(**values)
 
 
-class DisturbedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
+class DisturbedEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """An environment under a disturbance.
 
     Args:
@@ -277,7 +278,8 @@ class DisturbedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         *,
         seed: int | np.random.SeedSequence = 0,
     ) -> None:
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self, disturbance=disturbance, seed=seed)
+        gymnasium.Wrapper.__init__(self, env)
         spaces = env.observation_space, env.action_space
         self._slot = _Slot(disturbance, *spaces, _root_of(seed), 0)
 

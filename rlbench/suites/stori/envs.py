@@ -12,8 +12,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from rlbench.errors import UsageError
-from rlbench.suites.atari.envs import Observation, Step, check_rom, slot_seeds
+from rlbench.suites.atari.envs import Observation, Step, check_rom
+from rlbench.suites.envs import refuse_seed, slot_seeds
 from rlbench.suites.stori.engine import DisturbedGame, Stream
 from rlbench.suites.stori.modes import HEIGHT, WIDTH, rows_of
 from rlbench.suites.stori.perturbations import Row, Schedule
@@ -93,8 +93,7 @@ class StoriEnvs(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
         Raises:
             UsageError: A seed is given: the seeds are those that the environments were made with.
         """
-        if seed is not None:
-            raise UsageError("the seed of a suite's environments is given to Suite.make")
+        refuse_seed(seed)
         for slot, out in zip(self._slots, self._obs, strict=True):
             slot.reset(out)
         return self._obs.copy(), {"start": self._starts()}

@@ -137,6 +137,7 @@ STORI = Suite(
     references=("random", "human"),
     reference_source=f"of the undisturbed games: {REFERENCE_SOURCE}",
     factory="rlbench.suites.stori.envs:make",
+    papers="rlbench.suites.atari.papers:fields",
     extra="atari",
     packages=("ale-py",),
     engines="rlbench.suites.atari:engines.json",
@@ -179,4 +180,5 @@ STORI_TRANSFER = replace(
     protocol=replace(
         STORI.protocol, environment={**STORI.protocol.environment, "train_clean": True}
     ),
+    papers="",
 )

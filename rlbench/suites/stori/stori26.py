@@ -137,6 +137,7 @@ STORI26 = replace(
     tasks=tuple(task for game in ATARI100K_RGB64.tasks for task in _tasks_of(game)),
     reference_source=f"of the undisturbed games: {ATARI100K_RGB64.reference_source}",
     factory="rlbench.suites.stori.stori26:make",
+    papers="",
 )
 
 
