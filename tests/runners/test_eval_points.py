@@ -1,5 +1,6 @@
 """Evaluation points, named evaluations, score rules: what is played when, and what it is worth."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace
@@ -44,6 +45,13 @@ class Actor:
 class Learner(Actor):
     def observe(self, batch: Any) -> None:
         self.seen += float(batch.obs.sum() + batch.action.sum())
+
+
+class Slow(Learner):
+    """Takes long enough for its seconds of training to be seen."""
+
+    def observe(self, batch: Any) -> None:
+        time.sleep(0.001)
 
 
 class Looper(Actor):
@@ -146,7 +154,7 @@ def test_extra_points_of_offline_runs_wait_for_the_agent() -> None:
 
 
 def test_training_seconds_grow_and_do_not_tell_evaluations_apart() -> None:
-    evaluations = play(POINTS).evaluations
+    evaluations = play(POINTS, factory=Slow).evaluations
     assert 0 < evaluations[0].train_seconds < evaluations[1].train_seconds
     assert replace(evaluations[0], train_seconds=9.0) == evaluations[0]
 
