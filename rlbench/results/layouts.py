@@ -8,10 +8,8 @@
 """
 
 import csv
-import io
 import json
 import re
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +20,7 @@ from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
 from rlbench.files import read_bounded
-from rlbench.limits import advice, allowed
+from rlbench.results.formats.arrays import CALLBACK, read_npz
 from rlbench.results.merging import early_ends, merge, shortened
 from rlbench.results.patterns import (
     PLACEHOLDERS,
@@ -34,7 +32,7 @@ from rlbench.results.patterns import (
 )
 from rlbench.results.reading import Reading
 from rlbench.results.score_files import Curve, ScoreFile, as_arrays
-from rlbench.results.tables import MAX_TABLE_BYTES, number_of
+from rlbench.results.tables import MAX_TABLE_BYTES, Table, number_of, numbers_in
 
 LAST_EPISODES = 100
 
@@ -310,24 +308,13 @@ def _task_of(run: Path, monitors: Sequence[Path]) -> str:
 def _of_evaluations(
     run: Path, files: Sequence[Path], monitors: Sequence[Path], at_step: float | None
 ) -> _Run:
-    """Return the run of an evaluation callback: timesteps (points,), results (points, episodes)."""
+    """Return the run of an evaluation callback."""
     (file,) = files
-    try:
-        content = io.BytesIO(read_bounded(file, MAX_TABLE_BYTES))
-        with np.load(content, allow_pickle=False) as arrays:
-            steps = np.array(arrays["timesteps"], dtype=np.float64)
-            results = np.array(arrays["results"], dtype=np.float64)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InvalidScores(f"cannot read {file}: {error}") from error
-    if steps.ndim != 1 or results.ndim != 2 or len(steps) != len(results) or not results.size:
-        raise InvalidScores(
-            f"{file}: results of shape {results.shape} do not fit timesteps of {steps.shape}"
-        )
-    scores = results.mean(axis=1)
-    if not allowed(scores).all():
-        value = scores[~allowed(scores)][0]
-        raise InvalidScores(f"{file}: a score is {value:g}: {advice(value)}")
-    return _of_curve(file, _task_of(run, monitors), (steps, scores), at_step)
+    table = read_npz(file, Reading())
+    if not isinstance(table, Table) or table.header != CALLBACK:
+        raise InvalidScores(f"{file} holds no timesteps and results of Stable-Baselines3")
+    curve = numbers_in(table, 0), numbers_in(table, 1)
+    return _of_curve(file, _task_of(run, monitors), curve, at_step)
 
 
 def _of_monitors(

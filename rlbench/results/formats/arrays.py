@@ -26,11 +26,12 @@ from rlbench.results.formats.building import of_columns, of_curve, table_of_valu
 from rlbench.results.formats.content import content_of
 from rlbench.results.reading import AGENTS, Reading
 from rlbench.results.score_files import TASK_OF_ARRAY, ScoreFile
-from rlbench.results.tables import MAX_TABLE_BYTES, Table
+from rlbench.results.tables import MAX_TABLE_BYTES, Table, some
 from rlbench.results.task_names import are_tasks, tasks_among
 
+CALLBACK = ["timesteps", "score"]  # the columns of an evaluation callback's table
+
 _NUMBERS = "biuf"  # kinds of arrays that hold scores
-_ALIKE = 3  # names that are shown
 
 
 def read_npy(path: Path, reading: Reading) -> Table:
@@ -82,16 +83,16 @@ def of_agents(path: Path, content: Mapping[str, Any], reading: Reading) -> Score
         inner = list(dict.fromkeys(n for of in content.values() if are_objects for n in of))
         if not inner or _are_tasks(inner, reading):
             raise InvalidScores(
-                f"{path}: {_some(outer)} are tasks, and what their scores are by is not clear: "
+                f"{path}: {some(outer)} are tasks, and what their scores are by is not clear: "
                 "give {task: [runs]}, or {agent: {task: [runs]}}"
             )
-        remark = f"; the names {_some(outer)} are tasks of a suite, so those below are agents"
+        remark = f"; the names {some(outer)} are tasks of a suite, so those below are agents"
         content = {a: {t: of[a] for t, of in content.items() if a in of} for a in inner}
     runs = {agent: _of_agent(path, agent, scores) for agent, scores in content.items()}
     tasks = list(dict.fromkeys(task for of_agent in runs.values() for task in of_agent))
     deep = any(np.ndim(v) == 3 for v in content.values() if not isinstance(v, Mapping))
     points = "; of arrays (runs, tasks, points) the last point is the score" if deep else ""
-    said = f"read as agents: {_some(list(runs))}, tasks: {_some(tasks)}{points}{remark}"
+    said = f"read as agents: {some(list(runs))}, tasks: {some(tasks)}{points}{remark}"
     return ScoreFile(runs, said)
 
 
@@ -170,7 +171,7 @@ def _of_evaluations(path: Path, steps: NDArray[np.float64], results: NDArray[np.
         "the timesteps"
     )
     rows = zip(steps.tolist(), scores.tolist(), strict=True)
-    return table_of_values(path, ["timesteps", "score"], rows, remark=remark)
+    return table_of_values(path, CALLBACK, rows, remark=remark)
 
 
 def _of_agent(path: Path, agent: str, scores: Any) -> Mapping[str, NDArray[np.float64]]:
@@ -212,8 +213,3 @@ def _are_tasks(names: Iterable[str], reading: Reading) -> bool:
     if reading.suite:
         return bool(known) and len(tasks_among(known, reading.suite)) == len(known)
     return bool(known) and are_tasks(known)
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _ALIKE} more" if len(names) > _ALIKE else ""
-    return ", ".join(names[:_ALIKE]) + more
