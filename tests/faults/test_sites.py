@@ -34,9 +34,9 @@ def named(name: str, sites: dict[str, Site]) -> dict[str, Site]:
 
 # In a run that begins, or goes on from a checkpoint.
 EVER = {
-    **named("the store is tried", around(command, "fsync", rf"\.tmp/{NAME}$")),
-    "after a claim's file is made": command("open", "after", rf"claims/\.{NAME} w"),
-    "in the middle of a claim": command("open", "middle", rf"claims/\.{NAME} w"),
+    **named("the store is tried", around(command, "fsync", rf"\.tmp/\.{NAME}$")),
+    "after a claim's file is made": command("open", "after", rf"claims/\.{NAME} xb"),
+    "in the middle of a claim": command("open", "middle", rf"claims/\.{NAME} xb"),
     "before a claim is linked": command("link", "before", rf"claims/{RUN}\.json$"),
     **named("a claim's file is removed", around(command, "unlink", rf"claims/\.{NAME}$")),
     "after the log is opened": command("fstat", "after", rf"logs/{RUN}\.log$"),
@@ -78,7 +78,7 @@ FIRST = {
 # Only in one that goes on.
 ONWARD = {
     "after the claims are locked": command("fstat", "after", r"claims/\.lock$"),
-    "after a second claim's file is made": command("open", "after", rf"claims/\.{NAME} w", 2),
+    "after a second claim's file is made": command("open", "after", rf"claims/\.{NAME} xb", 2),
     **named("a claim is taken over", around(command, "replace", rf"claims/{RUN}\.json$")),
     "after the state is opened": worker("fstat", "after", r"/state\.json$"),
     "after the agent's state is opened": worker("open", "after", r"/learner\.json r"),
