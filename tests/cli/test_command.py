@@ -422,7 +422,13 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_worker(tmp_path: Path) -> None:
 
 
 def test_without_the_extra_the_line_to_install_it_is_shown(tmp_path: Path) -> None:
-    (tmp_path / "ale_py.py").write_text("raise ImportError('not installed')\n")
+    (tmp_path / "sitecustomize.py").write_text(
+        "from importlib.machinery import PathFinder\n"
+        "find = PathFinder.find_spec\n"
+        "def find_others(name, *more):\n"
+        "    return None if name == 'ale_py' else find(name, *more)\n"
+        "PathFinder.find_spec = find_others\n"
+    )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     out = subprocess.run(
         [*COMMAND, "run", "--suite", "atari100k", "--agent", "random"],

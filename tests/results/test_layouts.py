@@ -102,7 +102,7 @@ def test_tables_that_name_their_runs(tmp_path: Path) -> None:
          r"results of shape \(3, 1\) do not fit"),
         ({"r/evaluations.npz": {"timesteps": np.zeros(1), "results": np.full((1, 1), np.nan)}},
          Reading(), "row 1: 'nan' is not a finite number"),
-        ({"r/evaluations.npz": {"results": np.zeros((3, 1))}}, Reading(), "no timesteps and results"),
+        ({"r/evaluations.npz": {"results": np.zeros((3, 1))}}, Reading(), "no timesteps and"),
         ({"r/evaluations.npz": "text"}, Reading(), "cannot read"),
         ({"r/evaluations.npz": evaluations(1, 2)}, Reading(at_step=5),
          "begins at step 10, after --at-step 5"),

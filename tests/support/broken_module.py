@@ -1,3 +1,0 @@
-"""A module that cannot be imported."""
-
-SUITE = make = 1 / 0
