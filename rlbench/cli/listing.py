@@ -21,7 +21,7 @@ from rlbench.results.labels import run_labels
 from rlbench.results.record import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from rlbench.runners.factories import Registered
+    from rlbench.runners.agents.factories import Registered
 
 PUBLISHED_COLUMNS = ("source", "suite", "agent", "tasks", "runs", "paper", "licence")
 
@@ -89,7 +89,7 @@ def list_tasks(suite: SuiteOption, json: JsonOption = False) -> None:
 @app.command("agents", epilog=examples("list agents"))
 def list_agents(json: JsonOption = False) -> None:
     """List the registered agents."""
-    from rlbench.runners.agent import OWN
+    from rlbench.runners.agents.agent import OWN
 
     _print_registered("agent", OWN, json)
 
@@ -97,14 +97,14 @@ def list_agents(json: JsonOption = False) -> None:
 @app.command("teachers", epilog=examples("list teachers"))
 def list_teachers(json: JsonOption = False) -> None:
     """List the registered teachers of curricula."""
-    from rlbench.runners.curriculum import OWN_TEACHERS
+    from rlbench.runners.teachers.teacher import OWN_TEACHERS
 
     _print_registered("teacher", OWN_TEACHERS, json)
 
 
 def _print_registered(kind: str, own: Mapping[str, "Registered"], as_json: bool) -> None:
     """Print what comes with rlbench, and what other packages register."""
-    from rlbench.runners.factories import registered
+    from rlbench.runners.agents.factories import registered
 
     rows = [
         {

@@ -1,0 +1,1 @@
+"""Disturbances of any gymnasium environment."""
