@@ -1,7 +1,7 @@
 """`rlbench list`: suites, tasks, agents, teachers, runs."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import typer
 
@@ -14,14 +14,13 @@ from rlbench.cli.options import (
     ReadableStoreOption,
     SuiteOption,
     load_store,
+    parse_suite,
 )
 from rlbench.cli.output import echo, print_json, print_table
+from rlbench.registry import Registry
 from rlbench.results import published, unofficial_text
 from rlbench.results.labels import run_labels
 from rlbench.results.record import SCHEMA_VERSION
-
-if TYPE_CHECKING:
-    from rlbench.runners.agents.factories import Registered
 
 PUBLISHED_COLUMNS = ("source", "suite", "agent", "tasks", "runs", "paper", "licence")
 
@@ -69,7 +68,7 @@ def list_suites(json: JsonOption = False) -> None:
 @app.command("tasks", epilog=examples("list tasks"))
 def list_tasks(suite: SuiteOption, json: JsonOption = False) -> None:
     """List the tasks of a suite with their reference scores and digests."""
-    chosen = suites.get(suite)
+    chosen = parse_suite(suite)
     low, high = chosen.references
     rows = [
         {
@@ -89,23 +88,22 @@ def list_tasks(suite: SuiteOption, json: JsonOption = False) -> None:
 @app.command("agents", epilog=examples("list agents"))
 def list_agents(json: JsonOption = False) -> None:
     """List the registered agents."""
-    from rlbench.runners.agents.agent import OWN
+    from rlbench.runners.agents.agent import AGENTS
 
-    _print_registered("agent", OWN, json)
+    _print_registered(AGENTS, json)
 
 
 @app.command("teachers", epilog=examples("list teachers"))
 def list_teachers(json: JsonOption = False) -> None:
     """List the registered teachers of curricula."""
-    from rlbench.runners.teachers.teacher import OWN_TEACHERS
+    from rlbench.runners.teachers.teacher import TEACHERS
 
-    _print_registered("teacher", OWN_TEACHERS, json)
+    _print_registered(TEACHERS, json)
 
 
-def _print_registered(kind: str, own: Mapping[str, "Registered"], as_json: bool) -> None:
+def _print_registered(registry: Registry, as_json: bool) -> None:
     """Print what comes with rlbench, and what other packages register."""
-    from rlbench.runners.agents.factories import registered
-
+    kind, own = registry.kind, registry.own
     rows = [
         {
             kind: name,
@@ -114,7 +112,7 @@ def _print_registered(kind: str, own: Mapping[str, "Registered"], as_json: bool)
             "extra": own[name].extra or None if name in own else None,
             "from": "rlbench" if name in own else "entry point",
         }
-        for name, target in registered(kind, own).items()
+        for name, target in registry.targets().items()
     ]
     _print(rows, (kind, "factory", "version", "extra", "from"), as_json)
 
@@ -142,12 +140,28 @@ def list_runs(store: ReadableStoreOption = DEFAULT_STORE, json: JsonOption = Fal
                 "score": record.score if record.status == "ok" else None,
                 "seconds": record.timing.get("seconds"),
                 "schema": 1 if record.is_old else SCHEMA_VERSION,
+                "digest": identity.digest,
             }
         )
     if not json:
+        rows = _told_apart(rows)
         rows = [{**r, "status": f"{r['status']} (old)"} if r["schema"] == 1 else r for r in rows]
     columns = ("key", "suite", "unofficial", "agent", "task", "seed", "status", "score", "seconds")
     _print(rows, columns, json)
+
+
+def _told_apart(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows whose suite says more where one name stands for several protocols of a task."""
+    digests: dict[tuple[str, ...], set[str]] = {}
+    for row in rows:
+        if row["schema"] == SCHEMA_VERSION:
+            one = (row["suite"], row["unofficial"], row["task"])
+            digests.setdefault(one, set()).add(row["digest"])
+    several = {suite for (suite, _, _), of_task in digests.items() if len(of_task) > 1}
+    return [
+        {**row, "suite": f"{row['suite']} {row['digest'][:6]}"} if row["suite"] in several else row
+        for row in map(dict, rows)
+    ]
 
 
 def _published_rows() -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from rlbench import suites
 from rlbench.cli.output import echo
 from rlbench.errors import UsageError
 from rlbench.results import Loaded, Record, Store, belongs, unofficial_text
-from rlbench.results.scores import is_old_of
+from rlbench.results.scores import is_old_of, under_other_constants
 from rlbench.results.values import parse_assignment, parse_assignments
 from rlbench.suites import Suite
 
@@ -42,7 +42,7 @@ def suite_names(incomplete: str) -> list[str]:
 
 SuiteOption = Annotated[
     str,
-    typer.Option("--suite", help="A suite, e.g. atari100k.", autocompletion=suite_names),
+    typer.Option("--suite", help="A suite: atari100k, or a file.", autocompletion=suite_names),
 ]
 StoreOption = Annotated[Path, typer.Option("--store", help="The folder of records.", callback=_own)]
 ReadableStoreOption = Annotated[
@@ -150,6 +150,8 @@ def records_of(path: Path, suite: Suite, *, old: bool = False) -> list[Record]:
     } - {"", unofficial_text(suite.unofficial)}
     if any(is_old_of(record, suite) for record in records):
         message += " It has old ones, of schema 1: rlbench export shows them, nothing ranks them"
+    elif said := under_other_constants(records, suite):
+        message += f" It has {said}"
     elif others:
         message += (
             f" It has unofficial ones: add --unofficial {' or --unofficial '.join(sorted(others))}"

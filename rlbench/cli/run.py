@@ -24,6 +24,7 @@ from rlbench.cli.options import (
 from rlbench.cli.output import echo
 from rlbench.errors import InvalidRecord, StoreError, UsageError
 from rlbench.results import Identity, Loaded, Problem, Store
+from rlbench.results.scores import under_other_constants
 from rlbench.results.store import check_recordable
 from rlbench.suites import Suite, Task
 
@@ -144,7 +145,10 @@ def run(
     }
     place = Store(store)
     loaded = place.load() if store.is_dir() else Loaded([], [])
+    if chosen.file and not quiet and (said := under_other_constants(loaded.records, chosen)):
+        echo(f"note: the store {store} has {said}; they are kept apart", err=True)
     left = _not_done(wanted, loaded)
+    chosen.check_can_run([chosen.task(name) for name in dict.fromkeys(i.task for i in left)])
     places = parse_places(
         device,
         jobs=jobs,
@@ -167,7 +171,7 @@ def run(
     runs = [
         Run(
             identity=identity, agent=who.recipe, teacher=guide.recipe if guide else None,
-            store=str(store), device=device, threads=places.threads,
+            store=str(store), suite_spec=chosen.spec, device=device, threads=places.threads,
             checkpoint_every=settings.checkpoint_every, track=settings.track,
             eval_points=points[identity.task],
         )

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rlbench import __version__
+from rlbench.errors import UsageError
 from rlbench.runners.run import Run
 
 _PACKAGES = ("numpy", "gymnasium", "torch")
@@ -16,8 +17,10 @@ _PACKAGES = ("numpy", "gymnasium", "torch")
 
 def provenance(run: Run) -> dict[str, str | int | float | None]:
     """Return where a run was made: hardware, device, versions of what matters for its task."""
-    suite = run.suite
-    own = suite.packages + suite.task(run.identity.task).packages
+    own: tuple[str, ...] = ()
+    with suppress(UsageError):  # the suite's file may have been changed meanwhile
+        suite = run.suite
+        own = suite.packages + suite.task(run.identity.task).packages
     versions = {f"version_{name}": number for name, number in versions_of(_PACKAGES + own)}
     return {
         "version_rlbench": __version__,

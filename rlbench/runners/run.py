@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from rlbench import suites
+from rlbench.errors import UsageError
 from rlbench.results import AgentId, Identity
 from rlbench.runners.agents.resolving import Recipe
 from rlbench.suites import Suite, Task
 
 # Signals to a worker: to keep a checkpoint and leave, and to say what its threads are doing.
 LEAVE = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+CHANGED = "the files of the {} were changed since the command began; the same command runs them"
 STACK_DUMP = getattr(signal, "SIGUSR2", None)  # there is none on Windows
 
 
@@ -24,6 +26,7 @@ class Run:
         agent: What the agent is made from.
         teacher: What the teacher is made from, if there is one.
         store: The folder that the record goes to.
+        suite_spec: What names the suite here, see `Suite.spec`.
         device: Passed on to the agent.
         threads: Threads that numerical libraries may use.
         checkpoint_every: Seconds between two checkpoints.
@@ -37,6 +40,7 @@ class Run:
     agent: Recipe
     teacher: Recipe | None
     store: str
+    suite_spec: str
     device: str
     threads: int
     checkpoint_every: float
@@ -72,8 +76,16 @@ class Run:
 
     @property
     def suite(self) -> Suite:
-        """The suite, with the run's unofficial constants."""
-        return suites.get(self.identity.suite).make_unofficial(self.identity.unofficial)
+        """The suite, with the run's unofficial constants.
+
+        Raises:
+            UsageError: It is not what it was when the command began, or not there any more.
+        """
+        identity = self.identity
+        suite = suites.get(self.suite_spec).make_unofficial(identity.unofficial)
+        if suite.id != identity.suite or suite.digest(suite.task(identity.task)) != identity.digest:
+            raise UsageError(CHANGED.format("suite"))
+        return suite
 
 
 def identities(

@@ -32,11 +32,9 @@ def make(
     stream: np.random.SeedSequence,
 ) -> VectorEnv[Any, Any, Any]:
     """Make the environments of a task."""
-    limit = constants["max_episode_steps"]
-    assert isinstance(limit, int)
     return make_slots(
         partial(make_one, constants), num_envs=num_envs, split=split, stream=stream,
-        max_episode_steps=limit,
+        max_episode_steps=_limit(constants),
     )  # fmt: skip
 
 
@@ -50,7 +48,7 @@ def make_one(constants: Mapping[str, Constant]) -> gymnasium.Env[Any, Any]:
     Raises:
         UsageError: There is no such environment, a package is missing, or a wrapper does not fit.
     """
-    name = str(constants["gymnasium_id"])
+    name, limit = str(constants["gymnasium_id"]), _limit(constants)
     for package in str(constants["packages"]).split():
         _import(package)
     if name not in gymnasium.registry:
@@ -63,8 +61,8 @@ def make_one(constants: Mapping[str, Constant]) -> gymnasium.Env[Any, Any]:
             # Which version is meant was decided by the suite.
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.filterwarnings("ignore", message=".*is out of date", category=UserWarning)
-            env: Any = gymnasium.make(
-                name, max_episode_steps=constants["max_episode_steps"], disable_env_checker=True,
+            env: gymnasium.Env[Any, Any] = gymnasium.make(
+                name, max_episode_steps=limit, disable_env_checker=True,
                 **json.loads(str(constants["kwargs"])),
             )  # fmt: skip
     except DependencyNotInstalled as error:
@@ -101,6 +99,12 @@ def check(constants: Mapping[str, Constant]) -> None:
             )
     finally:
         env.close()
+
+
+def _limit(constants: Mapping[str, Constant]) -> int:
+    limit = constants["max_episode_steps"]
+    assert isinstance(limit, int)
+    return limit
 
 
 def _import(package: str) -> None:

@@ -302,7 +302,8 @@ def test_a_member_of_a_group_begins_anew_where_the_engine_is_another(
     (identity,) = identities(SUITE, SUITE.tasks, who, [3])
     run = Run(
         identity=identity, agent=Recipe(spec="learner", options={}), teacher=None,
-        store=str(tmp_path), device="cpu", threads=1, checkpoint_every=1e9,
+        store=str(tmp_path), suite_spec=identity.suite, device="cpu", threads=1,
+        checkpoint_every=1e9,
     )  # fmt: skip
     folder = Store(tmp_path).checkpoints_of(identity)
     play(folder, 15)
