@@ -77,8 +77,7 @@ def verify(
             suite = suites.get(identity.suite)
         except UnknownName as error:
             raise UsageError(
-                f"no suite is registered as {identity.suite}: if it is in a file, name that by "
-                "--suite"
+                f"unknown suite {identity.suite!r}: if it is in a file, add --suite FILE"
             ) from error
     suite = suite.make_unofficial(identity.unofficial)
     task = suite.task(identity.task)

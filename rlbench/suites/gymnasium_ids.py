@@ -5,6 +5,7 @@ A task's constants say all of it, see `rlbench.suites.toml_files`.
 
 import importlib
 import json
+import re
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -56,19 +57,32 @@ def make_one(constants: Mapping[str, Constant]) -> gymnasium.Env[Any, Any]:
             "gymnasium id", name, gymnasium.registry,
             why="a package that registers it may be missing in packages = [...]",
         )  # fmt: skip
+    with warnings.catch_warnings():
+        # Which version is meant was decided by the suite; spaces are as gymnasium makes them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", ".*(is out of date|precision lowered)", UserWarning)
+        return _wrapped(_made(name, limit, constants), name, constants)
+
+
+def _made(name: str, limit: int, constants: Mapping[str, Constant]) -> gymnasium.Env[Any, Any]:
     try:
-        with warnings.catch_warnings():
-            # Which version is meant was decided by the suite.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.filterwarnings("ignore", message=".*is out of date", category=UserWarning)
-            env: gymnasium.Env[Any, Any] = gymnasium.make(
-                name, max_episode_steps=limit, disable_env_checker=True,
-                **json.loads(str(constants["kwargs"])),
-            )  # fmt: skip
+        return gymnasium.make(
+            name, max_episode_steps=limit, disable_env_checker=True,
+            **json.loads(str(constants["kwargs"])),
+        )  # fmt: skip
     except DependencyNotInstalled as error:
         raise UsageError(f"{name} cannot be made: {' '.join(str(error).split())}") from error
+    except ModuleNotFoundError as error:
+        folder = re.match(r"gymnasium\.envs\.(\w+)", str(gymnasium.registry[name].entry_point))
+        mend = f": pip install 'gymnasium[{folder[1].replace('_', '-')}]'" if folder else ""
+        raise UsageError(f"{name} cannot be made: {one_line(error)}{mend}") from error
     except Exception as error:  # whatever another package's environment raises
         raise UsageError(f"{name} cannot be made: {one_line(error)}") from error
+
+
+def _wrapped(
+    env: gymnasium.Env[Any, Any], name: str, constants: Mapping[str, Constant]
+) -> gymnasium.Env[Any, Any]:
     for wrapper, arguments in json.loads(str(constants["wrappers"])):
         try:
             env = getattr(wrappers, wrapper)(env, **arguments)

@@ -269,17 +269,17 @@ def _one_of(words: Sequence[str]) -> Read:
     return read
 
 
-def _list_of(read: Read, most: int) -> Read:
+def _list_of(read: Read, most: int, least: int = 0) -> Read:
     def read_list(value: Any, where: str) -> tuple[Any, ...]:
-        if type(value) is not list or not 0 < len(value) <= most:
-            raise ValueError(f"a list of 1 to {most}")
+        if type(value) is not list or not least <= len(value) <= most:
+            raise ValueError(f"a list of {least} to {most}")
         return tuple(read(item, where) for item in value)
 
     return read_list
 
 
-def _texts(most: int) -> Read:
-    return _list_of(_text, most)
+def _texts(most: int, least: int = 0) -> Read:
+    return _list_of(_text, most, least)
 
 
 def _pair_of(read: Read) -> Read:
@@ -341,7 +341,7 @@ def _short(value: Any) -> str:
 
 # --- Wrappers: of gymnasium, each with what it takes and the values by default.
 
-_KEYS = _texts(30)
+_KEYS = _texts(30, 1)
 WRAPPERS: dict[str, dict[str, tuple[Read, Any]]] = {
     "ClipAction": {},
     "DelayObservation": {"delay": (_between(0, 1000), None)},
