@@ -62,7 +62,8 @@ def test_folders_import_only_what_the_design_lets_them() -> None:
     allowed = {
         "disturbances": {"disturbances", "errors"},
         "suites": {
-            "suites", "disturbances", "compiled", "errors", "files", "limits", "registry", "sources",
+            "suites", "disturbances", "compiled", "errors", "files", "limits", "registry",
+            "sources",
         },
         "results": {"results", "suites", "errors", "files", "limits"},
         "stats": {"stats", "compiled", "errors", "limits"},

@@ -54,7 +54,7 @@ def build(
     if len({each.id for each in chosen}) < len(chosen):
         raise UsageError("two of the suites that --suite names have the same name and version")
     loaded = load_store(store)
-    _name_left_out(loaded.records, chosen)
+    name_left_out(loaded.records, chosen)
     index = build_site(
         loaded,
         out,
@@ -68,7 +68,7 @@ def build(
     echo(f"site: {index}")
 
 
-def _name_left_out(records: Sequence[Record], chosen: Sequence[Suite]) -> None:
+def name_left_out(records: Sequence[Record], chosen: Sequence[Suite]) -> None:
     """Say which records no board will show, although nothing is wrong with them."""
     for suite in chosen:
         if said := under_other_constants(records, suite):
