@@ -7,10 +7,12 @@ into `rlbench.runners.agents.describe`.
 import ast
 import glob
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import re
 import sys
+import sysconfig
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -27,6 +29,7 @@ OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")  # a name
 MAX_VERSION = 100
 
 _DEFAULT = "make"
+_INSTALLED = dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))
 
 
 class Registered(NamedTuple):
@@ -115,6 +118,24 @@ def find_file(spec: str, known: Mapping[str, str]) -> Place | None:
         return None
     return Place(
         spec=spec, module=path.stem, factory=factory or _DEFAULT, path=path.resolve(), is_file=True
+    )
+
+
+def check_name(place: Place) -> None:
+    """Raise UsageError if a file has the name of a module of Python's own, or of an installed one.
+
+    Run as a module, it would take that one's place for all other code.
+    """
+    name = place.module
+    if name in sys.stdlib_module_names:
+        whose = "of Python's standard library"
+    else:
+        found = importlib.machinery.PathFinder.find_spec(name, [*_INSTALLED])
+        if found is None or found.origin is None or Path(found.origin).resolve() == place.path:
+            return
+        whose = f"that is installed ({found.origin})"
+    raise UsageError(
+        f"the file {place.path} has the name of the module {name!r} {whose}: rename the file"
     )
 
 
@@ -305,12 +326,33 @@ def _top_level(body: Iterable[ast.stmt]) -> tuple[set[str], str]:
 
 
 def _run_file(place: Place) -> ModuleType:
-    """Run a file as a module; files beside it can be imported."""
+    """Run a file as a module; files beside it can be imported.
+
+    Raises:
+        UsageError: It imports relatively, which a file that is run by its path cannot.
+    """
     sys.path.append(str(place.path.parent))
     spec = importlib.util.spec_from_file_location(place.module, place.path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[place.module] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        if "relative import with no known parent" not in str(error):
+            raise
+        folder, name = _module_of(place.path)
+        raise UsageError(
+            f"{place.path.name} imports relatively, so it must be imported as a part of its"
+            f" package: name it as {name}:{place.factory}, in the folder {folder}"
+        ) from error
     return module
+
+
+def _module_of(path: Path) -> tuple[Path, str]:
+    """Return a file's full name as a module, and the folder that it is imported from."""
+    folder, parts = path.parent.parent, [path.parent.name, path.stem]
+    while (folder / "__init__.py").is_file():
+        folder, parts = folder.parent, [folder.name, *parts]
+    return folder, ".".join(parts)

@@ -120,7 +120,7 @@ def resolve_found(
     """
     what = f"{kind} {found.spec!r}"
     name = name or found.name
-    slug(name)
+    _check_has_slug(name, kind)
     if len(name) > MAX_NAME or not name.isprintable():
         raise UsageError(f"the name {name!r} must be printable, of at most {MAX_NAME} characters")
     if len(spec) > MAX_SPEC or len(found.factory) > MAX_FACTORY or not spec.isprintable():
@@ -146,6 +146,15 @@ def resolve_found(
     )
 
 
+def _check_has_slug(name: str, kind: str) -> None:
+    """Raise UsageError if nothing of a name can be kept in a path."""
+    try:
+        slug(name)
+    except UsageError as error:
+        how = ": add --name and a name in Latin letters" if kind == "agent" else ""
+        raise UsageError(f"{error}{how}") from error
+
+
 def find_python(kind: str, spec: str, own: Mapping[str, Registered]) -> Found:
     """Find a factory in Python, in a process of its own if it is not one of ours.
 
@@ -165,6 +174,7 @@ def find_python(kind: str, spec: str, own: Mapping[str, Registered]) -> Found:
     known = factories.registered(kind, own)
     place = factories.find_file(spec, known)
     if place is not None:
+        factories.check_name(place)
         factories.stated_version(place)  # what is wrong with the file itself is said at once
     elif spec not in known and factories.names_file(spec):
         raise factories.unknown(kind, spec, known)
