@@ -15,12 +15,12 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from rlbench.errors import UnknownName, UsageError
+from rlbench.registry import Registry
 from rlbench.results.identity import check_given
 from rlbench.results.values import plain
 
@@ -30,20 +30,6 @@ MAX_VERSION = 100
 
 _DEFAULT = "make"
 _INSTALLED = dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))
-
-
-class Registered(NamedTuple):
-    """What comes with rlbench.
-
-    Attributes:
-        target: ``module:factory``.
-        version: The ``__version__`` of the module.
-        extra: The optional dependencies that it needs.
-    """
-
-    target: str
-    version: str
-    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +71,7 @@ class Signature:
         required: The options without a default value.
         given: What the agent is given, see `rlbench.results.identity.GIVEN`.
         has_group: A `make_group` stands beside the factory.
+        aside: Options that change nothing of what is learned: they are no part of the identity.
     """
 
     defaults: Mapping[str, Any]
@@ -92,17 +79,7 @@ class Signature:
     required: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
     has_group: bool = False
-
-
-def registered(kind: str, own: Mapping[str, Registered]) -> dict[str, str]:
-    """Return ``module:factory`` by name; our own names cannot be taken by another package.
-
-    Args:
-        kind: ``agent`` or ``teacher``; the entry-point group is ``rlbench.<kind>s``.
-        own: Our own.
-    """
-    ours = {name: entry.target for name, entry in own.items()}
-    return {point.name: point.value for point in entry_points(group=f"rlbench.{kind}s")} | ours
+    aside: tuple[str, ...] = ()
 
 
 def find_file(spec: str, known: Mapping[str, str]) -> Place | None:
@@ -139,25 +116,24 @@ def check_name(place: Place) -> None:
     )
 
 
-def find(kind: str, spec: str, own: Mapping[str, Registered]) -> Place:
+def find(registry: Registry, spec: str) -> Place:
     """Return where the factory that a spec names is; the packages that it is in are imported.
 
     Args:
-        kind: ``agent`` or ``teacher``.
+        registry: Of agents or teachers.
         spec: A registered name, ``module:factory``, ``file.py``, ``file.py:factory``, or the bare
             name of a file in the current folder or of an importable module.
-        own: What comes with rlbench, by name.
 
     Raises:
         UnknownName: There is none.
     """
-    known = registered(kind, own)
+    known = registry.targets()
     if place := find_file(spec, known):
         return place
     target, _, factory = known.get(spec, spec).partition(":")
     origin = None if _is_path(target) else _module_path(target)
     if origin is None:
-        raise unknown(kind, spec, known)
+        raise unknown(registry.kind, spec, known)
     return Place(spec=spec, module=target, factory=factory or _DEFAULT, path=origin, is_file=False)
 
 

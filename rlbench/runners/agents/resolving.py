@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from rlbench.errors import CannotImport, InvalidRecord, MissingExtra, UnknownName, UsageError
+from rlbench.registry import Registry
 from rlbench.results import AgentId, strict_json
 from rlbench.results.identity import check_given
 from rlbench.results.values import plain
 from rlbench.runners.agents import factories
-from rlbench.runners.agents.factories import OPTION, RESERVED, Place, Registered, Signature
+from rlbench.runners.agents.factories import OPTION, RESERVED, Place, Signature
 from rlbench.runners.agents.sources import hash_file, sha256_of_files, sources
 from rlbench.suites import slug
 
@@ -125,9 +126,11 @@ def resolve_found(
         raise UsageError(f"the name {name!r} must be printable, of at most {MAX_NAME} characters")
     if len(spec) > MAX_SPEC or len(found.factory) > MAX_FACTORY or not spec.isprintable():
         raise UsageError(f"the {what} must be printable, of at most {MAX_SPEC:,} characters")
-    made = given_options(options)
+    aside = found.signature.aside
+    made = given_options(options, aside)
     _check_names(made, found.signature, what)
     config = {**found.signature.defaults, **{k: _without_folder(v) for k, v in made.items()}}
+    config = {option: value for option, value in config.items() if option not in aside}
     if len(json.dumps(config)) > MAX_CONFIG:
         raise UsageError(f"the options of the {what} are longer than {MAX_CONFIG:,} characters")
     return Resolved(
@@ -155,13 +158,12 @@ def _check_has_slug(name: str, kind: str) -> None:
         raise UsageError(f"{error}{how}") from error
 
 
-def find_python(kind: str, spec: str, own: Mapping[str, Registered]) -> Found:
+def find_python(registry: Registry, spec: str) -> Found:
     """Find a factory in Python, in a process of its own if it is not one of ours.
 
     Args:
-        kind: ``agent`` or ``teacher``.
+        registry: Of agents or teachers.
         spec: See `factories.find`.
-        own: What comes with rlbench, by name.
 
     Raises:
         UnknownName: There is none.
@@ -169,9 +171,9 @@ def find_python(kind: str, spec: str, own: Mapping[str, Registered]) -> Found:
         CannotImport: It cannot be imported.
         MissingExtra: It is one of ours and needs an extra.
     """
-    if spec in own:
-        return _find_own(kind, spec, own)
-    known = factories.registered(kind, own)
+    if spec in registry.own:
+        return _find_own(registry, spec)
+    kind, known = registry.kind, registry.targets()
     place = factories.find_file(spec, known)
     if place is not None:
         factories.check_name(place)
@@ -196,25 +198,25 @@ def find_python(kind: str, spec: str, own: Mapping[str, Registered]) -> Found:
     )
 
 
-def _find_own(kind: str, spec: str, own: Mapping[str, Registered]) -> Found:
-    entry = own[spec]
+def _find_own(registry: Registry, spec: str) -> Found:
+    entry = registry.own[spec]
     try:
-        signature = factories.describe(factories.find(kind, spec, own))
+        signature = factories.describe(factories.find(registry, spec))
     except ImportError as error:
         if not entry.extra:
             raise
-        raise MissingExtra(f"the {kind} {spec!r}", entry.extra) from error
+        raise MissingExtra(f"the {registry.kind} {spec!r}", entry.extra) from error
     return Found(
         name=spec, factory=entry.target, spec=spec, version=entry.version, source=None,
         signature=signature,
     )  # fmt: skip
 
 
-def version_of(kind: str, spec: str, own: Mapping[str, Registered]) -> tuple[str, str | None]:
+def version_of(registry: Registry, spec: str) -> tuple[str, str | None]:
     """Return version and source hash of a factory in Python, in the process of its run."""
-    if spec in own:
-        return own[spec].version, None
-    return _version(factories.find(kind, spec, own))[:2]
+    if spec in registry.own:
+        return registry.own[spec].version, None
+    return _version(factories.find(registry, spec))[:2]
 
 
 def _version(place: Place) -> tuple[str, str | None, tuple[str, ...]]:
@@ -300,7 +302,7 @@ def _read_line(descriptor: int) -> bytes | None:
 def signature_in(answer: Mapping[str, Any]) -> Signature:
     """Return the signature in what `ask` returned."""
     data = dict(answer["signature"])
-    for name in ("required", "given"):
+    for name in ("required", "given", "aside"):
         data[name] = tuple(data[name])
     names = data["names"]
     return Signature(**{**data, "names": None if names is None else tuple(names)})
@@ -324,16 +326,20 @@ def _check_names(options: Mapping[str, Any], signature: Signature, what: str) ->
             raise UsageError(f"the {what} needs the option {name!r}: add -o {name}=VALUE")
 
 
-def given_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def given_options(options: Mapping[str, Any], aside: Iterable[str] = ()) -> dict[str, Any]:
     """Return options as a `Recipe` holds them.
+
+    Args:
+        options: Their values by name.
+        aside: Those that are no part of the identity: they may hold paths.
 
     Raises:
         UsageError: A value does not fit, or a file is not there.
     """
-    return {name: _option(name, value) for name, value in options.items()}
+    return {name: _option(name, value, has_paths=name in aside) for name, value in options.items()}
 
 
-def _option(name: str, value: Any) -> Any:
+def _option(name: str, value: Any, *, has_paths: bool = False) -> Any:
     """Return an option's value as JSON data; a file gets its hash."""
     if isinstance(value, Path):
         if not value.is_file():
@@ -348,7 +354,7 @@ def _option(name: str, value: Any) -> Any:
         raise UsageError(f"the option {name!r}: {error}") from error
     if _is_file(value):
         raise UsageError(f"the option {name!r} stands for a file: write {name}=@FILE")
-    if any(map(_is_path_here, _strings(value))):
+    if not has_paths and any(map(_is_path_here, _strings(value))):
         raise UsageError(
             f"the option {name!r} holds a path of this machine: write {name}=@FILE,"
             " which keeps the file's name and hash, or a path from the current folder"
