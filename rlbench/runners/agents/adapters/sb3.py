@@ -23,7 +23,7 @@ from gymnasium.spaces import Box
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from rlbench.errors import AgentError, MissingExtra, UnknownName
+from rlbench.errors import AgentError, MissingExtra, UnknownName, UsageError
 from rlbench.runners.agents.agent import SB3, SBX, Agent, AgentFactory, AgentPhase, Bools, TaskInfo
 from rlbench.runners.agents.factories import Signature, signature_of
 from rlbench.runners.agents.resolving import Found
@@ -87,9 +87,7 @@ class View:
             if type(getattr(self, name)) is not bool:
                 raise UsageError(f"{name} is true or false, not {getattr(self, name)!r}")
         if type(self.frame_stack) is not int or not 1 <= self.frame_stack <= 1000:
-            raise UsageError(
-                f"frame_stack counts observations, 1 to 1000, not {self.frame_stack!r}"
-            )
+            raise UsageError(f"frame_stack is a number, 1 to 1000, not {self.frame_stack!r}")
         if self.channels_order not in ("", "first", "last"):
             raise UsageError(f"channels_order is first or last, not {self.channels_order!r}")
         if not isinstance(self.normalize, bool | Mapping):
@@ -337,7 +335,7 @@ def _as_constructed(package: str, task: TaskInfo, options: dict[str, Any]) -> di
         made["train_freq"] = tuple(options["train_freq"])
     if isinstance(options.get("action_noise"), int | float):
         noise: Any = import_module("stable_baselines3.common.noise")
-        zeros = np.zeros(task.action_space.shape)  # type: ignore[arg-type]
+        zeros = np.zeros(task.action_space.shape or ())
         made["action_noise"] = noise.NormalActionNoise(zeros, zeros + options["action_noise"])
     return made
 

@@ -28,6 +28,7 @@ NEEDS_TRUST = True
 MAX_DATA = 2**26  # bytes of the member that is read; a model's weights are in others
 
 _DEFAULTS = {"deterministic": True, "frame_stack": 1, "channels_order": "", "normalize": None}
+_Alike = Callable[[Space[Any], Space[Any]], bool]
 _PACKAGES = ALGORITHMS[SB3]
 _ENV = "rlbench.runners.agents.adapters.sb3_env"
 _SHARED_POLICIES = "stable_baselines3.common.policies"
@@ -164,7 +165,7 @@ def _check_spaces(
     what: str,
     known: Space[Any],
     played: Space[Any],
-    alike: Callable[[Space[Any], Space[Any]], bool],
+    alike: _Alike,
 ) -> None:
     if not alike(known, played):
         raise AgentError(f"the model was saved for {what} in {known}, the task has {played}")
