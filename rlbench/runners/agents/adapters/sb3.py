@@ -43,7 +43,9 @@ DISTRIBUTIONS = {
 NEEDS_IMPORT = True
 ASIDE = ("stats_window_size", "tensorboard_log", "verbose")  # what is logged, and where
 NORMALIZE = ("clip_obs", "clip_reward", "epsilon", "gamma", "norm_obs", "norm_reward")
-CLASSES = {  # where names in `policy_kwargs` are looked up, by package
+CLASSES: dict[
+    str, dict[str, tuple[str, ...]]
+] = {  # where names in `policy_kwargs` are looked up, by package
     "sbx": {"activation_fn": ("flax.linen",), "optimizer_class": ("optax",)},
     "": {
         "activation_fn": ("torch.nn",),
@@ -333,10 +335,11 @@ def _as_constructed(package: str, task: TaskInfo, options: dict[str, Any]) -> di
         }
     if isinstance(options.get("train_freq"), list):
         made["train_freq"] = tuple(options["train_freq"])
-    if isinstance(options.get("action_noise"), int | float):
+    deviation = options.get("action_noise")
+    if isinstance(deviation, int | float):
         noise: Any = import_module("stable_baselines3.common.noise")
         zeros = np.zeros(task.action_space.shape or ())
-        made["action_noise"] = noise.NormalActionNoise(zeros, zeros + options["action_noise"])
+        made["action_noise"] = noise.NormalActionNoise(zeros, zeros + deviation)
     return made
 
 
