@@ -22,6 +22,7 @@ from rlbench.results.claims import Watch
 from rlbench.runners.logs import Log
 from rlbench.runners.provenance import provenance
 from rlbench.runners.run import LEAVE, STACK_DUMP, Run
+from rlbench.runners.stale import origin
 
 GRACE = 60.0  # seconds for a worker to keep a checkpoint and leave
 _PATIENCE = 1.0  # seconds between two looks at the clock
@@ -356,7 +357,8 @@ class _Waiting:
             claim, outcome = None, self._outcome_elsewhere(run)
             if outcome is None:
                 path = Store(run.store).claim_of(run.identity)
-                claim = Claim.take(path, {"identity": run.identity.to_dict()}, self._watch)
+                about = {"identity": run.identity.to_dict(), "origin": origin(run)}
+                claim = Claim.take(path, about, self._watch)
                 if claim is None:
                     self._elsewhere.append(run)
                     self._listen(Event(run, "elsewhere", {}))

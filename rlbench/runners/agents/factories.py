@@ -82,20 +82,41 @@ class Signature:
     aside: tuple[str, ...] = ()
 
 
-def find_file(spec: str, known: Mapping[str, str]) -> Place | None:
+def find_file(spec: str, known: Mapping[str, str], folder: Path = Path()) -> Place | None:
     """Return where the factory is if a spec names a file, without running any code.
 
     Args:
         spec: See `find`.
         known: ``module:factory`` by registered names, which go before files.
+        folder: Where it was named.
     """
     target, _, factory = spec.partition(":")
-    path = Path(target if _is_path(target) else f"{target}.py")
+    path = folder / (target if _is_path(target) else f"{target}.py")
     if spec in known or not path.is_file():
         return None
     return Place(
         spec=spec, module=path.stem, factory=factory or _DEFAULT, path=path.resolve(), is_file=True
     )
+
+
+def find_module(spec: str, folder: Path) -> Place | None:
+    """Return where the factory is in a module, without importing it or the packages it is in.
+
+    Args:
+        spec: ``module:factory``, or ``module``.
+        folder: It is searched last.
+    """
+    name, _, factory = spec.partition(":")
+    found, places = None, [*sys.path, str(folder)]
+    for k in range(1, len(parts := name.split(".")) + 1):
+        found = importlib.machinery.PathFinder.find_spec(".".join(parts[:k]), places)
+        if found is None:
+            return None
+        places = list(found.submodule_search_locations or [])
+    if found is None or found.origin is None or not found.has_location:
+        return None
+    path = Path(found.origin)
+    return Place(spec=spec, module=name, factory=factory or _DEFAULT, path=path, is_file=False)
 
 
 def check_name(place: Place) -> None:

@@ -219,6 +219,26 @@ def version_of(registry: Registry, spec: str) -> tuple[str, str | None]:
     return _version(factories.find(registry, spec))[:2]
 
 
+def version_now(registry: Registry, spec: str, folder: Path) -> tuple[str, str | None] | None:
+    """Return version and source hash that a factory has now, importing nothing.
+
+    Args:
+        registry: Of the kind.
+        spec: What names it.
+        folder: Where it was named.
+
+    Returns:
+        What `version_of` would; None if it is not found so.
+    """
+    if spec in registry.own:
+        return registry.own[spec].version, None
+    known = registry.targets()
+    place = factories.find_file(spec, known, folder)
+    if place is None and not factories.names_file(spec):
+        place = factories.find_module(known.get(spec, spec), folder)
+    return None if place is None else _version(place)[:2]
+
+
 def _version(place: Place) -> tuple[str, str | None, tuple[str, ...]]:
     """Return the version that is stated, or the hash of the files and their names."""
     version = factories.stated_version(place)
