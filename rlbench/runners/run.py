@@ -26,12 +26,12 @@ class Run:
         agent: What the agent is made from.
         teacher: What the teacher is made from, if there is one.
         store: The folder that the record goes to.
-        suite_spec: What names the suite here, see `Suite.spec`.
         device: Passed on to the agent.
         threads: Threads that numerical libraries may use.
         checkpoint_every: Seconds between two checkpoints.
         track: Trackers that are told of it.
         eval_points: Extra evaluation points, besides the protocol's.
+        suite_spec: What names the suite here, see `Suite.spec`; by default its id.
         attempt: Which attempt it is, from 1.
         signalled: Attempts that were ended by signals that no command of ours sent.
     """
@@ -40,12 +40,12 @@ class Run:
     agent: Recipe
     teacher: Recipe | None
     store: str
-    suite_spec: str
     device: str
     threads: int
     checkpoint_every: float
     track: tuple[str, ...] = ()
     eval_points: tuple[int, ...] = ()
+    suite_spec: str = ""
     attempt: int = 1
     signalled: int = 0
 
@@ -82,7 +82,7 @@ class Run:
             UsageError: It is not what it was when the command began, or not there any more.
         """
         identity = self.identity
-        suite = suites.get(self.suite_spec).make_unofficial(identity.unofficial)
+        suite = suites.get(self.suite_spec or identity.suite).make_unofficial(identity.unofficial)
         if suite.id != identity.suite or suite.digest(suite.task(identity.task)) != identity.digest:
             raise UsageError(CHANGED.format("suite"))
         return suite

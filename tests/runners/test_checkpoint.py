@@ -1,6 +1,5 @@
 """Interrupted runs: what they go on from, and that they end as if nothing had happened."""
 
-import io
 import json
 import os
 import random
@@ -302,14 +301,13 @@ def test_a_member_of_a_group_begins_anew_where_the_engine_is_another(
     (identity,) = identities(SUITE, SUITE.tasks, who, [3])
     run = Run(
         identity=identity, agent=Recipe(spec="learner", options={}), teacher=None,
-        store=str(tmp_path), suite_spec=identity.suite, device="cpu", threads=1,
-        checkpoint_every=1e9,
+        store=str(tmp_path), device="cpu", threads=1, checkpoint_every=1e9,
     )  # fmt: skip
     folder = Store(tmp_path).checkpoints_of(identity)
     play(folder, 15)
     assert list(folder.glob("*/state.json"))
     monkeypatch.setattr(Run, "suite", property(lambda _: replace(SUITE, engine_steps=10)))
-    attempt = Attempt(run, io.StringIO(), threading.Event(), [])
+    attempt = Attempt(run, lambda event: None, threading.Event().is_set, [])
     attempt.prepare().close()
     assert attempt.progress.resumed == 0
     assert not folder.exists()
