@@ -65,6 +65,7 @@ def test_folders_import_only_what_the_design_lets_them() -> None:
         "stats": {"stats", "compiled", "errors", "limits"},
         "runners": {"runners", "suites", "results", "stats", "errors", "files", "limits"},
         "leaderboard": {"leaderboard", "results", "stats", "suites", "errors", "files"},
+        "api": {"api", "leaderboard", "runners", "results", "stats", "suites", "errors", "limits"},
         "compat": {"compat", "stats", "errors", "limits", "files"},
     }
     for part, names in allowed.items():

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rlbench import suites
+from rlbench.api.asking import DEFAULT_STORE, PUBLISHED
 from rlbench.cli.examples import examples
 from rlbench.cli.options import (
-    DEFAULT_STORE,
-    PUBLISHED,
     JsonOption,
     ReadableStoreOption,
     SuiteOption,

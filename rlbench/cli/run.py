@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlbench.cli.config import TEACHER_PREFIX, Settings, read_config
-from rlbench.cli.options import (
+from rlbench.api.asking import (
     DEFAULT_STORE,
-    StoreOption,
-    SuiteOption,
-    UnofficialOption,
     parse_eval_points,
     parse_options,
     parse_seeds,
     parse_suite,
 )
+from rlbench.cli.config import TEACHER_PREFIX, Settings, read_config
+from rlbench.cli.options import StoreOption, SuiteOption, UnofficialOption
 from rlbench.cli.output import echo
 from rlbench.errors import InvalidRecord, StoreError, UsageError
 from rlbench.results import Identity, Loaded, Problem, Store
@@ -28,7 +26,7 @@ from rlbench.results.store import check_recordable
 from rlbench.suites import Suite, Task
 
 if TYPE_CHECKING:
-    from rlbench.cli.slots import Places
+    from rlbench.api.places import Places
     from rlbench.runners import Limits, Resolved, Run
 
 EXIT_FAILED = 1
@@ -121,7 +119,7 @@ def run(
     Runs that are in the store already are not run again: after an interruption, the same command
     does the rest. Exit code 1 means that some runs failed.
     """
-    from rlbench.cli.slots import parse_places
+    from rlbench.api.places import parse_places
     from rlbench.runners import Limits, Run, identities, resolve
     from rlbench.runners.tracking import check_trackers
 

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from rlbench import suites
-from rlbench.cli.options import DEFAULT_STORE, StoreOption, load_store
+from rlbench.api.asking import DEFAULT_STORE
+from rlbench.cli.options import StoreOption, load_store
 from rlbench.cli.output import echo, format_cell, print_json
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results import AgentId, Record, published, unofficial_text

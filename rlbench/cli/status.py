@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption, load_store
+from rlbench.api.asking import DEFAULT_STORE
+from rlbench.cli.options import JsonOption, StoreOption, load_store
 from rlbench.cli.output import duration, echo, print_json, print_table
 from rlbench.errors import RLBenchError
 from rlbench.results import Identity, Loaded, Phase, read_claim
