@@ -16,7 +16,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from rlbench import suites
-from rlbench.disturbances.wrappers import (
+from rlbench.disturbances import (
     ActionCorruption,
     ActionDelay,
     Blackout,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rlbench import suites
-from rlbench.disturbances.wrappers import Disturbance, DisturbedVectorEnv, disturbance_of
+from rlbench.disturbances import Disturbance, DisturbedVectorEnv, disturbance_of
 from rlbench.errors import UnknownName, UsageError
 from rlbench.suites import Task
 from rlbench.suites.atari import envs as atari

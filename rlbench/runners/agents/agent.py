@@ -13,8 +13,8 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from rlbench.errors import UsageError
+from rlbench.registry import Entry, Registry
 from rlbench.runners.agents import factories
-from rlbench.runners.agents.factories import Registered
 from rlbench.runners.agents.resolving import (
     Found,
     Resolved,
@@ -29,20 +29,26 @@ from rlbench.suites import Dataset
 AgentPhase = Literal["train", "eval"]
 Bools = NDArray[np.bool_]
 
-OWN = {
-    "random": Registered("rlbench.runners.agents.random:make", "1"),
-    "noop": Registered("rlbench.runners.agents.noop:make", "1"),
-}
+AGENTS = Registry(
+    "agent",
+    {
+        "random": Entry("rlbench.runners.agents.random:make", "1"),
+        "noop": Entry("rlbench.runners.agents.noop:make", "1"),
+    },
+)
 COMMAND = "cmd:"
 SB3 = "sb3:"
 SB3_ZIP = "sb3-zip:"
 SBX = "sbx:"
-ADAPTERS = {
-    COMMAND: "rlbench.runners.agents.adapters.command",
-    SB3: "rlbench.runners.agents.adapters.sb3",
-    SB3_ZIP: "rlbench.runners.agents.adapters.sb3_zip",
-    SBX: "rlbench.runners.agents.adapters.sb3",
-}
+ADAPTERS = Registry(
+    "adapter",
+    {
+        COMMAND: Entry("rlbench.runners.agents.adapters.command"),
+        SB3: Entry("rlbench.runners.agents.adapters.sb3"),
+        SB3_ZIP: Entry("rlbench.runners.agents.adapters.sb3_zip"),
+        SBX: Entry("rlbench.runners.agents.adapters.sb3"),
+    },
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +244,7 @@ def agent_version(spec: str, options: Mapping[str, Any]) -> tuple[str, str | Non
     """Return version and source hash of an agent, in the process of its run."""
     adapter = adapter_of(spec)
     if adapter is None:
-        return version_of("agent", spec, OWN)
+        return version_of(AGENTS, spec)
     found: Found = adapter.identify(spec, options)
     return found.version, found.source
 
@@ -253,7 +259,7 @@ def load_factory(spec: str) -> AgentFactory:
     if adapter is not None:
         made_by_adapter: AgentFactory = adapter.make_factory(spec)
         return made_by_adapter
-    place = factories.find("agent", spec, OWN)
+    place = factories.find(AGENTS, spec)
     factory: AgentFactory | None = factories.load(place)
     if factory is None:
         raise UsageError(f"the agent {spec!r} has no function or class {place.factory!r}")
@@ -268,18 +274,13 @@ def load_group_factory(spec: str) -> GroupFactory | None:
     """
     if adapter_of(spec) is not None:
         return None
-    return factories.load(factories.find("agent", spec, OWN), "make_group")
-
-
-def registered_agents() -> dict[str, str]:
-    """Return ``module:factory`` by name; our own names cannot be taken by another package."""
-    return factories.registered("agent", OWN)
+    return factories.load(factories.find(AGENTS, spec), "make_group")
 
 
 def _find(spec: str, options: Mapping[str, Any]) -> Found:
     adapter = adapter_of(spec)
     if adapter is None:
-        return find_python("agent", spec, OWN)
+        return find_python(AGENTS, spec)
     found: Found = adapter.identify(spec, options)
     if getattr(adapter, "NEEDS_IMPORT", False):
         return replace(found, signature=signature_in(ask("agent", spec)))
@@ -293,7 +294,7 @@ def adapter_of(spec: str) -> ModuleType | None:
     they do not look like programs. If it sets `NEEDS_IMPORT`, only its `signature`, in a process of
     its own, can say which options there are.
     """
-    for prefix, module in ADAPTERS.items():
+    for prefix, adapter in ADAPTERS.own.items():
         if spec.startswith(prefix):
-            return importlib.import_module(module)
+            return importlib.import_module(adapter.target)
     return None

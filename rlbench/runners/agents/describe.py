@@ -13,10 +13,10 @@ from typing import Any
 
 from rlbench.errors import RLBenchError, UnknownName, UsageError
 from rlbench.runners.agents import factories
-from rlbench.runners.agents.agent import OWN, adapter_of
+from rlbench.runners.agents.agent import AGENTS, adapter_of
 from rlbench.runners.check.findings import describe as describe_error
 from rlbench.runners.children import end_with_parent, what_is_asked
-from rlbench.runners.teachers.teacher import OWN_TEACHERS
+from rlbench.runners.teachers.teacher import TEACHERS
 
 
 def answer(kind: str, spec: str) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def answer(kind: str, spec: str) -> dict[str, Any]:
     if adapter is not None:
         return {"signature": asdict(adapter.signature(spec))}
     try:
-        place = factories.find(kind, spec, OWN if kind == "agent" else OWN_TEACHERS)
+        place = factories.find(AGENTS if kind == "agent" else TEACHERS, spec)
     except UnknownName:
         return {"unknown": True}
     try:

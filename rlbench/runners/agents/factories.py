@@ -13,12 +13,12 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from rlbench.errors import UnknownName, UsageError
+from rlbench.registry import Registry
 from rlbench.results.identity import check_given
 from rlbench.results.values import plain
 
@@ -27,20 +27,6 @@ OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")  # a name
 MAX_VERSION = 100
 
 _DEFAULT = "make"
-
-
-class Registered(NamedTuple):
-    """What comes with rlbench.
-
-    Attributes:
-        target: ``module:factory``.
-        version: The ``__version__`` of the module.
-        extra: The optional dependencies that it needs.
-    """
-
-    target: str
-    version: str
-    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,17 +77,6 @@ class Signature:
     has_group: bool = False
 
 
-def registered(kind: str, own: Mapping[str, Registered]) -> dict[str, str]:
-    """Return ``module:factory`` by name; our own names cannot be taken by another package.
-
-    Args:
-        kind: ``agent`` or ``teacher``; the entry-point group is ``rlbench.<kind>s``.
-        own: Our own.
-    """
-    ours = {name: entry.target for name, entry in own.items()}
-    return {point.name: point.value for point in entry_points(group=f"rlbench.{kind}s")} | ours
-
-
 def find_file(spec: str, known: Mapping[str, str]) -> Place | None:
     """Return where the factory is if a spec names a file, without running any code.
 
@@ -118,25 +93,24 @@ def find_file(spec: str, known: Mapping[str, str]) -> Place | None:
     )
 
 
-def find(kind: str, spec: str, own: Mapping[str, Registered]) -> Place:
+def find(registry: Registry, spec: str) -> Place:
     """Return where the factory that a spec names is; the packages that it is in are imported.
 
     Args:
-        kind: ``agent`` or ``teacher``.
+        registry: Of agents or teachers.
         spec: A registered name, ``module:factory``, ``file.py``, ``file.py:factory``, or the bare
             name of a file in the current folder or of an importable module.
-        own: What comes with rlbench, by name.
 
     Raises:
         UnknownName: There is none.
     """
-    known = registered(kind, own)
+    known = registry.targets()
     if place := find_file(spec, known):
         return place
     target, _, factory = known.get(spec, spec).partition(":")
     origin = None if _is_path(target) else _module_path(target)
     if origin is None:
-        raise unknown(kind, spec, known)
+        raise unknown(registry.kind, spec, known)
     return Place(spec=spec, module=target, factory=factory or _DEFAULT, path=origin, is_file=False)
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from rlbench.errors import CannotImport, InvalidRecord, MissingExtra, UnknownName, UsageError
+from rlbench.registry import Registry
 from rlbench.results import AgentId, strict_json
 from rlbench.results.identity import check_given
 from rlbench.results.values import plain
 from rlbench.runners.agents import factories
-from rlbench.runners.agents.factories import OPTION, RESERVED, Place, Registered, Signature
+from rlbench.runners.agents.factories import OPTION, RESERVED, Place, Signature
 from rlbench.runners.agents.sources import hash_file, sha256_of_files, sources
 from rlbench.suites import slug
 
@@ -146,13 +147,12 @@ def resolve_found(
     )
 
 
-def find_python(kind: str, spec: str, own: Mapping[str, Registered]) -> Found:
+def find_python(registry: Registry, spec: str) -> Found:
     """Find a factory in Python, in a process of its own if it is not one of ours.
 
     Args:
-        kind: ``agent`` or ``teacher``.
+        registry: Of agents or teachers.
         spec: See `factories.find`.
-        own: What comes with rlbench, by name.
 
     Raises:
         UnknownName: There is none.
@@ -160,9 +160,9 @@ def find_python(kind: str, spec: str, own: Mapping[str, Registered]) -> Found:
         CannotImport: It cannot be imported.
         MissingExtra: It is one of ours and needs an extra.
     """
-    if spec in own:
-        return _find_own(kind, spec, own)
-    known = factories.registered(kind, own)
+    if spec in registry.own:
+        return _find_own(registry, spec)
+    kind, known = registry.kind, registry.targets()
     place = factories.find_file(spec, known)
     if place is not None:
         factories.stated_version(place)  # what is wrong with the file itself is said at once
@@ -186,25 +186,25 @@ def find_python(kind: str, spec: str, own: Mapping[str, Registered]) -> Found:
     )
 
 
-def _find_own(kind: str, spec: str, own: Mapping[str, Registered]) -> Found:
-    entry = own[spec]
+def _find_own(registry: Registry, spec: str) -> Found:
+    entry = registry.own[spec]
     try:
-        signature = factories.describe(factories.find(kind, spec, own))
+        signature = factories.describe(factories.find(registry, spec))
     except ImportError as error:
         if not entry.extra:
             raise
-        raise MissingExtra(f"the {kind} {spec!r}", entry.extra) from error
+        raise MissingExtra(f"the {registry.kind} {spec!r}", entry.extra) from error
     return Found(
         name=spec, factory=entry.target, spec=spec, version=entry.version, source=None,
         signature=signature,
     )  # fmt: skip
 
 
-def version_of(kind: str, spec: str, own: Mapping[str, Registered]) -> tuple[str, str | None]:
+def version_of(registry: Registry, spec: str) -> tuple[str, str | None]:
     """Return version and source hash of a factory in Python, in the process of its run."""
-    if spec in own:
-        return own[spec].version, None
-    return _version(factories.find(kind, spec, own))[:2]
+    if spec in registry.own:
+        return registry.own[spec].version, None
+    return _version(factories.find(registry, spec))[:2]
 
 
 def _version(place: Place) -> tuple[str, str | None, tuple[str, ...]]:

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import UsageError
+from rlbench.registry import Entry, Registry
 from rlbench.runners.agents import factories
 from rlbench.runners.agents.agent import Bools
-from rlbench.runners.agents.factories import Registered
 from rlbench.runners.agents.resolving import Resolved, find_python, resolve_found, version_of
 
-OWN_TEACHERS = {"uniform": Registered("rlbench.runners.teachers.uniform:make", "1")}
+TEACHERS = Registry("teacher", {"uniform": Entry("rlbench.runners.teachers.uniform:make", "1")})
 
 
 class Teacher(Protocol):
@@ -74,12 +74,12 @@ def resolve_teacher(spec: str, options: Mapping[str, Any]) -> Resolved:
         UnknownName: There is no such teacher, no such factory in its file, or no such option of it.
         UsageError: The file is not Python or cannot be imported, or an option's value does not fit.
     """
-    return resolve_found("teacher", spec, options, find_python("teacher", spec, OWN_TEACHERS))
+    return resolve_found("teacher", spec, options, find_python(TEACHERS, spec))
 
 
 def teacher_version(spec: str) -> tuple[str, str | None]:
     """Return version and source hash of a teacher, in the process of its run."""
-    return version_of("teacher", spec, OWN_TEACHERS)
+    return version_of(TEACHERS, spec)
 
 
 def load_teacher(spec: str) -> TeacherFactory:
@@ -88,7 +88,7 @@ def load_teacher(spec: str) -> TeacherFactory:
     Raises:
         UsageError: The module has no such factory.
     """
-    place = factories.find("teacher", spec, OWN_TEACHERS)
+    place = factories.find(TEACHERS, spec)
     factory: TeacherFactory | None = factories.load(place)
     if factory is None:
         raise UsageError(f"the teacher {spec!r} has no function or class {place.factory!r}")

@@ -154,7 +154,7 @@ def make(
     Raises:
         UsageError: The constants name no disturbance, or one of its parameters is out of range.
     """
-    from rlbench.disturbances.wrappers import DisturbedVectorEnv, disturbance_of
+    from rlbench.disturbances import DisturbedVectorEnv, disturbance_of
     from rlbench.suites.atari import envs
 
     env = envs.make(task, constants, split=split, num_envs=num_envs, stream=stream)

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from rlbench.errors import CannotImport, MissingExtra, UnknownName, UsageError
+from rlbench.registry import Registry
 from rlbench.runners import load_factory, resolve, resolve_teacher
 from rlbench.runners.agents import resolving
-from rlbench.runners.agents.agent import OWN
+from rlbench.runners.agents.agent import AGENTS
 from rlbench.runners.agents.factories import find, stated_version
 from rlbench.runners.agents.resolving import Resolved, open_options
-from rlbench.runners.teachers.teacher import OWN_TEACHERS
+from rlbench.runners.teachers.teacher import TEACHERS
 
 PLAIN = "def make(task, *, seed, device, k=5, **config):\n    return (k, config)\n"
 
@@ -218,26 +219,26 @@ def test_a_group_may_stand_beside_the_factory() -> None:
     assert mine(PLAIN + "from functools import partial as make_group\n").has_group
 
 
-@pytest.mark.parametrize(("kind", "own"), [("agent", OWN), ("teacher", OWN_TEACHERS)])
-def test_what_comes_with_rlbench_states_its_version(kind: str, own: dict[str, Any]) -> None:
-    for name, entry in own.items():
+@pytest.mark.parametrize("registry", [AGENTS, TEACHERS], ids=lambda registry: registry.kind)
+def test_what_comes_with_rlbench_states_its_version(registry: Registry) -> None:
+    for name, entry in registry.own.items():
         assert entry.version
-        assert stated_version(find(kind, name, own)) == entry.version
-        find_by = resolve if kind == "agent" else resolve_teacher
+        assert stated_version(find(registry, name)) == entry.version
+        find_by = resolve if registry is AGENTS else resolve_teacher
         by_name, by_module = find_by(name, {}).id, find_by(entry.target, {}).id
         assert by_name.content() == by_module.content()
 
 
 def test_a_raised_version_is_another_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     before = resolve("random", {}).id
-    monkeypatch.setitem(OWN, "random", OWN["random"]._replace(version="2"))
+    monkeypatch.setitem(AGENTS.own, "random", AGENTS.own["random"]._replace(version="2"))
     assert resolve("random", {}).id == replace(before, version="2")
 
 
 def test_ours_that_need_an_extra_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("ours.py").write_text("import nothing_here\n" + PLAIN)
-    lacking = OWN["random"]._replace(target="ours:make", extra="agents")
-    monkeypatch.setitem(OWN, "random", lacking)
+    lacking = AGENTS.own["random"]._replace(target="ours:make", extra="agents")
+    monkeypatch.setitem(AGENTS.own, "random", lacking)
     with pytest.raises(MissingExtra, match=r"the agent 'random' needs an extra.*\[agents\]"):
         resolve("random", {})
 
@@ -313,7 +314,7 @@ def test_a_module_in_an_archive_and_a_file_that_cannot_be_read_are_one_line(
 
 
 @pytest.mark.parametrize("asked", ["", '{"kind": "agent", "sp'])
-@pytest.mark.parametrize("module", ["contract", "describe", "tracking", "worker"])
+@pytest.mark.parametrize("module", ["check.agents", "agents.describe", "tracking", "worker"])
 def test_a_process_that_nobody_asks_any_more_ends_without_a_word(module: str, asked: str) -> None:
     """The command may be killed before it has written what its process is to do."""
     command = [sys.executable, "-P", "-m", f"rlbench.runners.{module}"]
