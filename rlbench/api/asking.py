@@ -14,6 +14,9 @@ from rlbench.suites import Suite
 
 DEFAULT_STORE = Path("runs")
 PUBLISHED = Path("published")  # where a store is read: the published scores that rlbench brings
+CHECKPOINT_SECONDS = 600.0  # between two checkpoints
+STEP_TIMEOUT = 3600.0  # a training phase of an agent that owns its loop counts as one step
+TEACHER_PREFIX = "teacher."  # of the teacher's options among those of the agent
 MAX_EXTRA_POINTS = 200  # evaluations that a user may add to a run
 MAX_SEEDS = 10_000
 MAX_SEED = 2**32 - 1

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from rlbench.api.asking import DEFAULT_STORE
+from rlbench.api.words import duration
 from rlbench.cli.options import JsonOption, StoreOption, load_store
-from rlbench.cli.output import duration, echo, print_json, print_table
+from rlbench.cli.output import echo, print_json, print_table
 from rlbench.errors import RLBenchError
 from rlbench.results import Identity, Loaded, Phase, read_claim
 from rlbench.results.labels import run_labels
