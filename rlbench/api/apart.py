@@ -11,6 +11,7 @@ from rlbench.api.pairs import (
     aligned,
     comparison_rows,
     coverage_notes,
+    sentences,
     with_deviations,
 )
 from rlbench.api.scales import Scale
@@ -29,6 +30,20 @@ from rlbench.stats.summary import WITHOUT_INTERVAL
 
 NOT_RANKED = "none: not ranked"
 MEANS = "none: means, not runs"
+
+
+class Compared(NamedTuple):
+    """Agents compared with each other.
+
+    Attributes:
+        rows: A pair a row.
+        sentences: What was shown of pairs that were tested.
+        notes: What must be said of them.
+    """
+
+    rows: list[dict[str, Any]]
+    sentences: list[str]
+    notes: list[str]
 
 
 class Question(NamedTuple):
@@ -68,21 +83,24 @@ def despite_of(found: Gathered, question: Question) -> dict[tuple[str, str], str
     }
 
 
-def apart_rows(found: Gathered, question: Question) -> tuple[list[dict[str, Any]], list[str]]:
+def apart_rows(found: Gathered, question: Question) -> Compared:
     """Return a row a pair of agents that may not all be ranked, and what must be said of them."""
     rows: list[dict[str, Any]] = []
+    said: list[str] = []
     notes = list(found.notes)
+    despite = despite_of(found, question) if question.despite else None
     groups, between = groups_of(found, question)
     for group in groups:
         scores, of_group = scores_of(group, found, question)
-        tested, _, _ = comparison_rows(scores, question.statistic, question.alpha, question.scale)
+        statistic, scale = question.statistic, question.scale
+        tested, pairs, needed = comparison_rows(scores, statistic, question.alpha, scale)
+        said += sentences(pairs, needed, statistic, scale, despite)
         rows += [_with_points(row, found, question) for row in tested]
         notes += of_group
     rows += [described(a, b, found, question) for a, b in between]
-    if question.despite:
-        despite = despite_of(found, question)
+    if despite is not None:
         rows = [row | {"despite_protocols": despite.get((row["a"], row["b"]))} for row in rows]
-    return with_deviations(rows, found.published), notes
+    return Compared(with_deviations(rows, found.published), said, notes)
 
 
 def groups_of(found: Gathered, question: Question) -> tuple[list[list[str]], list[tuple[str, str]]]:

@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from rlbench import suites
-from rlbench.errors import UsageError
-from rlbench.results.reading import Reading
+from rlbench.errors import UnknownName, UsageError
+from rlbench.results.patterns import Pattern
+from rlbench.results.reading import AGENTS, ALIASES, TASKS, Reading
 from rlbench.results.values import parse_assignment, parse_assignments
 from rlbench.suites import Suite
 
@@ -20,6 +21,14 @@ TEACHER_PREFIX = "teacher."  # of the teacher's options among those of the agent
 MAX_EXTRA_POINTS = 200  # evaluations that a user may add to a run
 MAX_SEEDS = 10_000
 MAX_SEED = 2**32 - 1
+_SAID = (
+    "wide",
+    "metric",
+    "agent",
+    "task",
+    "at_step",
+    "decimal",
+)  # of files
 
 
 class Asked(NamedTuple):
@@ -43,9 +52,10 @@ class Asked(NamedTuple):
     data: Mapping[str, Any] = MappingProxyType({})
 
 
-def parse_suite(name: str, unofficial: str = "") -> Suite:
+def parse_suite(name: str | Suite, unofficial: str = "") -> Suite:
     """Return the suite of that name, with the constants in `unofficial` changed."""
-    return suites.get(name).make_unofficial(parse_assignments(unofficial))
+    suite = name if isinstance(name, Suite) else suites.get(name)
+    return suite.make_unofficial(parse_assignments(unofficial))
 
 
 def parse_options(texts: list[str] | None) -> dict[str, Any]:
@@ -94,6 +104,39 @@ def parse_eval_points(text: str, budget: int) -> tuple[int, ...]:
             f"within the budget of {budget:,}"
         )
     return points
+
+
+def reading_of(
+    *,
+    columns: Mapping[str, str] = MappingProxyType({}),
+    columns_are: str = "",
+    path: str = "",
+    **said: Any,
+) -> Reading:
+    """Return what the user says of the files.
+
+    Args:
+        columns: Role to the name of its column.
+        columns_are: What the columns of a wide table are, or nothing.
+        path: A pattern of `rlbench.results.patterns`, or nothing.
+        said: More of `Reading`.
+
+    Raises:
+        UnknownName: There is no such role, columns are something else, or `Reading` knows no such
+            thing.
+        UsageError: The pattern is none.
+    """
+    for role in columns:
+        if role not in ALIASES:
+            raise UnknownName("role of a column", role, ALIASES)
+    if columns_are not in ("", AGENTS, TASKS):
+        raise UnknownName("kind of columns", columns_are, [AGENTS, TASKS])
+    for name in said:
+        if name not in _SAID:
+            raise UnknownName("option", name, [*_SAID, "columns", "columns_are", "path"])
+    if path:
+        Pattern(path)  # a bad one is refused whatever the sources are
+    return Reading(columns=dict(columns), columns_are=columns_are, path=path, **said)
 
 
 def outside_brackets(text: str, separator: str = ",") -> list[str]:

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple, cast
 
-from rlbench.api.apart import Question, apart_rows, barring, despite_of
+from rlbench.api.apart import Compared, Question, apart_rows, barring, despite_of
 from rlbench.api.asking import Asked
 from rlbench.api.gathering import Gathered, gather
 from rlbench.api.pairs import (
     aligned,
     comparison_rows,
     coverage_notes,
+    sentences,
     with_deviations,
 )
 from rlbench.api.scales import Scale, of_raw_scores
@@ -90,7 +91,7 @@ def is_apart(found: Gathered, question: Question) -> bool:
     return len(ranked_together(found.agents, barred, found.own)) > 1
 
 
-def compared(found: Gathered, question: Question) -> tuple[list[Row], list[str]]:
+def compared(found: Gathered, question: Question) -> Compared:
     """Return a row a pair of agents, and what must be said of them.
 
     Raises:
@@ -101,12 +102,15 @@ def compared(found: Gathered, question: Question) -> tuple[list[Row], list[str]]
         return apart_rows(found, question)
     notes = list(found.notes)
     scores = aligned(found.agents, question.scale, notes)
-    rows, _, _ = comparison_rows(scores, question.statistic, question.alpha, question.scale)
-    if question.despite:
-        despite = despite_of(found, question)
+    statistic, scale = question.statistic, question.scale
+    rows, pairs, needed = comparison_rows(scores, statistic, question.alpha, scale)
+    despite = despite_of(found, question) if question.despite else None
+    said = sentences(pairs, needed, statistic, scale, despite)
+    if despite is not None:
         rows = [row | {"despite_protocols": despite.get((row["a"], row["b"]))} for row in rows]
-    notes += coverage_notes(scores, question.statistic)
-    return with_deviations(rows, found.published) if found.published else rows, notes
+    notes += coverage_notes(scores, statistic)
+    rows = with_deviations(rows, found.published) if found.published else rows
+    return Compared(rows, said, notes)
 
 
 def stopping(found: Gathered, question: Question, batch: int, max_batches: int) -> Stopping:

@@ -1,6 +1,7 @@
 """What figures and tables show of scores, and the figures."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -99,21 +100,69 @@ def scale_text(scale: Scale) -> str:
     return scale.title.removeprefix("scores normalised by ") if scale.by else ""
 
 
+class ToDraw(NamedTuple):
+    """What figures are drawn of.
+
+    Attributes:
+        agents: Scores on the tasks that all agents have runs of.
+        curves: Of the agents that have some on all of these.
+        shown: What can be shown.
+        notes: What must be said of it.
+    """
+
+    agents: Agents
+    curves: Curves
+    shown: Shown
+    notes: list[str]
+
+
+def to_draw(found: Gathered, scale: Scale, kinds: Sequence[str]) -> ToDraw:
+    """Return what figures of some kinds are drawn of.
+
+    Raises:
+        UsageError: There is nothing to show, or the agents have no task in common.
+    """
+    shown = to_show(found)
+    agents, more = on_common_tasks(shown.agents, scale)
+    notes = shown.notes + more
+    curves: Curves = {}
+    if "curves" in kinds:
+        curves, more = _curves_of(agents, shown.curves)
+        notes += more
+    return ToDraw(agents, curves, shown, notes)
+
+
 def draw(
-    kind: str, agents: Agents, curves: Curves, baseline: str | None, scale: Scale,
-    width: str | float,
-) -> "Plot":  # fmt: skip
+    kind: str, what: ToDraw, scale: Scale, *, baseline: str = "", width: str | float = "neurips"
+) -> "Plot":
     """Return a figure of scores on the tasks that all agents have.
+
+    Args:
+        kind: One of `KINDS`.
+        what: What it is drawn of.
+        scale: How scores are normalised.
+        baseline: The agent to draw the improvement over.
+        width: See `rlbench.leaderboard.WIDTHS`, or inches.
 
     Raises:
         InvalidScores: It cannot be drawn of them.
     """
+    if kind in RANKING and what.shown.not_ranked:
+        raise InvalidScores(what.shown.not_ranked)
+    plot = _draw(kind, what, baseline or None, scale, width)
+    remark = what.shown.remark
+    return replace(plot, caption=f"{plot.caption} {remark}") if remark else plot
+
+
+def _draw(
+    kind: str, what: ToDraw, baseline: str | None, scale: Scale, width: str | float
+) -> "Plot":
     from rlbench import leaderboard
 
     by = scale_text(scale)
-    scores: dict[str, Any] = {agent: list(tasks.values()) for agent, tasks in agents.items()}
+    scores: dict[str, Any] = {agent: list(tasks.values()) for agent, tasks in what.agents.items()}
     if kind == "curves":
-        steps, values = _aligned(curves)
+        steps, values = _aligned(what.curves)
         unit = scale.suite.protocol.unit if scale.suite else "steps"
         return leaderboard.plot_curves(values, steps, unit=unit, normalised_by=by, width=width)
     if kind == "improvement":
@@ -138,7 +187,7 @@ def _aligned(curves: Curves) -> tuple[dict[str, Floats], dict[str, Any]]:
     return steps, values
 
 
-def curves_of(agents: Agents, found: Curves) -> tuple[Curves, list[str]]:
+def _curves_of(agents: Agents, found: Curves) -> tuple[Curves, list[str]]:
     """Return the curves of the agents that have some on all tasks, and who has none."""
     kept = {}
     for agent, tasks in agents.items():

@@ -89,13 +89,39 @@ def comparison_rows(
     return [row | scale.better for row in rows], found, needed
 
 
+def sentences(
+    found: Sequence[Comparison],
+    needed: Mapping[tuple[str, str], RunsNeeded],
+    statistic: TestStatistic,
+    scale: Scale,
+    despite: Mapping[tuple[str, str], str] | None = None,
+) -> list[str]:
+    """Return what was shown of each pair, and what to do next.
+
+    Args:
+        found: The pairs.
+        needed: How many runs they need.
+        statistic: What is compared.
+        scale: How scores are normalised.
+        despite: Why pairs are not ranked that are tested all the same.
+    """
+    marks = {pair: f" (despite protocols: {why})" for pair, why in (despite or {}).items()}
+    said = [
+        _sentence(pair, statistic, needed.get((pair.a, pair.b)), scale)
+        + marks.get((pair.a, pair.b), "")
+        for pair in found
+    ]
+    is_open = needed and any(pair.decision == "not separated" for pair in found)
+    return [*said, NEW_RUNS] if is_open else said
+
+
 def _shown(pair: Comparison, scale: Scale) -> Comparison:
     """Return a comparison in the user's sign; improvements are of what is better."""
     decision: Any = scale.shown_decision(pair.decision)
     return replace(pair, difference=scale.shown(pair.difference), decision=decision)
 
 
-def sentence(pair: Comparison, statistic: str, needed: RunsNeeded | None, scale: Scale) -> str:
+def _sentence(pair: Comparison, statistic: str, needed: RunsNeeded | None, scale: Scale) -> str:
     """Return what was shown of a pair, in the order of the user's agents."""
     pair = _shown(pair, scale)
     gap, wins = pair.difference, f"{pair.a} wins {100 * pair.improvement.point:.0f}% of run pairs"

@@ -23,7 +23,7 @@ class Scale:
     """How scores are normalised: by a suite, by two columns, or not.
 
     Args:
-        suite: The name of a suite, or nothing.
+        suite: A suite, its name, or nothing.
         unofficial: Its constants that are changed.
         normalise_by: Two columns, or nothing.
         lower_is_better: Raw scores are better the lower they are.
@@ -34,7 +34,12 @@ class Scale:
     """
 
     def __init__(
-        self, suite: str, unofficial: str, normalise_by: str, *, lower_is_better: bool = False
+        self,
+        suite: str | Suite,
+        unofficial: str,
+        normalise_by: str,
+        *,
+        lower_is_better: bool = False,
     ) -> None:
         self.suite: Suite | None = parse_suite(suite, unofficial) if suite else None
         self.columns: tuple[str, str] | None = None
@@ -147,3 +152,22 @@ def _some(tasks: Iterable[str]) -> str:
 def deviations_of(agent: str, papers: Mapping[str, Published]) -> str | None:
     """Return in one line how the protocol of an agent from a paper differs from the suite's."""
     return published.in_words(published.deviations(papers[agent])) if agent in papers else None
+
+
+def said_of_papers(papers: Mapping[str, Published]) -> list[str]:
+    """Return how the protocols of agents from papers differ from the suite's, and more."""
+    return [
+        f"{agent} ({scores.source.slug}): {deviations_of(agent, papers)}"
+        for agent, scores in papers.items()
+    ] + said_of_stand_ins(papers)
+
+
+def said_of_stand_ins(papers: Mapping[str, Published]) -> list[str]:
+    """Return how many runs from papers hold a score of before the end."""
+    counts = {agent: sum(map(len, scores.stand_ins.values())) for agent, scores in papers.items()}
+    return [
+        f"{agent}: {count} runs hold a score of before the end "
+        f"(rlbench show {papers[agent].source.slug})."
+        for agent, count in counts.items()
+        if count
+    ]

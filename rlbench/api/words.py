@@ -25,3 +25,12 @@ def duration(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {name} {whole % size // small_size} {small_name}"
     return f"{whole} s"
+
+
+def format_cell(value: object) -> str:
+    """Return the text of a table's cell."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
+    return printable(str(value))

@@ -10,9 +10,9 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from rlbench import __version__
+from rlbench.api.waiting import waiting
 from rlbench.cli.examples import examples
 from rlbench.cli.output import echo, echo_lines, use_any_encoding
-from rlbench.cli.waiting import waiting
 from rlbench.errors import RLBenchError
 
 EXIT_USAGE = 2

@@ -106,9 +106,9 @@ def compare_agents(
         _print_notes(gathered, decided.notes, json)
         return EXIT_UNDECIDED if decided.result.undecided_agents else 0
     if json:
-        rows, notes = compared(gathered, question)
-        print_json(rows)
-        _print_notes(gathered, notes, json)
+        answer = compared(gathered, question)
+        print_json(answer.rows)
+        _print_notes(gathered, answer.notes, json)
     elif is_apart(gathered, question):
         show_apart(gathered, question)
     else:

@@ -1,15 +1,14 @@
 """`rlbench figures`: figures for a paper, with their data and captions."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from rlbench.api.asking import Asked
-from rlbench.api.figures import KINDS, RANKING, curves_of, draw, on_common_tasks, to_show
-from rlbench.api.gathering import Curves, gather
+from rlbench.api.figures import KINDS, draw, to_draw
+from rlbench.api.gathering import gather
 from rlbench.api.scales import Scale
 from rlbench.cli.options import UnofficialOption, tell
 from rlbench.cli.output import echo
@@ -51,31 +50,21 @@ def figures(
     formats = _parts(format, "format", FORMATS)
     size = _width(width)
     scale = Scale(suite, unofficial, normalise_by)
-    shown = to_show(gather(asked, scale, tell, curves="curves" in kinds))
-    agents, notes = on_common_tasks(shown.agents, scale)
-    notes = shown.notes + notes
-    if baseline and baseline not in agents:
-        raise UnknownName("agent", baseline, agents)
-    curves: Curves = {}
-    if "curves" in kinds:
-        curves, more = curves_of(agents, shown.curves)
-        notes += more
-    drawn = 0
+    what = to_draw(gather(asked, scale, tell, curves="curves" in kinds), scale, kinds)
+    if baseline and baseline not in what.agents:
+        raise UnknownName("agent", baseline, what.agents)
+    notes, drawn = list(what.notes), 0
     for name in kinds:
         try:
-            if name in RANKING and shown.not_ranked:
-                raise InvalidScores(shown.not_ranked)
-            plot = draw(name, agents, curves, baseline or None, scale, size)
+            plot = draw(name, what, scale, baseline=baseline, width=size)
         except InvalidScores as error:
             echo(f"{name}: not drawn: {error}")
             continue
-        if shown.remark:
-            plot = replace(plot, caption=f"{plot.caption} {shown.remark}")
         paths = plot.save(out, formats)
         echo(f"{name}: {', '.join(map(str, paths))}")
         notes += plot.notes
         drawn += 1
-    print_deviations(shown.papers, err=False)
+    print_deviations(what.shown.papers, err=False)
     for note in dict.fromkeys(notes):
         echo(note)
     if not drawn:

@@ -11,10 +11,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rlbench.api.words import printable
+from rlbench.api.words import format_cell, printable
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
     from rich.table import Table
 
 WRAPPED = 24  # characters: text that is longer may be wrapped in a table
@@ -130,26 +129,6 @@ def _blocks(widths: Mapping[str, int], most: int) -> list[list[str]]:
             blocks.append([first])
         blocks[-1].append(column)
     return blocks
-
-
-def progress_bar(what: str) -> "Progress":
-    """Return a bar on standard error that leaves nothing behind; `start` shows it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
-
-    return Progress(
-        what, BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False,
-    )  # fmt: skip
-
-
-def format_cell(value: object) -> str:
-    """Return the text of a table's cell."""
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
-    return printable(str(value))
 
 
 def _is_terminal() -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from rlbench.api.pairs import NEW_RUNS, Scores, comparison_rows, sentence
+from rlbench.api.pairs import Scores, comparison_rows, sentences
 from rlbench.api.scales import Scale
 from rlbench.cli.output import echo, print_table
 from rlbench.stats import ranks_of
@@ -27,12 +27,9 @@ def show_comparison(
         despite: Why pairs are not ranked that are tested all the same; None if nobody asked.
     """
     rows, found, needed = comparison_rows(scores, statistic, alpha, scale)
-    marks = {pair: f" (despite protocols: {why})" for pair, why in (despite or {}).items()}
-    for pair in found:
-        wanted, mark = needed.get((pair.a, pair.b)), marks.get((pair.a, pair.b), "")
-        echo(sentence(pair, statistic, wanted, scale) + mark)
-    if needed and any(pair.decision == "not separated" for pair in found):
-        echo(NEW_RUNS)
+    for line in sentences(found, needed, statistic, scale, despite):
+        echo(line)
+    marks = despite or {}
     shown = ["a", "b", "difference", "low", "high", "improvement", "p_value", "decision"]
     texts = [
         {

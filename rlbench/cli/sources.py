@@ -8,15 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from rlbench.api.asking import Asked, outside_brackets
+from rlbench.api.asking import Asked, outside_brackets, reading_of
 from rlbench.api.docs import docs_url
-from rlbench.api.scales import deviations_of
+from rlbench.api.scales import deviations_of, said_of_papers, said_of_stand_ins
 from rlbench.cli.options import suite_names
 from rlbench.cli.output import echo, print_table
-from rlbench.errors import UnknownName, UsageError
-from rlbench.results.patterns import Pattern
+from rlbench.errors import UsageError
 from rlbench.results.published import Published
-from rlbench.results.reading import AGENTS, ALIASES, TASKS, Reading
+from rlbench.results.reading import ALIASES, Reading
 
 SuiteToNormalise = Annotated[
     str,
@@ -154,7 +153,7 @@ def _renamed(text: str) -> dict[str, str]:
     return found
 
 
-def _reading(columns: str, columns_are: str, **said: Any) -> Reading:
+def _reading(columns: str, **said: Any) -> Reading:
     """Return what the user says of the files.
 
     Raises:
@@ -166,14 +165,8 @@ def _reading(columns: str, columns_are: str, **said: Any) -> Reading:
         role, equals, name = (word.strip() for word in part.partition("="))
         if not equals or not name or role in by_role:
             raise UsageError(f"--columns {columns!r} is not ROLE=COLUMN,..., each role once")
-        if role not in ALIASES:
-            raise UnknownName("role of a column", role, ALIASES)
         by_role[role] = name
-    if columns_are not in ("", AGENTS, TASKS):
-        raise UnknownName("kind of columns", columns_are, [AGENTS, TASKS])
-    if said["path"]:
-        Pattern(said["path"])  # a bad one is refused whatever the sources are
-    return Reading(columns=by_role, columns_are=columns_are, **said)
+    return reading_of(columns=by_role, **said)
 
 
 def print_deviations(papers: Mapping[str, Published], *, err: bool) -> None:
@@ -183,28 +176,21 @@ def print_deviations(papers: Mapping[str, Published], *, err: bool) -> None:
         papers: The agents that come from papers.
         err: Print lines on standard error, since standard output is for a program.
     """
-    rows = [
-        {
-            "agent": agent,
-            "source": scores.source.slug,
-            "deviations": deviations_of(agent, papers),
-        }
-        for agent, scores in papers.items()
-    ]
-    if not rows:
-        return
     if err:
-        for row in rows:
-            echo(f"{row['agent']} ({row['source']}): {row['deviations']}", err=True)
-    else:
+        for line in said_of_papers(papers):
+            echo(line, err=True)
+    elif papers:
+        rows = [
+            {
+                "agent": agent,
+                "source": scores.source.slug,
+                "deviations": deviations_of(agent, papers),
+            }
+            for agent, scores in papers.items()
+        ]
         suite = next(iter(papers.values())).suite
         title = f"published scores: how their protocols differ from {suite.id}"
         print_table(rows, list(rows[0]), title)
         echo(f"Where they come from: rlbench show SOURCE, or {docs_url('published-scores.md')}")
-    for agent, scores in papers.items():
-        if count := sum(map(len, scores.stand_ins.values())):
-            echo(
-                f"{agent}: {count} runs hold a score of before the end "
-                f"(rlbench show {scores.source.slug}).",
-                err=err,
-            )
+        for line in said_of_stand_ins(papers):
+            echo(line)

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from rlbench.api.asking import Asked
+from rlbench.api.cells import an_agent_a_row, methods_of, with_cells
 from rlbench.api.gathering import gather
 from rlbench.api.scales import Agents, Scale
 from rlbench.api.summaries import method_of, summary_of, warnings_of
-from rlbench.cli.cells import an_agent_a_row, methods_of, with_cells
 from rlbench.cli.options import JsonOption, UnofficialOption, tell
 from rlbench.cli.output import echo, echo_lines, print_json, print_table
 from rlbench.cli.sources import (

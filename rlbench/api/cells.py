@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rlbench.cli.output import format_cell
+from rlbench.api.words import format_cell
 from rlbench.stats.aggregates import LABELS
 
 NONE = "none: "  # begins what stands for the method of an interval that there is not
