@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rlbench import suites
     from rlbench.api.answers import Answer
     from rlbench.api.loading import Results, compare, figure, load
+    from rlbench.api.runs import evaluate, run
     from rlbench.errors import RLBenchError
     from rlbench.runners import TaskInfo, Transitions
 
@@ -26,8 +27,10 @@ __all__ = [
     "Transitions",
     "__version__",
     "compare",
+    "evaluate",
     "figure",
     "load",
+    "run",
     "suites",
 ]
 
@@ -38,8 +41,10 @@ _WHERE = {
     "TaskInfo": "rlbench.runners",
     "Transitions": "rlbench.runners",
     "compare": "rlbench.api.loading",
+    "evaluate": "rlbench.api.runs",
     "figure": "rlbench.api.loading",
     "load": "rlbench.api.loading",
+    "run": "rlbench.api.runs",
 }
 
 

@@ -15,7 +15,7 @@ from rlbench.api.asking import DEFAULT_STORE, PUBLISHED, Asked
 from rlbench.api.scales import Agents, Scale, deviations_of
 from rlbench.api.stores import Tell, records_of
 from rlbench.errors import StoreError, UnknownName, UsageError
-from rlbench.results import Runs, ScoreFile, Scores, collect, published, read_scores, select
+from rlbench.results import Record, Runs, ScoreFile, Scores, collect, published, read_scores, select
 from rlbench.results.engines import usual_engines
 from rlbench.results.files import READERS
 from rlbench.results.merging import merge, shortened
@@ -131,6 +131,20 @@ def gather(asked: Asked, scale: Scale, tell: Tell, *, curves: bool = False) -> G
         {label: agent.terms for label, agent in chosen.items() if agent.terms},
         {label: agent.curves for label, agent in chosen.items() if agent.curves},
         [label for label, agent in chosen.items() if not agent.is_ordered],
+    )
+
+
+def gather_records(records: Sequence[Record], suite: Suite, notes: list[str]) -> Gathered:
+    """Return the scores in records of a suite, and what must be said of them."""
+    scores = collect(records, suite, usual_engines(records, suite))
+    agents = list(scores.values)
+    return Gathered(
+        {agent: scores.normalised(agent) for agent in agents},
+        notes,
+        {},
+        {agent: terms_of(scores.records[agent], scores.engines[agent]) for agent in agents},
+        {agent: scores.curves(agent) for agent in agents},
+        [],
     )
 
 

@@ -118,6 +118,14 @@ class Display:
     def show(self, row: Row, event: Event) -> None:
         """Show what has changed."""
 
+    def share(self) -> float:
+        """Return the share of all budgets that is spent; of runs that have ended it is all."""
+        spent = [
+            1.0 if row.ended else row.data.get("budget_used", 0) / row.budget
+            for row in self.rows.values()
+        ]
+        return sum(spent) / len(spent)
+
     def summary(self) -> str:
         """Return how far all runs are; the time left is told from those that have ended."""
         total = self._done + len(self.rows)

@@ -11,11 +11,25 @@ from typing import Any
 
 from rlbench.api.asking import CHECKPOINT_SECONDS, TEACHER_PREFIX, parse_eval_points
 from rlbench.api.places import Places, parse_places
+from rlbench.api.progress import Display
 from rlbench.api.stores import Tell
 from rlbench.errors import InvalidRecord, StoreError, UsageError
 from rlbench.results import Identity, Loaded, Problem, Store
 from rlbench.results.store import check_recordable
-from rlbench.runners import Resolved, Run, identities, resolve_teacher
+from rlbench.runners import (
+    AgentFactory,
+    Limits,
+    Resolved,
+    Run,
+    identities,
+    resolve,
+    resolve_teacher,
+    run_all,
+)
+from rlbench.runners.agents.agent import AGENTS
+from rlbench.runners.agents.objects import find_object, importable_spec
+from rlbench.runners.agents.resolving import resolve_found
+from rlbench.runners.here import run_here
 from rlbench.suites import Suite, Task
 
 
@@ -34,6 +48,7 @@ class Wanted:
         points: Extra evaluation points by task.
         places: Where runs may be.
         device: As the user named it.
+        factory: Makes the agent in this process, if no other can.
     """
 
     suite: Suite
@@ -46,10 +61,13 @@ class Wanted:
     points: Mapping[str, tuple[int, ...]]
     places: Places
     device: str
+    factory: AgentFactory | None = None
 
     @property
     def at_a_time(self) -> int:
         """How many go on at a time."""
+        if self.factory is not None:
+            return 1
         return len(self.places.slots) * self.places.group
 
 
@@ -65,6 +83,7 @@ def want(
     device: str = "cpu",
     jobs: int = 0,
     runs_per_gpu: int = 1,
+    factory: AgentFactory | None = None,
 ) -> Wanted:
     """Return the runs of an agent that are wanted.
 
@@ -79,6 +98,7 @@ def want(
         device: See `parse_places`, as for those below.
         jobs: The same.
         runs_per_gpu: The same.
+        factory: Makes the agent in this process, if no other can.
 
     Raises:
         UsageError: Something does not fit.
@@ -98,8 +118,78 @@ def want(
     return Wanted(
         suite=suite, agent=agent, teacher=teacher, store=Store(store), loaded=loaded,
         identities=found, left=_not_done(found, loaded), points=points, places=places,
-        device=device,
+        device=device, factory=factory,
     )  # fmt: skip
+
+
+def want_evaluations(
+    suite: Suite,
+    tasks: Sequence[Task],
+    policy: str | Callable[..., Any],
+    seeds: Sequence[int],
+    *,
+    config: Mapping[str, Any],
+    name: str = "",
+    given: Sequence[str] | None = None,
+    trust: bool = False,
+    store: Path,
+    device: str = "cpu",
+    jobs: int = 0,
+) -> Wanted:
+    """Return the runs of a saved or fixed policy that are wanted; `prepare` them with trains=False.
+
+    Args:
+        suite: The suite.
+        tasks: Some of its tasks.
+        policy: See `find_agent`, as for `config`, `name` and `trust`.
+        seeds: Of the runs.
+        config: The same.
+        name: The same.
+        given: What it was given; by default pretraining, or nothing if it comes with rlbench.
+        trust: The same.
+        store: See `want`, as for those below.
+        device: The same.
+        jobs: The same.
+
+    Raises:
+        UsageError: Something does not fit.
+    """
+    if suite.protocol.kind == "curriculum":
+        raise UsageError(f"{suite.id} is a curriculum, which trains: run it")
+    suite.load_factory()
+    if given is None:
+        is_ours = isinstance(policy, str) and policy in AGENTS.own
+        given = () if is_ours else ("pretraining",)
+    who, factory = find_agent(policy, config, name, given, trust=trust)
+    return want(suite, tasks, who, seeds, store=store, device=device, jobs=jobs, factory=factory)
+
+
+def find_agent(
+    agent: str | Callable[..., Any],
+    config: Mapping[str, Any],
+    name: str,
+    given: Sequence[str],
+    *,
+    trust: bool,
+) -> tuple[Resolved, AgentFactory | None]:
+    """Return an agent, and what makes it if that is in this process alone.
+
+    Args:
+        agent: What names it, or a class or function.
+        config: Its options.
+        name: Its display name, or nothing for its own.
+        given: What it was given besides what it says itself.
+        trust: Accept a file of data that runs code when it is loaded.
+
+    Raises:
+        UsageError: It cannot be found or told from others, or an option does not fit.
+    """
+    spec = agent if isinstance(agent, str) else importable_spec(agent)
+    if isinstance(agent, str) or spec:
+        return resolve(spec, config, name or None, trust=trust, given=given), None
+    found = find_object(agent)
+    who = resolve_found("agent", found.spec, config, found, name=name or None, given=given)
+    return who, agent
 
 
 def prepare(
@@ -108,6 +198,7 @@ def prepare(
     *,
     checkpoint_every: float = CHECKPOINT_SECONDS,
     track: tuple[str, ...] = (),
+    trains: bool = True,
 ) -> list[Run]:
     """Make the store ready, and return the runs that can be recorded in it.
 
@@ -116,6 +207,7 @@ def prepare(
         tell: Is told of each file that is in the way, and of runs that cannot be recorded.
         checkpoint_every: Seconds between two checkpoints.
         track: Trackers that are told of runs.
+        trains: Spend the budget; else the agent is evaluated as it is made.
 
     Raises:
         StoreError: The store cannot be written.
@@ -128,7 +220,7 @@ def prepare(
             identity=identity, agent=wanted.agent.recipe,
             teacher=wanted.teacher.recipe if wanted.teacher else None,
             store=str(place.path), device=wanted.device, threads=wanted.places.threads,
-            checkpoint_every=checkpoint_every, track=track,
+            checkpoint_every=checkpoint_every, track=track, trains=trains,
             eval_points=wanted.points[identity.task],
         )
         for identity in _clear_way(place, wanted.left, loaded.problems, tell)
@@ -245,3 +337,41 @@ def _not_done(wanted: Sequence[Identity], loaded: Loaded) -> list[Identity]:
     """Return what has no ``ok`` record yet."""
     done = {record.identity.key for record in loaded.records if record.status == "ok"}
     return [identity for identity in wanted if identity.key not in done]
+
+
+def execute(
+    runs: Sequence[Run],
+    wanted: Wanted,
+    display: Display,
+    tell: Tell,
+    *,
+    limits: Limits = Limits(),  # noqa: B008 - it is immutable
+) -> bool:
+    """Execute runs under a display; say whether all of them were seen to.
+
+    Args:
+        runs: Those that can be recorded.
+        wanted: What they are of.
+        display: Is told of all that happens.
+        tell: Is told when they are asked to stop.
+        limits: How long things may take, of runs in workers.
+
+    Raises:
+        StoreError: A record could not be written.
+    """
+    try:
+        with stop_when_asked(tell) as stopping, display:
+            if wanted.factory is not None:
+                run_here(runs, wanted.factory, listen=display.listen, stopping=stopping)
+            else:
+                run_all(
+                    runs, slots=wanted.places.slots, group=wanted.places.group,
+                    listen=display.listen, limits=limits, stopping=stopping,
+                )  # fmt: skip
+    except KeyboardInterrupt:
+        return False
+    except StoreError as error:
+        raise StoreError(
+            f"{error}; {display.finished} runs were recorded, the same command does the rest"
+        ) from error
+    return display.finished == len(runs)

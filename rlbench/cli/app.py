@@ -34,6 +34,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     "run": Verb("run:run", "Run an agent on a suite's tasks; keep every run."),
+    "evaluate": Verb("evaluate:evaluate", "Evaluate a saved policy; nothing is trained."),
     "check": Verb("check:check", "Check that an agent keeps the contract, by running it."),
     "init": Verb("init:init", "Write a small agent that learns, to start from."),
     "doctor": Verb("doctor:doctor", "Say what this machine can run, and mend the rest."),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ from rlbench.api.asking import (
 from rlbench.cli.config import Settings, read_config
 from rlbench.cli.options import StoreOption, SuiteOption, UnofficialOption, tell
 from rlbench.cli.output import echo
-from rlbench.errors import StoreError, UsageError
+from rlbench.errors import UsageError
 from rlbench.suites import Suite, Task
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def run(
     Runs that are in the store already are not run again: after an interruption, the same command
     does the rest. Exit code 1 means that some runs failed.
     """
-    from rlbench.api.running import find_teacher, prepare, want
+    from rlbench.api.running import find_teacher, want
     from rlbench.runners import Limits, resolve
     from rlbench.runners.tracking import check_trackers
 
@@ -123,35 +123,53 @@ def run(
     options = {**settings.options, **parse_options(option)}
     chosen.load_factory()
     mine = {k: v for k, v in options.items() if not k.startswith(TEACHER_PREFIX)}
-    who = resolve(agent, mine, name or None, trust=trust, given=_words(given))
+    who = resolve(agent, mine, name or None, trust=trust, given=words_in(given))
     guide = find_teacher(chosen, teacher, options)
     wanted = want(
-        chosen, _parse_tasks(chosen, tasks), who, parse_seeds(seeds), store=store, teacher=guide,
+        chosen, parse_tasks(chosen, tasks), who, parse_seeds(seeds), store=store, teacher=guide,
         eval_points=eval_points, device=device, jobs=jobs, runs_per_gpu=runs_per_gpu,
     )  # fmt: skip
     if not quiet:
-        _print_sources(who, guide)
+        print_sources(who, guide)
     if dry_run:
         from rlbench.cli.dry_run import print_plan
 
         print_plan(wanted)
         return 0
-    runs = prepare(wanted, tell, checkpoint_every=settings.checkpoint_every, track=settings.track)
+    return run_wanted(
+        wanted, Limits(step_timeout, timeout), checkpoint_every=settings.checkpoint_every,
+        track=settings.track, quiet=quiet,
+    )  # fmt: skip
+
+
+def run_wanted(wanted: "Wanted", limits: "Limits", *, quiet: bool, **how: Any) -> int:
+    """Execute the runs that are left; return the exit code.
+
+    Args:
+        wanted: What is wanted.
+        limits: How long things may take.
+        quiet: Print errors only.
+        how: As `rlbench.api.running.prepare` takes it.
+    """
+    from rlbench.api.running import prepare
+
+    runs = prepare(wanted, tell, **how)
     if not wanted.left:
         if not quiet:
-            echo(f"all {len(wanted.identities)} runs are in {store} already")
+            echo(f"all {len(wanted.identities)} runs are in {wanted.store.path} already")
         return 0
     if not runs:
         return EXIT_FAILED
-    code = _execute(runs, wanted, Limits(step_timeout, timeout), quiet=quiet)
+    code = _execute(runs, wanted, limits, quiet=quiet)
     return code or (EXIT_FAILED if len(runs) < len(wanted.left) else 0)
 
 
-def _words(text: str) -> list[str]:
+def words_in(text: str) -> list[str]:
+    """Return the words in a list with commas."""
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _print_sources(agent: "Resolved", teacher: "Resolved | None") -> None:
+def print_sources(agent: "Resolved", teacher: "Resolved | None") -> None:
     """Say which files or which version the runs go by."""
     for kind, who in (("agent", agent), ("teacher", teacher)):
         if who is not None:
@@ -160,26 +178,12 @@ def _print_sources(agent: "Resolved", teacher: "Resolved | None") -> None:
 
 def _execute(runs: Sequence["Run"], wanted: "Wanted", limits: "Limits", *, quiet: bool) -> int:
     """Execute the runs under a display; return the exit code."""
-    from rlbench.api.running import stop_when_asked
+    from rlbench.api.running import execute
     from rlbench.cli.progress import make_display
-    from rlbench.runners import run_all
 
-    place, places = wanted.store, wanted.places
-    done = len(wanted.identities) - len(wanted.left)
+    place, done = wanted.store, len(wanted.identities) - len(wanted.left)
     display = make_display(runs, wanted.at_a_time, done=done, quiet=quiet)
-    try:
-        with stop_when_asked(tell) as stopping, display:
-            run_all(
-                runs, slots=places.slots, group=places.group, listen=display.listen,
-                limits=limits, stopping=stopping,
-            )  # fmt: skip
-    except KeyboardInterrupt:
-        pass
-    except StoreError as error:
-        raise StoreError(
-            f"{error}; {display.finished} runs were recorded, the same command does the rest"
-        ) from error
-    if display.finished < len(runs):
+    if not execute(runs, wanted, display, tell, limits=limits):
         echo(
             f"rlbench: interrupted: {done + display.finished} of {done + len(runs)} runs are kept "
             f"in {place.path}; the same command does the rest",
@@ -198,7 +202,7 @@ def _execute(runs: Sequence["Run"], wanted: "Wanted", limits: "Limits", *, quiet
     return EXIT_FAILED if display.failed else 0
 
 
-def _parse_tasks(suite: Suite, text: str) -> list[Task]:
+def parse_tasks(suite: Suite, text: str) -> list[Task]:
     """Return the named tasks in the order of the suite, or all."""
     if not text.strip():
         return list(suite.tasks)

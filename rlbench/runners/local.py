@@ -134,6 +134,7 @@ class _Worker:
                 if _is_event(message):
                     self._inbox.put((self, message))
         self._inbox.put((self, self.process.wait()))
+        self.process.stdout.close()
 
     def hear(self, message: dict[str, Any]) -> Run | None:
         """Take note of an event; return the run that it is about."""
@@ -182,7 +183,8 @@ class _Worker:
         """Say whether nothing that it said waits for this process, which may be slow."""
         assert self.process.stdout is not None
         pipe = select.poll()
-        pipe.register(self.process.stdout, select.POLLIN)
+        with suppress(ValueError):  # closed at its end
+            pipe.register(self.process.stdout, select.POLLIN)
         return self._inbox.empty() and not pipe.poll(0)
 
     @property
@@ -211,6 +213,12 @@ class _Worker:
         """End the worker and everything that it started."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close_pipe(self) -> None:
+        """Let go of the pipe that it was asked by, once it is gone."""
+        assert self.process.stdin is not None
+        with suppress(OSError):
+            self.process.stdin.close()
 
     def bury(self, run: Run, exit_code: int) -> dict[str, Any]:
         """Record a run that the worker left without a word; return the data of its end.
@@ -482,6 +490,7 @@ class _Pool:
             worker.kill()
         for worker in self._workers:
             worker.process.wait()
+            worker.close_pipe()
             for key, claim in worker.claims.items():
                 claim.release(worker.last[key], done=False)
 
@@ -504,6 +513,7 @@ class _Pool:
         self._workers.discard(worker)
         self._free.append(worker.slot)
         worker.kill()
+        worker.close_pipe()
         for run in list(worker.open.values()):
             self._note_end(worker, run, worker.bury(run, exit_code))
 
