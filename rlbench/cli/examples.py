@@ -14,8 +14,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench run --suite atari100k --agent random --unofficial budget=2000",
     ),
     "evaluate": (
-        "rlbench evaluate --suite atari100k --agent sb3-zip:ppo.zip --trust --tasks Pong",
-        "rlbench evaluate --suite atari100k --agent random --tasks Pong,Boxing --seeds 3",
+        "rlbench evaluate --suite atari100k --agent sb3-zip:ppo.zip --trust",
+        "rlbench evaluate --suite atari100k --agent random --tasks Pong --seeds 3",
     ),
     "check": (
         "rlbench check my_agent.py",
