@@ -14,6 +14,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench run --suite atari100k --agent random --unofficial budget=2000",
         "rlbench run --suite my_suite.toml --agent my_agent.py",
     ),
+    "evaluate": (
+        "rlbench evaluate --suite atari100k --agent sb3-zip:ppo.zip --trust",
+        "rlbench evaluate --suite atari100k --agent random --tasks Pong --seeds 3",
+    ),
     "check": (
         "rlbench check my_agent.py",
         "rlbench check my_agent.py --suite stori --task Boxing --steps 500",

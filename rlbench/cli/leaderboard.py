@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from rlbench import suites
+from rlbench.api.asking import DEFAULT_STORE, parse_suite
 from rlbench.cli.examples import examples
-from rlbench.cli.options import DEFAULT_STORE, ReadableStoreOption, load_store, parse_suite
+from rlbench.cli.options import ReadableStoreOption, load_store
 from rlbench.cli.output import echo
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results import Record

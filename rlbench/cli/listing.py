@@ -6,15 +6,13 @@ from typing import Any
 import typer
 
 from rlbench import suites
+from rlbench.api.asking import DEFAULT_STORE, PUBLISHED, parse_suite
 from rlbench.cli.examples import examples
 from rlbench.cli.options import (
-    DEFAULT_STORE,
-    PUBLISHED,
     JsonOption,
     ReadableStoreOption,
     SuiteOption,
     load_store,
-    parse_suite,
 )
 from rlbench.cli.output import echo, print_json, print_table
 from rlbench.registry import Registry

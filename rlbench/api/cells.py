@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rlbench.cli.output import format_cell
-from rlbench.stats.aggregates import AGGREGATES
+from rlbench.api.words import format_cell
+from rlbench.stats.aggregates import LABELS
 
-LABELS = {name: of.label for name, of in AGGREGATES.items()}  # of aggregates, in their order
 NONE = "none: "  # begins what stands for the method of an interval that there is not
 
 Row = Mapping[str, Any]
