@@ -7,7 +7,6 @@ own `constants.py` (the hard values); here the paper's stand, which other papers
 
 from typing import NamedTuple
 
-from rlbench.suites.papers import Constants, Field, field, number
 from rlbench.suites.suite import Protocol, Suite, Task
 
 
@@ -48,20 +47,6 @@ _NOTES = (
     "After each tenth of the budget 100 test episodes and 100 on training levels are played. "
     "Scores may lie outside of [0, 1] and are not clipped.",
 )
-
-
-def fields(constants: Constants) -> dict[str, Field]:
-    """Return what tells published protocols apart; the budget is in steps."""
-    return {
-        "budget": number(constants, "budget"),
-        "levels": field(constants, "distribution_mode"),
-        "train_levels": _levels(number(constants, "train_levels")),
-        "scored_on": f"{_levels(number(constants, 'eval_levels'))} levels",
-    }
-
-
-def _levels(number: int) -> str:
-    return str(number) if number else "all"
 
 
 def _suite(mode: str, levels: int, budget: int) -> Suite:
@@ -109,9 +94,11 @@ def _suite(mode: str, levels: int, budget: int) -> Suite:
             "but for the easy minimum of jumper (1) and leaper (1.5). The hard ranges are also in "
             "openai/phasic-policy-gradient@7295473 and danijar/dreamerv3@e3f0224, all alike"
         ),
-        factory="",
-        papers="rlbench.suites.procgen:fields",
-        extra="",
+        factory="rlbench.suites.procgen.envs:make",
+        papers="rlbench.suites.procgen.papers:fields",
+        replays=False,
+        extra="procgen",
+        packages=("envpool", "Qt"),
     )
 
 
