@@ -92,6 +92,8 @@ class ProcgenEnvs(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
     def step(self, actions: NDArray[np.int64]) -> Step:
         """Play one step in every slot that is not retired."""
         ids = self._running
+        if not len(ids):
+            return self._nothing()
         self._pool._send([ids, ids, np.asarray(actions, dtype=np.int32)[ids]])
         obs, reward, done, length, _ = self._receive()
         late = length >= self._limit
@@ -114,6 +116,13 @@ class ProcgenEnvs(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
                 next step on.
         """
         self._running = self._running[~mask[self._running]]
+
+    def _nothing(self) -> Step:
+        """Return a step of slots that are all retired."""
+        n = self.num_envs
+        obs = np.zeros((n, _SIDE, _SIDE, 3), dtype=np.uint8)
+        no = np.zeros(n, dtype=np.bool_)
+        return obs, np.zeros(n), no, no.copy(), {"start": self._levels.copy()}
 
     def _begin(self, ids: NDArray[np.int32]) -> Observation:
         """Begin new episodes in some slots (k,); return their observations (k, 64, 64, 3)."""
