@@ -89,7 +89,7 @@ def compare_agents(
             raise UsageError("--stop decides between agents, not --against a constant: leave one")
         show_against(gathered, against, chosen, alpha, scale, json)
         return 0
-    agents, notes, papers, own, _, unordered = gathered
+    agents, notes, papers, own, _, unordered, _ = gathered
     if stop not in ("", "adastop"):
         raise UnknownName("stopping rule", stop, ["adastop"])
     if stop and papers:
@@ -142,7 +142,7 @@ def plan_runs(
     """Print power and width of intervals for numbers of runs, from the runs there are."""
     chosen = _statistic(statistic)
     scale = Scale(suite, unofficial, normalise_by)
-    agents, notes, papers, own, _, _ = _gathered(asked, scale)
+    agents, notes, papers, own, *_ = _gathered(asked, scale)
     for a, b in combinations(agents, 2):
         if why := why_not_ranked(a, b, papers, own):
             raise UsageError(f"{a} and {b} are not planned for, since they are not ranked: {why}")

@@ -139,7 +139,7 @@ def sources_to_show(asked: Asked, scale: Scale, *, curves: bool = False) -> Show
         InvalidScores: A file is bad, or a run is in two.
         UsageError: There is nothing to show.
     """
-    agents, notes, papers, own, found, _ = gather(asked, scale, curves=curves)
+    agents, notes, papers, own, found, *_ = gather(asked, scale, curves=curves)
     means = [agent for agent, scores in papers.items() if scores.source.means_only]
     if means:
         notes = [*notes, f"Left out, since there are means and no runs: {', '.join(means)}."]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from rlbench.cli.cells import an_agent_a_row, methods_of, with_cells
+from rlbench.cli.cells import an_agent_a_row, cell, methods_of, with_cells
 from rlbench.cli.docs import docs_url
 from rlbench.cli.gathering import gather
 from rlbench.cli.options import JsonOption, UnofficialOption
@@ -61,6 +61,14 @@ def stats(
             "with --per-task also by its strength.",
         ),
     ] = False,
+    named: Annotated[
+        bool,
+        typer.Option(
+            "--evaluations",
+            help="Print the mean of each named evaluation at every evaluation point, and how far "
+            "they are apart, e.g. the generalisation gap of Procgen.",
+        ),
+    ] = False,
     show_text: Annotated[
         bool, typer.Option("--methods-text", help="Print a paragraph and BibTeX for a paper.")
     ] = False,
@@ -78,9 +86,11 @@ def stats(
         raise UnknownName("method", method, METHODS)
     how = cast(Method, method)
     scale = Scale(suite, unofficial, normalise_by, lower_is_better=lower_is_better)
-    if kept and show_text:
-        raise UsageError("--methods-text tells of aggregates, not of --retention: leave one out")
-    agents, notes, papers, own, _, _ = gather(asked, scale)
+    _refuse_two_tables(kept=kept, named=named, per_task=per_task, show_text=show_text)
+    if named:
+        _print_evaluations(asked, scale, how, json=json)
+        return
+    agents, notes, papers, own, *_ = gather(asked, scale)
     if kept:
         agents = {a: tasks for a, tasks in agents.items() if not why_alone(own.get(a, NOTHING))}
         rows = _retention(agents, scale.suite, cast(PairMethod, how), by_strength=per_task)
@@ -109,6 +119,59 @@ def stats(
     print_deviations(papers, err=json or show_text)
     for note in notes:
         echo(note, err=json or show_text)
+
+
+def _refuse_two_tables(*, kept: bool, named: bool, per_task: bool, show_text: bool) -> None:
+    """Raise UsageError if options ask for more than one table, or for a text of another one."""
+    if kept and show_text:
+        raise UsageError("--methods-text tells of aggregates, not of --retention: leave one out")
+    if named and (kept or per_task or show_text):
+        raise UsageError("--evaluations is a table of its own: leave the other one out")
+
+
+def _print_evaluations(asked: Asked, scale: Scale, method: Method, *, json: bool) -> None:
+    """Print the scores of all named evaluations, a row an agent and evaluation point.
+
+    Raises:
+        UsageError: The suite has only one evaluation, or no agent has records.
+    """
+    from rlbench.leaderboard.evaluations import evaluation_rows
+
+    suite = scale.suite
+    if suite is None or len(suite.protocol.evaluations) < 2:
+        raise UsageError(
+            "--evaluations needs a suite with several evaluations, e.g. --suite procgen-easy"
+        )
+    gathered = gather(asked, scale, curves=True)
+    alone = {a for a in gathered.named if why_alone(gathered.own.get(a, NOTHING))}
+    agents = {agent: tasks for agent, tasks in gathered.named.items() if agent not in alone}
+    rows = [row._asdict() for row in evaluation_rows(agents, suite, method=method)]
+    if not rows:
+        raise UsageError("--evaluations needs runs of rlbench's own: papers and files have none")
+    if json:
+        print_json(rows)
+    else:
+        table = _a_point_a_row(rows, len(suite.tasks))
+        print_table(table, list(table[0]), f"mean by evaluation; {scale.title}")
+        echo_lines("\n".join(methods_of(rows)))
+    for note in gathered.notes:
+        echo(note, err=json)
+
+
+def _a_point_a_row(rows: Sequence[Mapping[str, Any]], total: int) -> list[dict[str, Any]]:
+    """Return one row an agent and evaluation point with a cell an evaluation."""
+    labels = dict.fromkeys(row["evaluation"] for row in rows)
+    table: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in rows:
+        shown = table.setdefault(
+            (row["agent"], row["step"]),
+            {
+                "agent": row["agent"], "step": row["step"], "tasks": f"{row['tasks']}/{total}",
+                "runs": row["runs"], **dict.fromkeys(labels),
+            },
+        )  # fmt: skip
+        shown[row["evaluation"]] = cell(row)
+    return list(table.values())
 
 
 def _aggregates(
