@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from rlbench.errors import UsageError
 
 # Every golden trace is played bit for bit by envpool with Qt in these versions.
@@ -101,7 +103,8 @@ def make_pool(game: Game, seeds: Sequence[int]) -> Any:
 
     Args:
         game: The game.
-        seeds: One a slot, int32: of the generator (MT19937) that the slot draws its levels by.
+        seeds: One a slot, below 2^32. Each slot then is what OpenAI's package makes with
+            ``num=1`` and this ``rand_seed``.
 
     Returns:
         envpool's pool. ``_reset(ids)`` and ``_send([ids, ids, actions])`` take (k,) int32 and are
@@ -116,7 +119,7 @@ def make_pool(game: Game, seeds: Sequence[int]) -> Any:
         "batch_size": len(seeds),
         "num_threads": 1,
         "base_path": assets(),
-        "env_seed": list(seeds),
+        "env_seed": [_first_draw(seed) for seed in seeds],
         "env_name": game.name,
         "channel_first": False,
         "num_levels": game.levels,
@@ -125,6 +128,12 @@ def make_pool(game: Game, seeds: Sequence[int]) -> Any:
     }
     spec = from_class(tuple(config[name] for name in from_class._config_keys))
     return library()._ProcgenEnvPool(spec)
+
+
+def _first_draw(seed: int) -> int:
+    """Return by what OpenAI's package seeds the level generator of its first environment, int32."""
+    word = np.random.RandomState(seed).randint(2**32, dtype=np.uint32)
+    return int(word.astype(np.int32))
 
 
 def _folder(package: str) -> Path:
