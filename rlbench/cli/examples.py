@@ -29,6 +29,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "status": (
         "rlbench status",
         "rlbench status --store runs --json",
+        "rlbench status --clean",
     ),
     "show": (
         "rlbench show atari100k",

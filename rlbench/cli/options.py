@@ -84,6 +84,8 @@ def parse_seeds(text: str) -> list[int]:
     else:
         if 0 < len(seeds) <= MAX_SEEDS:
             return list(seeds)
+    if text.strip().isdecimal() and int(text) == 0:
+        raise UsageError("--seeds 0 is no seed at all: write 0-0 for the one seed 0")
     raise UsageError(
         f"seeds {text!r} are neither a number of seeds (5) nor seeds (0-4 or 0,2,5-8); "
         f"at most {MAX_SEEDS:,}, each below 2^32"
