@@ -11,10 +11,7 @@ import pytest
 from support.command import rlbench, run_short
 
 PAPERS = ("--suite", "atari100k", "--store", "published")
-BOARDS = {
-    "dmc-state", "dmc-vision", "dmc-hard", "procgen-easy", "procgen-hard", "parkour",
-    "stump-tracks", "neorl2",
-}  # fmt: skip
+BOARDS = {"dmc-state", "dmc-vision", "dmc-hard", "parkour", "stump-tracks", "neorl2"}
 
 
 def rows_of(*arguments: str, cwd: Path) -> list[dict[str, Any]]:
