@@ -18,7 +18,8 @@ import typer
 
 import rlbench
 from rlbench import suites
-from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from rlbench.api.asking import DEFAULT_STORE
+from rlbench.cli.options import JsonOption, StoreOption
 from rlbench.cli.output import echo, print_json
 from rlbench.errors import RLBenchError
 from rlbench.suites import Suite

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from rlbench import suites
-from rlbench.cli.options import DEFAULT_STORE, StoreOption, load_store
-from rlbench.cli.output import echo, format_cell, print_json
+from rlbench.api.asking import DEFAULT_STORE
+from rlbench.api.words import format_cell
+from rlbench.cli.options import StoreOption, load_store
+from rlbench.cli.output import echo, print_json
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results import AgentId, Record, published, unofficial_text
 from rlbench.results.labels import run_labels

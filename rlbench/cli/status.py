@@ -8,8 +8,10 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption, load_store
-from rlbench.cli.output import duration, echo, print_json, print_table
+from rlbench.api.asking import DEFAULT_STORE
+from rlbench.api.words import duration
+from rlbench.cli.options import JsonOption, StoreOption, load_store
+from rlbench.cli.output import echo, print_json, print_table
 from rlbench.errors import RLBenchError
 from rlbench.results import Identity, Loaded, Phase, Store, read_claim
 from rlbench.results.labels import run_labels

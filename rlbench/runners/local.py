@@ -139,6 +139,7 @@ class _Worker:
                 if _is_event(message):
                     self._inbox.put((self, message))
         self._inbox.put((self, self.process.wait()))
+        self.process.stdout.close()
 
     def hear(self, message: dict[str, Any]) -> Run | None:
         """Take note of an event; return the run that it is about."""
@@ -188,7 +189,8 @@ class _Worker:
         """Say whether nothing that it said waits for this process, which may be slow."""
         assert self.process.stdout is not None
         pipe = select.poll()
-        pipe.register(self.process.stdout, select.POLLIN)
+        with suppress(ValueError):  # closed at its end
+            pipe.register(self.process.stdout, select.POLLIN)
         return self._inbox.empty() and not pipe.poll(0)
 
     def heard_out(self) -> None:
@@ -221,6 +223,12 @@ class _Worker:
         """End the worker and everything that it started."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close_pipe(self) -> None:
+        """Let go of the pipe that it was asked by, once it is gone."""
+        assert self.process.stdin is not None
+        with suppress(OSError):
+            self.process.stdin.close()
 
     def bury(self, run: Run, exit_code: int) -> dict[str, Any]:
         """Record a run that the worker left without a word; return the data of its end.
@@ -498,6 +506,7 @@ class _Pool:
             worker.kill()
         for worker in self._workers:
             worker.process.wait()
+            worker.close_pipe()
             worker.heard_out()
             for key, claim in worker.claims.items():
                 claim.release(worker.last[key], done=False)
@@ -521,6 +530,7 @@ class _Pool:
         self._workers.discard(worker)
         self._free.append(worker.slot)
         worker.kill()
+        worker.close_pipe()
         for run in list(worker.open.values()):
             self._note_end(worker, run, worker.bury(run, exit_code))
 

@@ -15,7 +15,7 @@ from support.faults import Bench, wait_until
 from support.registered import register
 from support.toy import TOY
 
-from rlbench.cli.slots import parse_places
+from rlbench.api.places import parse_places
 from rlbench.errors import UsageError
 from rlbench.leaderboard.releases import read_replays
 from rlbench.results import Record, Store

@@ -9,7 +9,7 @@ import pytest
 from support.command import rlbench
 from support.records import make_record
 
-from rlbench import suites
+from rlbench import load, suites
 from rlbench.leaderboard import build_site
 from rlbench.leaderboard.evaluations import evaluation_rows
 from rlbench.results import Record, Store, collect
@@ -71,6 +71,9 @@ def test_the_commands_and_the_site_show_them(store: Store, tmp_path: Path) -> No
     out = rlbench("stats", "--suite", "procgen-mini", "--evaluations", cwd=tmp_path).stdout
     assert "train - test" in out
     assert "4/4" in out
+    answer = load(store.path, suite="procgen-mini").stats(evaluations=True)
+    assert answer.rows[-1]["evaluation"] == "train - test"
+    assert "train - test" in str(answer)
     (key, *_) = (record.identity.key for record in store.load().records)
     shown = rlbench("show", key, cwd=tmp_path).stdout
     assert "train - test at 2000000" in shown
@@ -84,13 +87,17 @@ def test_the_commands_and_the_site_show_them(store: Store, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--suite", "atari100k"], "needs a suite with several evaluations"),
-        (["--suite", "procgen-mini", "--per-task"], "is a table of its own"),
-        (["--suite", "procgen-easy", "--store", "published"], "needs runs of rlbench's own"),
+        (
+            ["--suite", "atari100k", "--agents", "DrQ(eps)"],
+            "needs a suite with several evaluations",
+        ),
+        (["--suite", "procgen-easy", "--per-task"], "is a table of its own"),
+        (["--suite", "procgen-easy"], "needs runs of rlbench's own"),
     ],
 )
 def test_what_has_no_named_evaluations_is_refused(
     tmp_path: Path, options: list[str], message: str
 ) -> None:
-    done = rlbench("stats", "--evaluations", *options, cwd=tmp_path, code=2)
+    source = ("--store", "published")
+    done = rlbench("stats", "--evaluations", *source, *options, cwd=tmp_path, code=2)
     assert message in done.stderr

@@ -221,12 +221,27 @@ def describe(place: Place) -> Signature:
     factory = load(place)
     if factory is None:
         raise UsageError(f"{place.spec!r} has no function or class {place.factory!r}")
-    stated = vars(sys.modules[place.module])
+    return stated_by(factory, vars(sys.modules[place.module]), place.path.name)
+
+
+def stated_by(
+    factory: Callable[..., Any], stated: Mapping[str, Any], where: str = "the agent"
+) -> Signature:
+    """Return what a factory takes, and what its module states.
+
+    Args:
+        factory: The factory.
+        stated: The names of its module.
+        where: What messages call it.
+
+    Raises:
+        UsageError: What it says of itself cannot be read.
+    """
     given = getattr(factory, "given", stated.get("GIVEN", ()))
     if not isinstance(given, list | tuple | set | frozenset) or not all(
         isinstance(word, str) for word in given
     ):
-        raise UsageError(f"GIVEN in {place.path.name} is no tuple of words: {given!r}")
+        raise UsageError(f"GIVEN in {where} is no tuple of words: {given!r}")
     return signature_of(
         factory,
         given=check_given(given),

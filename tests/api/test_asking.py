@@ -1,8 +1,8 @@
-"""How the values of shared options are read."""
+"""How what a user asks for is read."""
 
 import pytest
 
-from rlbench.cli.options import parse_seeds
+from rlbench.api.asking import parse_seeds
 from rlbench.errors import UsageError
 
 
