@@ -130,7 +130,7 @@ def _from_python(path: Path, attribute: str, own: Collection[str]) -> tuple[str,
     except (Exception, SystemExit) as error:  # whatever the file raises
         raise UsageError(f"{path.name} cannot be imported: {one_line(error)}") from error
     attribute, suite, assumed = _pick(module, path, attribute, own)
-    parts = (suite.factory, suite.dataset_factory, suite.papers)
+    parts = (suite.factory, suite.dataset_factory, suite.papers, suite.versions)
     found = _hash(path, *(target.partition(":")[0] for target in parts if target))
     if before != _hash(path) or _imported.setdefault(path, found) != found:
         raise UsageError(f"{path.name} was changed since this process imported it: start another")
