@@ -5,7 +5,6 @@ float64.
 """
 
 import copy
-import os
 
 import mujoco
 import numpy as np
@@ -52,7 +51,7 @@ class Simulations:
         of_data = {name: self.batch.bind(name) for name in ("qpos", "qvel", "act", "ctrl", *names)}
         self._state = State(**of_data, **of_model)
         self._start = self.scene.state(names, varied)
-        self._warnings = self.batch.warning
+        self._warnings = self.batch.warning[:, :, 1]
         self.control_range: Floats = self.model.actuator_ctrlrange.copy()
         size = sum(part.shape[1] for part in self._domain.observe(self._start))
         self._obs = np.zeros((len(seeds), size))
@@ -62,17 +61,16 @@ class Simulations:
         """Observations (n, k): those of the last `step` or, where it came later, `reset`."""
         return self._obs
 
-    def reset(self, slots: list[int]) -> None:
-        """Begin episodes in some simulations, and observe their starts."""
-        for slot in slots:
-            self.scene.reset()
-            self._domain.start(self.scene, self._random[slot])
-            self.scene.settle()
-            self.scene.write(self.batch.state[slot])
-            for value, values in self._varied:
-                values[slot] = value
-            parts = self._domain.observe(self._start)
-            self._obs[slot] = np.concatenate(parts, axis=1)[0]
+    def reset(self, slot: int) -> None:
+        """Begin an episode in one simulation, and observe its start."""
+        self.scene.reset()
+        self._domain.start(self.scene, self._random[slot])
+        self.scene.settle()
+        self.scene.write(self.batch.state[slot])
+        for value, values in self._varied:
+            values[slot] = value
+        parts = self._domain.observe(self._start)
+        self._obs[slot] = np.concatenate(parts, axis=1)[0]
 
     def step(self, controls: Floats, slots: NDArray[np.intp] | None = None) -> Floats:
         """Play one control step and return the rewards (n,).
@@ -81,9 +79,6 @@ class Simulations:
             controls: (n, nu) within `control_range`.
             slots: The simulations that are stepped; all by default. Rewards of the others mean
                 nothing.
-
-        Raises:
-            InvalidEnvironment: A simulation became unstable; dm_control raises a PhysicsError.
         """
         self._state.ctrl[:] = controls
         self.batch.step(slots, nstep=self._steps, stage=_VELOCITIES)
@@ -93,3 +88,16 @@ class Simulations:
         """Observe all simulations."""
         np.concatenate(self._domain.observe(self._state), axis=1, out=self._obs)
         return self._obs
+
+    def check(self) -> None:
+        """Look for trouble in the steps so far, where dm_control raises a `PhysicsError`.
+
+        Raises:
+            InvalidEnvironment: A simulation became unstable, or holds too many contacts.
+        """
+        if self._warnings.any():
+            slot, kind = np.argwhere(self._warnings)[0].tolist()
+            name = mujoco.mjtWarning(kind).name.removeprefix("mjWARN_")
+            raise InvalidEnvironment(
+                f"the simulation of slot {slot} became unstable: MuJoCo warns of {name}"
+            )

@@ -46,7 +46,13 @@ def load(name: str, edit: Edit | None = None, assets: str = "") -> mujoco.MjMode
         root = ElementTree.fromstring(text)
         edit(root)
         text = ElementTree.tostring(root, encoding="unicode")
-    return mujoco.MjModel.from_xml_string(text, assets=files)
+    # Without this, MuJoCo writes what it says of old options into a file in the current folder.
+    kept = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(lambda message: None)
+    try:
+        return mujoco.MjModel.from_xml_string(text, assets=files)
+    finally:
+        mujoco.set_mju_user_warning(kept)
 
 
 @cache
