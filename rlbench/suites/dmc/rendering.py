@@ -90,10 +90,13 @@ def _open_context(width: int, height: int) -> tuple[str, Any]:
 
 def _forget(name: str, platform: str | None) -> None:
     """Undo the import of a backend: PyOpenGL can be bound to one platform only."""
-    for module in [m for m in sys.modules if m == f"mujoco.{name}" or m.startswith(f"mujoco.{name}.")]:
+    for module in [
+        m for m in sys.modules if m == f"mujoco.{name}" or m.startswith(f"mujoco.{name}.")
+    ]:
         del sys.modules[module]
-    for module in [m for m in sys.modules if m == "OpenGL" or m.startswith("OpenGL.")]:
-        del sys.modules[module]
+    for bound in (f"mujoco.{name}", "OpenGL"):
+        for module in [m for m in sys.modules if m == bound or m.startswith(f"{bound}.")]:
+            del sys.modules[module]
     with suppress(KeyError):
         del os.environ["PYOPENGL_PLATFORM"]
     if platform is not None:

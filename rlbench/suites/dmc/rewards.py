@@ -71,5 +71,5 @@ def tolerance(
 
 def small_control(ctrl: Floats) -> Floats:
     """Return (n,) how small the controls (n, nu) are on average, from .8 to 1."""
-    small = tolerance(ctrl, margin=1, sigmoid=quadratic, at_margin=0)
-    return (small.mean(axis=1) + 4) / 5
+    small: Floats = tolerance(ctrl, margin=1, sigmoid=quadratic, at_margin=0).mean(axis=1)
+    return (small + 4) / 5

@@ -33,9 +33,7 @@ class Humanoid(Domain):
         torso, sides = ("thorax", ("l", "r")) if cmu else ("torso", ("left_", "right_"))
         self._up = ZY if cmu else ZZ
         self._torso, self._head = bodies(model, torso, "head")
-        self._limbs = bodies(
-            model, *(side + limb for side in sides for limb in ("hand", "foot"))
-        )
+        self._limbs = bodies(model, *(side + limb for side in sides for limb in ("hand", "foot")))
         self._moved = sensors(model, f"{torso}_subtreelinvel")
 
     def start(self, scene: Scene, random: RandomState) -> None:

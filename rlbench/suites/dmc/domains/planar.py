@@ -100,10 +100,10 @@ class Finger(Domain):
         """Reward a body that spins fast, or a tip that is in the target."""
         sensed = state.sensordata
         if not self._radius:
-            return (sensed[:, self._speeds[2]] <= -self._SPIN).astype(np.float64)
+            return np.where(sensed[:, self._speeds[2]] <= -self._SPIN, 1.0, 0.0)
         hinge = sensed[:, self._hinge]
         gap = (sensed[:, self._mark] - hinge) - (sensed[:, self._tip] - hinge)
-        return (length(gap) - self._radius <= 0).astype(np.float64)
+        return np.where(length(gap) - self._radius <= 0, 1.0, 0.0)
 
 
 class Hopper(Domain):

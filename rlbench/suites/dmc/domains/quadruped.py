@@ -2,6 +2,7 @@
 
 from functools import partial
 from math import inf
+from typing import ClassVar
 from xml.etree.ElementTree import Element
 
 import mujoco
@@ -26,7 +27,7 @@ class Quadruped(Domain):
         speed: To be reached.
     """
 
-    fields = ("xmat", "sensordata")
+    fields: ClassVar[tuple[str, ...]] = ("xmat", "sensordata")
 
     def __init__(self, model: mujoco.MjModel, *, speed: float) -> None:
         super().__init__(model)
@@ -42,9 +43,7 @@ class Quadruped(Domain):
         """Turn the body anyhow, as low as it touches nothing."""
         self._place(scene, unit(random.randn(4)))
 
-    def _place(
-        self, scene: Scene, turned: Floats, x: float = 0.0, y: float = 0.0
-    ) -> None:
+    def _place(self, scene: Scene, turned: Floats, x: float = 0.0, y: float = 0.0) -> None:
         """Lift the body by centimetres until it touches nothing."""
         height = 0.0
         for _ in range(10_000):
@@ -57,7 +56,7 @@ class Quadruped(Domain):
         raise RuntimeError("no start of the quadruped without a collision in 10,000 heights")
 
     def observe(self, state: State) -> tuple[Floats, ...]:
-        """Return joints, activations, the torso's motion and uprightness, and forces at the toes."""
+        """Return joints, activations, the torso's motion and uprightness, forces at the toes."""
         sensed = state.sensordata
         return (
             state.qpos[:, self._angles], state.qvel[:, self._turns], state.act,

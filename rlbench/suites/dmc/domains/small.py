@@ -69,7 +69,7 @@ class BallInCup(Domain):
     def reward(self, state: State) -> Floats:
         """Reward a ball that is in the cup."""
         gap = np.abs(state.site_xpos[:, self._target, ::2] - state.xpos[:, self._ball, ::2])
-        return (gap < self._room).all(axis=1).astype(np.float64)
+        return np.where((gap < self._room).all(axis=1), 1.0, 0.0)
 
 
 class Pendulum(Domain):
