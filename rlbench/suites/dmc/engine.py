@@ -37,7 +37,7 @@ class Simulations:
 
     Raises:
         UnknownName: There is no such task.
-        ModuleNotFoundError: dm_control is not installed, whose files hold the models.
+        UsageError: dm_control's files are not where they are in version 1.0.
     """
 
     def __init__(self, task: str, seeds: NDArray[np.int64], threads: int = 1) -> None:

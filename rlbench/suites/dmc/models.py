@@ -1,19 +1,30 @@
 """The models of dm_control's suite, read from its files: none of its code is imported.
 
-So no OpenGL and no labmaze is needed for tasks from states.
+So no OpenGL and no labmaze is needed for tasks from states. Without dm_control, importing this
+module raises ModuleNotFoundError.
 """
 
 import importlib.util
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
 import mujoco
 
-from rlbench.errors import UsageError
+from rlbench.errors import UsageError, install_command
 
 Edit = Callable[[ElementTree.Element], None]
+
+
+def _suite_folder() -> Path:
+    """Return the folder of dm_control's suite; raise ModuleNotFoundError if there is none."""
+    spec = importlib.util.find_spec("dm_control")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("No module named 'dm_control'", name="dm_control")
+    return Path(next(iter(spec.submodule_search_locations))) / "suite"
+
+
+FOLDER = _suite_folder()
 
 _COMMON = ("materials.xml", "skybox.xml", "visual.xml")
 
@@ -27,21 +38,16 @@ def load(name: str, edit: Edit | None = None, assets: str = "") -> mujoco.MjMode
         assets: A folder of files that it refers to.
 
     Raises:
-        ModuleNotFoundError: dm_control is not installed.
-        UsageError: Its files are not where they are in dm_control 1.0.
+        UsageError: dm_control's files are not where they are in dm_control 1.0.
     """
-    folder = suite_folder()
     try:
-        text = (folder / f"{name}.xml").read_text(encoding="utf-8")
-        files = {f"./common/{file}": (folder / "common" / file).read_bytes() for file in _COMMON}
-        for path in (folder / assets).iterdir() if assets else ():
+        text = (FOLDER / f"{name}.xml").read_text(encoding="utf-8")
+        files = {f"./common/{file}": (FOLDER / "common" / file).read_bytes() for file in _COMMON}
+        for path in (FOLDER / assets).iterdir() if assets else ():
             if path.is_file():
                 files[path.name] = path.read_bytes()
     except OSError as error:
-        raise UsageError(
-            f"dm_control has no {error.filename}: install the version that the protocol names, "
-            "pip install 'rlbench[dmc]'"
-        ) from error
+        raise UsageError(f"dm_control has no {error.filename}: {install_command('dmc')}") from error
     if edit is not None:
         root = ElementTree.fromstring(text)
         edit(root)
@@ -53,19 +59,6 @@ def load(name: str, edit: Edit | None = None, assets: str = "") -> mujoco.MjMode
         return mujoco.MjModel.from_xml_string(text, assets=files)
     finally:
         mujoco.set_mju_user_warning(kept)
-
-
-@cache
-def suite_folder() -> Path:
-    """Return the folder of dm_control's suite.
-
-    Raises:
-        ModuleNotFoundError: dm_control is not installed.
-    """
-    spec = importlib.util.find_spec("dm_control")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("No module named 'dm_control'", name="dm_control")
-    return Path(next(iter(spec.submodule_search_locations))) / "suite"
 
 
 def remove(root: ElementTree.Element, tag: str, name: str) -> None:

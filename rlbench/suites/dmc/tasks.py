@@ -45,8 +45,7 @@ class ControlTask:
         """Return the compiled model, its domain, and the physics steps of a control step.
 
         Raises:
-            ModuleNotFoundError: dm_control is not installed.
-            UsageError: Its files are not where they are in dm_control 1.0.
+            UsageError: dm_control's files are not where they are in dm_control 1.0.
         """
         model = load(self.model, self.edit, self.assets)
         physics = model.opt.timestep
