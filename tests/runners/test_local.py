@@ -1,4 +1,4 @@
-"""A worker that has ended is judged by what it said, however late this process hears it."""
+"""Workers of this machine: what they say is heard, however late, and nothing else."""
 
 import queue
 import subprocess
@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import pytest
 
 from rlbench.runners import local
 
@@ -49,3 +51,26 @@ def test_words_that_were_read_and_not_yet_heard_are_waited_for() -> None:
 def test_a_pipe_that_is_held_open_in_silence_is_not() -> None:
     with ended("sleep 60 & exit 3") as worker:
         assert worker.watch(LIMITS) == 3
+
+
+@pytest.mark.parametrize(
+    ("message", "is_event"),
+    [
+        ({"key": "k", "event": "remark", "text": "so"}, True),
+        ({"key": "k", "event": "remark", "text": 3}, False),
+        (
+            {"key": "k", "event": "progress", "phase": "train", "budget_used": 1, "episodes": 0},
+            True,
+        ),
+        ({"key": "k", "event": "progress", "phase": "x", "budget_used": 1, "episodes": 0}, False),
+        ({"key": "k", "event": "progress", "phase": "train", "budget_used": True}, False),
+        ({"key": "k", "event": "end", "status": "ok", "reason": ""}, True),
+        ({"key": "k", "event": "end", "status": "ok"}, False),
+        ({"event": "end", "status": "ok", "reason": ""}, False),
+        ({"key": "k", "event": "anything"}, False),
+        (["key", "event"], False),
+        (None, False),
+    ],
+)
+def test_an_agent_that_writes_into_the_pipe_is_not_heard(message: Any, is_event: bool) -> None:
+    assert local._is_event(message) is is_event

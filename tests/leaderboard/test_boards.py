@@ -1,4 +1,4 @@
-"""What agents were given and on which engine they ran: shown on boards, and never mixed."""
+"""Boards: what agents were given and on which engine they ran is shown, and never mixed."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -93,3 +93,43 @@ def test_what_was_unusual_of_runs_is_told(board: Board, entries: dict[str, Entry
     table = downloads(board)["agents.csv"].decode()
     assert "was given demonstrations, pretraining" in table
     assert "a" * 16 in downloads(board)["runs.csv"].decode()
+
+
+def test_a_suite_with_published_scores_has_a_board_without_any_record() -> None:
+    boards = make_boards([])
+    assert [b.suite.name for b in boards if b.own] == []
+    assert {"atari100k", "dmc-hard", "procgen-easy"} <= {b.suite.name for b in boards}
+    assert all(not b.unofficial for b in boards)
+
+
+def test_a_board_is_made_for_every_set_of_unofficial_constants() -> None:
+    changed = ATARI.make_unofficial({"budget": 2000, "episodes": 5})
+    records = [make_record(suite=suite) for suite in (ATARI, changed)]
+    official, other = make_boards(records, papers=frozenset(), only=["atari100k"])
+    assert official.folder == "atari100k-1"
+    assert other.unofficial == "budget=2000,episodes=5"
+    assert other.folder.startswith("atari100k-1-unofficial-")
+    assert [len(b.own) for b in (official, other)] == [1, 1]
+
+
+def test_runs_that_failed_are_counted_and_agents_without_scores_named() -> None:
+    records = [
+        make_record(agent="steady", seed=0),
+        make_record(agent="steady", seed=1, status="failed"),
+        make_record(agent="broken", status="failed"),
+    ]
+    (board,) = make_boards(records, papers=frozenset(), only=["atari100k"])
+    assert [(e.agent, e.failed) for e in board.own] == [("steady", 1)]
+    assert board.without_scores == {"broken": 1}
+
+
+def test_an_agent_with_the_name_of_a_published_one_keeps_it() -> None:
+    (board,) = make_boards([make_record(agent="SPR")], only=["atari100k"])
+    assert [e.agent for e in board.own] == ["SPR"]
+    assert "SPR (published)" in {e.agent for e in board.papers}
+
+
+def test_records_of_a_suite_that_nobody_knows_are_left_out() -> None:
+    record = make_record()
+    foreign = replace(record, identity=replace(record.identity, suite="nosuch@1"))
+    assert make_boards([foreign], only=["nosuch"]) == []
