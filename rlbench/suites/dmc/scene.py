@@ -1,6 +1,7 @@
 """One simulation in which an episode's start is found, as dm_control's `Physics` does it."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -12,6 +13,9 @@ _RK4 = int(mujoco.mjtIntegrator.mjINT_RK4)
 _INTEGRATION = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 _HINGE, _SLIDE = int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE)
 _BALL, _FREE = int(mujoco.mjtJoint.mjJNT_BALL), int(mujoco.mjtJoint.mjJNT_FREE)
+
+
+Columns = NDArray[np.intp] | slice
 
 
 class State(SimpleNamespace):
@@ -122,23 +126,27 @@ def sites(model: mujoco.MjModel, *names: str) -> list[int]:
     return [model.site(name).id for name in names]
 
 
-def sensors(model: mujoco.MjModel, *names: str) -> NDArray[np.intp]:
+def sensors(model: mujoco.MjModel, *names: str) -> Columns:
     """Return the places of sensors in `sensordata`, those of the first one first."""
     found = [model.sensor(name) for name in names]
-    columns = [np.arange(s.adr[0], s.adr[0] + s.dim[0]) for s in found]
-    return np.concatenate(columns).astype(np.intp)
+    return columns(np.concatenate([s.adr[0] + np.arange(s.dim[0]) for s in found]))
 
 
-def sensors_of(model: mujoco.MjModel, *kinds: mujoco.mjtSensor) -> NDArray[np.intp]:
+def sensors_of(model: mujoco.MjModel, *kinds: mujoco.mjtSensor) -> Columns:
     """Return the places of all sensors of some kinds in `sensordata`."""
     numbers = np.flatnonzero(np.isin(model.sensor_type, [int(kind) for kind in kinds]))
     return sensors(model, *(model.sensor(int(k)).name for k in numbers))
 
 
-def hinges(model: mujoco.MjModel) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def hinges(model: mujoco.MjModel) -> tuple[Columns, Columns]:
     """Return the places of all hinges in `qpos` and in `qvel`."""
     chosen = model.jnt_type == _HINGE
-    return (
-        model.jnt_qposadr[chosen].astype(np.intp),
-        model.jnt_dofadr[chosen].astype(np.intp),
-    )
+    return columns(model.jnt_qposadr[chosen]), columns(model.jnt_dofadr[chosen])
+
+
+def columns(places: NDArray[Any]) -> Columns:
+    """Return places as a slice if they follow each other, which makes reading them a view."""
+    first, count = int(places[0]), len(places)
+    if (places == first + np.arange(count)).all():
+        return slice(first, first + count)
+    return places.astype(np.intp)

@@ -8,9 +8,9 @@ import mujoco
 import numpy as np
 from numpy.random import RandomState
 
-from rlbench.suites.dmc.domains.domain import XZ, ZZ, Domain
+from rlbench.suites.dmc.domains.domain import ZZ, ZZ_XZ, Domain
 from rlbench.suites.dmc.models import named
-from rlbench.suites.dmc.rewards import Floats, quadratic, tolerance
+from rlbench.suites.dmc.rewards import Floats, small_control, tolerance
 from rlbench.suites.dmc.scene import Scene, State
 
 
@@ -43,7 +43,7 @@ class Cartpole(Domain):
 
     def observe(self, state: State) -> tuple[Floats, ...]:
         """Return the cart's place, cosines and sines of the poles, and velocities."""
-        angles = state.xmat[:, 2:, [ZZ, XZ]].reshape(len(state.qpos), -1)
+        angles = state.xmat[:, 2:, ZZ_XZ].reshape(len(state.qpos), -1)
         return state.qpos[:, :1], angles, state.qvel
 
     def reward(self, state: State) -> Floats:
@@ -52,11 +52,10 @@ class Cartpole(Domain):
         if self._sparse:
             balanced: Floats = tolerance(cosines, 0.995, 1).prod(axis=1)
             return tolerance(cart, -0.25, 0.25) * balanced
-        upright = ((cosines + 1) / 2).mean(axis=1)
+        upright = ((cosines + 1) / 2).sum(axis=1) / cosines.shape[1]
         centred = (1 + tolerance(cart, margin=2)) / 2
-        force = tolerance(state.ctrl[:, 0], margin=1, sigmoid=quadratic, at_margin=0)
         slow = (1 + tolerance(state.qvel[:, 1:], margin=5).min(axis=1)) / 2
-        rewards: Floats = upright * ((4 + force) / 5) * slow * centred
+        rewards: Floats = upright * small_control(state.ctrl) * slow * centred
         return rewards
 
 

@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 from numpy.random import RandomState
 
-from rlbench.suites.dmc.domains.domain import ZX, ZY, ZZ, Domain
+from rlbench.suites.dmc.domains.domain import Z_ROW, ZZ, Domain
 from rlbench.suites.dmc.domains.swimmers import into
 from rlbench.suites.dmc.models import Edit, named, remove
 from rlbench.suites.dmc.rewards import Floats, linear, tolerance
@@ -55,7 +55,7 @@ class Dog(Domain):
     def observe(self, state: State) -> tuple[Floats, ...]:
         """Return joints, heights, uprightness, motion, forces at the feet, and activations."""
         sensed = state.sensordata
-        upright = state.xmat[:, self._upright][:, :, [ZX, ZY, ZZ]].reshape(len(sensed), -1)
+        upright = state.xmat[:, self._upright, Z_ROW].reshape(len(sensed), -1)
         return (
             state.qpos[:, self._angles], state.qvel[:, self._turns],
             state.xpos[:, [self._torso, self._pelvis], 2], upright,

@@ -9,8 +9,10 @@ from numpy.random import RandomState
 from rlbench.suites.dmc.rewards import Floats
 from rlbench.suites.dmc.scene import Scene, State, randomize_joints
 
-# Entries of a rotation matrix that is stored in 9 numbers: `ZX` is row z, column x.
-XX, XZ, ZX, ZY, ZZ = 0, 2, 6, 7, 8
+# Entries of a rotation matrix that is stored in 9 numbers: `ZY` is row z, column y. Slices make
+# views, where lists would copy.
+XZ, ZY, ZZ = 2, 7, 8
+XX_XZ, ZZ_XZ, Z_ROW = slice(0, 3, 2), slice(8, None, -6), slice(6, 9)
 
 
 class Domain(ABC):

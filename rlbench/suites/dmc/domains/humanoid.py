@@ -6,10 +6,10 @@ import mujoco
 import numpy as np
 from numpy.random import RandomState
 
-from rlbench.suites.dmc.domains.domain import ZX, ZY, ZZ, Domain
+from rlbench.suites.dmc.domains.domain import Z_ROW, ZY, ZZ, Domain
 from rlbench.suites.dmc.domains.small import length
 from rlbench.suites.dmc.rewards import Floats, linear, small_control, tolerance
-from rlbench.suites.dmc.scene import Scene, State, bodies, randomize_joints, sensors
+from rlbench.suites.dmc.scene import Scene, State, bodies, randomize_joints
 
 
 class Humanoid(Domain):
@@ -34,7 +34,8 @@ class Humanoid(Domain):
         self._up = ZY if cmu else ZZ
         self._torso, self._head = bodies(model, torso, "head")
         self._limbs = bodies(model, *(side + limb for side in sides for limb in ("hand", "foot")))
-        self._moved = sensors(model, f"{torso}_subtreelinvel")
+        moved = int(model.sensor(f"{torso}_subtreelinvel").adr[0])
+        self._moved, self._along = slice(moved, moved + 3), slice(moved, moved + 2)
 
     def start(self, scene: Scene, random: RandomState) -> None:
         """Turn and bend the body anyhow, until it touches nothing."""
@@ -52,7 +53,7 @@ class Humanoid(Domain):
         limbs = state.xpos[:, self._limbs] - state.xpos[:, self._torso, None]
         limbs = np.matmul(limbs, turned.reshape(-1, 3, 3)).reshape(len(limbs), -1)
         return (
-            state.qpos[:, 7:], state.xpos[:, self._head, 2:], limbs, turned[:, [ZX, ZY, ZZ]],
+            state.qpos[:, 7:], state.xpos[:, self._head, 2:], limbs, turned[:, Z_ROW],
             state.sensordata[:, self._moved], state.qvel,
         )  # fmt: skip
 
@@ -62,7 +63,7 @@ class Humanoid(Domain):
         standing = tolerance(height, self._HEIGHT, inf, self._HEIGHT / 4)
         upright = tolerance(state.xmat[:, self._torso, self._up], 0.9, inf, 1.9, linear, 0)
         stand = small_control(state.ctrl) * (standing * upright)
-        moved = state.sensordata[:, self._moved[:2]]
+        moved = state.sensordata[:, self._along]
         if self._speed == 0:
             still: Floats = tolerance(moved, margin=2).mean(axis=1)
             return stand * still

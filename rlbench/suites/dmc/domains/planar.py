@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 from numpy.random import RandomState
 
-from rlbench.suites.dmc.domains.domain import XX, XZ, ZZ, Domain
+from rlbench.suites.dmc.domains.domain import XX_XZ, ZZ, Domain
 from rlbench.suites.dmc.domains.small import length
 from rlbench.suites.dmc.rewards import Floats, linear, small_control, tolerance
 from rlbench.suites.dmc.scene import Scene, State, bodies, randomize_joints, sensors, sites
@@ -20,7 +20,7 @@ class Cheetah(Domain):
 
     def __init__(self, model: mujoco.MjModel) -> None:
         super().__init__(model)
-        self._speed = int(sensors(model, "torso_subtreelinvel")[0])
+        self._speed = int(model.sensor("torso_subtreelinvel").adr[0])
         self._limited = model.jnt_limited == 1
         self._low, self._high = model.jnt_range[self._limited].T
 
@@ -63,9 +63,9 @@ class Finger(Domain):
             model.dof_damping[model.joint("hinge").dofadr[0]] = 0.03
         self._reach = model.geom_size[model.geom("cap1").id].sum()
         self._angles = sensors(model, "proximal", "distal")
-        self._tip, self._hinge, self._mark = (
-            sensors(model, name)[[0, 2]] for name in ("tip", "spinner", "target")
-        )
+        places = [int(model.sensor(name).adr[0]) for name in ("tip", "spinner", "target")]
+        self._tip, self._hinge, self._mark = (slice(at, at + 3, 2) for at in places)
+        self._spin = int(model.sensor("hinge_velocity").adr[0])
         self._speeds = sensors(model, "proximal_velocity", "distal_velocity", "hinge_velocity")
         self._touch = sensors(model, "touchtop", "touchbottom")
 
@@ -100,7 +100,7 @@ class Finger(Domain):
         """Reward a body that spins fast, or a tip that is in the target."""
         sensed = state.sensordata
         if not self._radius:
-            return np.where(sensed[:, self._speeds[2]] <= -self._SPIN, 1.0, 0.0)
+            return np.where(sensed[:, self._spin] <= -self._SPIN, 1.0, 0.0)
         hinge = sensed[:, self._hinge]
         gap = (sensed[:, self._mark] - hinge) - (sensed[:, self._tip] - hinge)
         return np.where(length(gap) - self._radius <= 0, 1.0, 0.0)
@@ -121,7 +121,7 @@ class Hopper(Domain):
         super().__init__(model)
         self._hop = hop
         self._torso, self._foot = bodies(model, "torso", "foot")
-        self._speed = int(sensors(model, "torso_subtreelinvel")[0])
+        self._speed = int(model.sensor("torso_subtreelinvel").adr[0])
         self._touch = sensors(model, "touch_toe", "touch_heel")
 
     def observe(self, state: State) -> tuple[Floats, ...]:
@@ -153,11 +153,11 @@ class Walker(Domain):
         super().__init__(model)
         self._speed = speed
         (self._torso,) = bodies(model, "torso")
-        self._sensed = int(sensors(model, "torso_subtreelinvel")[0])
+        self._sensed = int(model.sensor("torso_subtreelinvel").adr[0])
 
     def observe(self, state: State) -> tuple[Floats, ...]:
         """Return orientations of all parts, the torso's height, and velocities."""
-        turned = state.xmat[:, 1:, [XX, XZ]].reshape(len(state.qpos), -1)
+        turned = state.xmat[:, 1:, XX_XZ].reshape(len(state.qpos), -1)
         return turned, state.xpos[:, self._torso, 2:], state.qvel
 
     def reward(self, state: State) -> Floats:

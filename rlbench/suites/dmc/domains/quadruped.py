@@ -36,6 +36,7 @@ class Quadruped(Domain):
         self._root = int(model.joint("root").qposadr[0])
         self._angles, self._turns = hinges(model)
         self._moved = sensors(model, "velocimeter")
+        self._speed_at = int(model.sensor("velocimeter").adr[0])
         self._imu = sensors_of(model, _KINDS.mjSENS_GYRO, _KINDS.mjSENS_ACCELEROMETER)
         self._forces = sensors_of(model, _KINDS.mjSENS_FORCE, _KINDS.mjSENS_TORQUE)
 
@@ -66,7 +67,7 @@ class Quadruped(Domain):
 
     def reward(self, state: State) -> Floats:
         """Reward an upright torso and speed."""
-        speed = state.sensordata[:, self._moved[0]]
+        speed = state.sensordata[:, self._speed_at]
         move = tolerance(speed, self._speed, inf, self._speed, linear, 0.5)
         return self._upright(state) * move
 

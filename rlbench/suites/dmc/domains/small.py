@@ -4,7 +4,7 @@ import mujoco
 import numpy as np
 from numpy.random import RandomState
 
-from rlbench.suites.dmc.domains.domain import XZ, ZZ, Domain
+from rlbench.suites.dmc.domains.domain import XZ, ZZ, ZZ_XZ, Domain
 from rlbench.suites.dmc.rewards import Floats, small_control, tolerance
 from rlbench.suites.dmc.scene import Scene, State, bodies, geoms, randomize_joints, sites, unit
 
@@ -88,7 +88,7 @@ class Pendulum(Domain):
 
     def observe(self, state: State) -> tuple[Floats, ...]:
         """Return cosine and sine of the pole, and its velocity."""
-        return state.xmat[:, self._pole, [ZZ, XZ]], state.qvel
+        return state.xmat[:, self._pole, ZZ_XZ], state.qvel
 
     def reward(self, state: State) -> Floats:
         """Reward a pole that stands within 8 degrees of the top."""
