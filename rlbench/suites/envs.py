@@ -29,6 +29,7 @@ from gymnasium.vector.utils import CloudpickleWrapper, batch_space
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidEnvironment, UsageError
+from rlbench.suites.mujoco_warnings import divert_mujoco_warnings
 from rlbench.suites.suite import Split
 
 Obs = NDArray[Any]
@@ -432,6 +433,7 @@ class _Slots(VectorEnv[Obs, Any, NDArray[Any]]):
     def __init__(
         self, make_one: MakeOne, seeds: NDArray[np.int64], max_episode_steps: int, restarts: bool
     ) -> None:
+        divert_mujoco_warnings()  # this may be a process of its own
         self._envs = [make_one() for _ in seeds]
         one = self._envs[0]
         check_space(one.observation_space)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import MissingExtra, UnknownName, UsageError, one_line
+from rlbench.suites.mujoco_warnings import divert_mujoco_warnings
 
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
@@ -451,6 +452,7 @@ class Suite:
             num_envs: The same.
             changed: Constants that differ from the task's own.
         """
+        divert_mujoco_warnings()
         make = self.load_factory(task)
         constants = {**self.constants(task), **(changed or {})}
         try:

@@ -1,22 +1,28 @@
 """DeepMind Control: starts, observations and rewards are dm_control's; the protocol is kept."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.random import RandomState
+from support.command import rlbench
 from support.dm_control import flat, load
 
 pytest.importorskip("mujoco")
 pytest.importorskip("dm_control")
 
 import mujoco
+from dm_control.rl.control import PhysicsError
 
 from rlbench import suites
 from rlbench.errors import InvalidEnvironment, UnknownName, UsageError
 from rlbench.runners.check.suites import check_suite
+from rlbench.suites.dmc.domains.planar import Walker
 from rlbench.suites.dmc.engine import Simulations
 from rlbench.suites.dmc.envs import ControlEnvs
+from rlbench.suites.dmc.scene import Scene
 from rlbench.suites.dmc.tasks import CONTROL_STEPS, TASKS, control_task
 from rlbench.suites.envs import slot_seeds
 
@@ -203,11 +209,94 @@ def test_the_contract_of_suites_is_kept(name: str) -> None:
     assert [(r.name, r.detail) for r in results if r.status == "failed"] == []
 
 
-def test_an_unstable_simulation_is_an_error_as_in_dm_control() -> None:
-    env = ControlEnvs("walker_walk", constants(), SEEDS)
+@pytest.mark.parametrize("kind", ["BADQPOS", "BADQVEL", "BADCTRL"])
+def test_an_unstable_simulation_is_an_error_as_in_dm_control(kind: str) -> None:
+    env, oracle = ControlEnvs("walker_walk", constants(), SEEDS), load("walker_walk", 0)
     env.reset()
-    with pytest.raises(InvalidEnvironment, match="slot 1 became unstable: MuJoCo warns of BADCTRL"):
-        env.step(np.array([[0.0] * 6, [np.nan] * 6]))
+    oracle.reset()
+    actions = np.zeros((2, 6))
+    if kind == "BADCTRL":
+        actions[1] = np.nan
+    else:
+        field = kind.removeprefix("BAD").lower()
+        env._simulations.batch.bind(field)[1] = 1e12
+        getattr(oracle.physics.data, field)[:] = 1e12
+    with pytest.raises(InvalidEnvironment, match=f"slot 1 became unstable: MuJoCo warns of {kind}"):
+        env.step(actions)
+    with pytest.raises(PhysicsError, match=f"mjWARN_{kind}"):
+        oracle.step(actions[1])
+
+
+def test_an_unstable_start_is_an_error_as_in_dm_control(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(self: Walker, scene: Scene, random: RandomState) -> None:
+        scene.data.qvel[:] = 1e12
+        scene.step(1)
+
+    monkeypatch.setattr(Walker, "start", start)
+    with pytest.raises(InvalidEnvironment, match="slot 1 became unstable: MuJoCo warns of BADQ"):
+        Simulations("walker_walk", SEEDS).reset(1)
+
+
+UNSTABLE = """
+from functools import partial
+import gymnasium, numpy as np
+from rlbench.suites import Protocol, Suite, Task
+from rlbench.suites.envs import make_slots
+
+BOX = '<body><joint name="x" type="slide"/><geom size="1"/></body>'
+XML = f'<mujoco><worldbody>{BOX}</worldbody><actuator><motor joint="x"/></actuator></mujoco>'
+
+class Slide(gymnasium.Env):
+    observation_space = action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        import mujoco
+        super().reset(seed=seed)
+        self.model = mujoco.MjModel.from_xml_string(XML)
+        self.data = mujoco.MjData(self.model)
+        return self.np_random.uniform(-1, 1, 1).astype(np.float32), {}
+
+    def step(self, action):
+        import mujoco
+        self.data.ctrl[:] = np.nan  # MuJoCo warns, and goes on
+        mujoco.mj_step(self.model, self.data)
+        return self.data.qpos.astype(np.float32), 0.0, False, False, {}
+
+class Unstable(gymnasium.vector.VectorWrapper):
+    def step(self, actions):
+        self.env._simulations.batch.bind("qvel")[0] = 1e12
+        return self.env.step(actions)
+
+def make(task, constants, *, split, num_envs, stream):
+    options = {"split": split, "num_envs": num_envs, "stream": stream}
+    if task.name == "walker_walk":
+        from rlbench.suites.dmc.envs import make as make_control
+        return Unstable(make_control(task, constants, **options))
+    return make_slots(Slide, max_episode_steps=9, workers=task.name == "worker", **options)
+
+SUITE = Suite(
+    name="unstable", version=1, title="Unstable", summary="It breaks down.",
+    protocol=Protocol(budget=9, episodes=1, eval_envs=1, max_episode_steps=9, environment={
+        "action_repeat": 1, "observation": "state"}),
+    tasks=tuple(Task(name=name, low=0.0, high=1.0) for name in ("walker_walk", "here", "worker")),
+    references=("none", "all"), reference_source="by definition",
+    factory="unstable:make", extra="",
+)
+"""
+
+
+def test_no_run_leaves_a_file_of_mujocos_warnings(tmp_path: Path) -> None:
+    """Ours, which such a simulation ends, and one of another engine, also in a worker process."""
+    (tmp_path / "unstable.py").write_text(UNSTABLE)
+    words = "run --suite unstable.py --agent random --seeds 1 --store runs"
+    done = rlbench(*words.split(), cwd=tmp_path, code=1)
+    failed = [line for line in done.stderr.splitlines() if line.startswith("failed:")]
+    assert len(failed) == 1, failed
+    assert "walker_walk, seed 0: the simulation of slot 0 became unstable" in failed[0]
+    assert not list(tmp_path.rglob("MUJOCO_LOG.TXT"))
+    logs = [path.read_text() for path in tmp_path.rglob("*.log")]
+    assert len([log for log in logs if "MuJoCo warns: Nan, Inf or huge value in CTRL" in log]) == 2
+    assert len([log for log in logs if "MuJoCo warns: Nan, Inf or huge value in QVEL" in log]) == 1
 
 
 def test_pictures_are_stacked_and_begin_with_copies_of_the_first() -> None:

@@ -5,6 +5,7 @@ float64.
 """
 
 import copy
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -16,6 +17,7 @@ from rlbench.errors import InvalidEnvironment
 from rlbench.suites.dmc.rewards import Floats
 from rlbench.suites.dmc.scene import Scene, State
 from rlbench.suites.dmc.tasks import control_task
+from rlbench.suites.mujoco_warnings import divert_mujoco_warnings
 
 _VELOCITIES = int(mujoco.mjtStage.mjSTAGE_VEL)
 
@@ -41,6 +43,7 @@ class Simulations:
     """
 
     def __init__(self, task: str, seeds: NDArray[np.int64], threads: int = 1) -> None:
+        divert_mujoco_warnings()
         self.model, self._domain, self._steps = control_task(task).build()
         self.scene = Scene(copy.copy(self.model))
         self.batch = Batch(self.model, len(seeds), threads, persistent=True)
@@ -52,6 +55,7 @@ class Simulations:
         self._state = State(**of_data, **of_model)
         self._start = self.scene.state(names, varied)
         self._warnings = self.batch.warning[:, :, 1]
+        self._start_warnings = self.scene.data.warning
         self.control_range: Floats = self.model.actuator_ctrlrange.copy()
         size = sum(part.shape[1] for part in self._domain.observe(self._start))
         self._obs = np.zeros((len(seeds), size))
@@ -62,10 +66,15 @@ class Simulations:
         return self._obs
 
     def reset(self, slot: int) -> None:
-        """Begin an episode in one simulation, and observe its start."""
+        """Begin an episode in one simulation, and observe its start.
+
+        Raises:
+            InvalidEnvironment: The start is unstable, or holds too many contacts.
+        """
         self.scene.reset()
         self._domain.start(self.scene, self._random[slot])
         self.scene.settle()
+        _refuse_warnings(self._start_warnings.number[None], slot)
         self.scene.write(self.batch.state[slot])
         for value, values in self._varied:
             values[slot] = value
@@ -95,9 +104,14 @@ class Simulations:
         Raises:
             InvalidEnvironment: A simulation became unstable, or holds too many contacts.
         """
-        if self._warnings.any():
-            slot, kind = np.argwhere(self._warnings)[0].tolist()
-            name = mujoco.mjtWarning(kind).name.removeprefix("mjWARN_")
-            raise InvalidEnvironment(
-                f"the simulation of slot {slot} became unstable: MuJoCo warns of {name}"
-            )
+        _refuse_warnings(self._warnings)
+
+
+def _refuse_warnings(counts: NDArray[Any], first: int = 0) -> None:
+    """Raise InvalidEnvironment if MuJoCo warned: counts (n, kinds) of the slots from the first."""
+    if counts.any():
+        slot, kind = np.argwhere(counts)[0].tolist()
+        name = mujoco.mjtWarning(kind).name.removeprefix("mjWARN_")
+        raise InvalidEnvironment(
+            f"the simulation of slot {first + slot} became unstable: MuJoCo warns of {name}"
+        )
