@@ -32,18 +32,16 @@ def actions(seed: int, steps: int, low: np.ndarray, high: np.ndarray) -> np.ndar
 
 def replay(simulations: Simulations, played: np.ndarray) -> Iterator[tuple[np.ndarray, Any, bool]]:
     """Yield observation, reward and whether the episode ended, for the reset and each action."""
-    simulations.reset(0)
-    yield simulations.obs[0].copy(), None, False
+    yield simulations.reset(0), None, False
     clock = 0
     for action in played:
         if clock == CONTROL_STEPS:
             clock = 0
-            simulations.reset(0)
-            yield simulations.obs[0].copy(), None, False
+            yield simulations.reset(0), None, False
             continue
         reward = simulations.step(action[None])[0]
         clock += 1
-        yield simulations.observe()[0].copy(), reward, clock == CONTROL_STEPS
+        yield simulations.observe()[0], reward, clock == CONTROL_STEPS
 
 
 def name_of(trace: dict[str, Any]) -> str:

@@ -68,12 +68,12 @@ def compare_with_oracle(name: str, resets: int, steps: int, states: int) -> None
     batch = simulations.batch
     for _ in range(resets):
         for slot, oracle in enumerate(oracles):
-            simulations.reset(slot)
+            begun = simulations.reset(slot)
             start = oracle.reset()
             for field in FIELDS:
                 theirs = getattr(oracle.physics.data, field)
                 np.testing.assert_array_equal(getattr(simulations.scene.data, field), theirs)
-            close(simulations.obs[slot], flat(start.observation))
+            close(begun, flat(start.observation))
         for _ in range(steps):
             controls = rng.uniform(low, high, (len(SEEDS), len(low)))
             rewards, obs = simulations.step(controls), simulations.observe()

@@ -36,6 +36,7 @@ class Simulations:
         scene: Holds the last start that was drawn.
         batch: The simulations.
         control_range: (nu, 2) The bounds of actions.
+        obs_size: The length k of an observation.
 
     Raises:
         UnknownName: There is no such task.
@@ -57,16 +58,10 @@ class Simulations:
         self._warnings = self.batch.warning[:, :, 1]
         self._start_warnings = self.scene.data.warning
         self.control_range: Floats = self.model.actuator_ctrlrange.copy()
-        size = sum(part.shape[1] for part in self._domain.observe(self._start))
-        self._obs = np.zeros((len(seeds), size))
+        self.obs_size = sum(part.shape[1] for part in self._domain.observe(self._start))
 
-    @property
-    def obs(self) -> Floats:
-        """Observations (n, k): those of the last `step` or, where it came later, `reset`."""
-        return self._obs
-
-    def reset(self, slot: int) -> None:
-        """Begin an episode in one simulation, and observe its start.
+    def reset(self, slot: int) -> Floats:
+        """Begin an episode in one simulation, and return the observation (k,) of its start.
 
         Raises:
             InvalidEnvironment: The start is unstable, or holds too many contacts.
@@ -78,8 +73,8 @@ class Simulations:
         self.scene.write(self.batch.state[slot])
         for value, values in self._varied:
             values[slot] = value
-        parts = self._domain.observe(self._start)
-        self._obs[slot] = np.concatenate(parts, axis=1)[0]
+        obs: Floats = np.concatenate(self._domain.observe(self._start), axis=1)[0]
+        return obs
 
     def step(self, controls: Floats, slots: NDArray[np.intp] | None = None) -> Floats:
         """Play one control step and return the rewards (n,).
@@ -93,10 +88,10 @@ class Simulations:
         self.batch.step(slots, nstep=self._steps, stage=_VELOCITIES)
         return self._domain.reward(self._state)
 
-    def observe(self) -> Floats:
-        """Observe all simulations."""
-        np.concatenate(self._domain.observe(self._state), axis=1, out=self._obs)
-        return self._obs
+    def observe(self, dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
+        """Observe all simulations (n, k) after a step."""
+        parts = self._domain.observe(self._state)
+        return np.concatenate(parts, axis=1, dtype=dtype, casting="same_kind")
 
     def check(self) -> None:
         """Look for trouble in the steps so far, where dm_control raises a `PhysicsError`.

@@ -67,6 +67,7 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self._clock = 0
         self._active = np.ones(self.num_envs, dtype=np.bool_)
         self._stepped: NDArray[np.intp] | None = None
+        self._is_over = False
         self._pictures: _Pictures | None = None
         low, high = self._simulations.control_range.T
         self._scale = None if (low == -1).all() and (high == 1).all() else (low, (high - low) / 2)
@@ -75,7 +76,7 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
             self._pictures = _Pictures(self._simulations, c)
             self.single_observation_space = Box(0, 255, self._pictures.shape[1:], np.uint8)
         else:
-            size = self._simulations.obs.shape[1]
+            size = self._simulations.obs_size
             self.single_observation_space = Box(-np.inf, np.inf, (size,), np.float32)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
@@ -102,42 +103,45 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         if self._scale is not None:
             low, half = self._scale
             controls = low + (controls + 1) * half
-        rewards = np.zeros(self.num_envs)
-        nothing = np.zeros(self.num_envs, dtype=np.bool_)
-        if not self._active.any():
-            return self._observe(), rewards, nothing, nothing.copy(), {}
+        nothing, truncated = np.zeros((2, self.num_envs), dtype=np.bool_)
+        if self._is_over:
+            return self._observe(), np.zeros(self.num_envs), nothing, truncated, {}
         steps = min(self._repeat, self._limit - self._clock)
-        for _ in range(steps):
-            rewards += self._simulations.step(controls, self._stepped)
+        rewards = self._simulations.step(controls, self._stepped)
+        for _ in range(steps - 1):
+            rewards = rewards + self._simulations.step(controls, self._stepped)
         if self._stepped is not None:
             rewards[~self._active] = 0
         self._simulations.check()
         self._clock += steps
-        obs, info = self._observe(), {}
-        truncated = self._active & (self._clock >= self._limit)
-        if truncated.any():
-            info["final_obs"], obs = obs, self._begin()
-        return obs, rewards, nothing, truncated, info
+        obs = self._observe()
+        if self._clock < self._limit:
+            return obs, rewards, nothing, truncated, {}
+        return self._begin(), rewards, nothing, self._active.copy(), {"final_obs": obs}
 
     def retire(self, mask: NDArray[np.bool_]) -> None:
         """End the stepping of the marked slots (n,) for good."""
         self._active &= ~mask
+        self._is_over = not self._active.any()
         self._stepped = None if self._active.all() else np.flatnonzero(self._active)
 
     def _begin(self) -> Observation:
         """Begin new episodes, and return their first observations."""
         self._clock = 0
-        for slot in np.flatnonzero(self._active).tolist():
-            self._simulations.reset(slot)
-            if self._pictures is not None:
-                self._pictures.begin(slot)
+        slots = np.flatnonzero(self._active).tolist()
         if self._pictures is not None:
+            for slot in slots:
+                self._simulations.reset(slot)
+                self._pictures.begin(slot)
             return self._pictures.stacks.copy()
-        return self._simulations.obs.astype(np.float32)
+        obs = np.zeros((self.num_envs, self._simulations.obs_size), dtype=np.float32)
+        for slot in slots:
+            obs[slot] = self._simulations.reset(slot)
+        return obs
 
     def _observe(self) -> Observation:
         if self._pictures is None:
-            return self._simulations.observe().astype(np.float32)
+            return self._simulations.observe(np.float32)
         for slot in np.flatnonzero(self._active).tolist():
             self._pictures.add(slot)
         return self._pictures.stacks.copy()
@@ -156,7 +160,7 @@ class _Pictures:
         self._simulations = simulations
         self._data = mujoco.MjData(simulations.model)
         self._camera = Camera(simulations.model, c["camera"], c["height"], c["width"])
-        n = len(simulations.obs)
+        n = simulations.batch.nsim
         self.shape = n, c["stack"], c["height"], c["width"], 3
         self.stacks = np.zeros(self.shape, dtype=np.uint8)
 

@@ -10,7 +10,7 @@ from numpy.random import RandomState
 
 from rlbench.suites.dmc.domains.domain import ZZ, ZZ_XZ, Domain
 from rlbench.suites.dmc.models import named
-from rlbench.suites.dmc.rewards import Floats, small_control, tolerance
+from rlbench.suites.dmc.rewards import Floats, mean, small_control, tolerance
 from rlbench.suites.dmc.scene import Scene, State
 
 
@@ -52,9 +52,10 @@ class Cartpole(Domain):
         if self._sparse:
             balanced: Floats = tolerance(cosines, 0.995, 1).prod(axis=1)
             return tolerance(cart, -0.25, 0.25) * balanced
-        upright = ((cosines + 1) / 2).sum(axis=1) / cosines.shape[1]
+        upright = (mean(cosines) + 1) / 2
         centred = (1 + tolerance(cart, margin=2)) / 2
-        slow = (1 + tolerance(state.qvel[:, 1:], margin=5).min(axis=1)) / 2
+        fastest = np.abs(state.qvel[:, 1:]).max(axis=1)
+        slow = (1 + tolerance(fastest, margin=5)) / 2
         rewards: Floats = upright * small_control(state.ctrl) * slow * centred
         return rewards
 

@@ -165,7 +165,9 @@ class Reacher(Domain):
 
     def reward(self, state: State) -> Floats:
         """Reward a finger that touches the target."""
-        return tolerance(length(self._gap(state)), 0, self._reach)
+        touches = np.hypot(*self._gap(state).T) <= self._reach
+        rewards: Floats = touches.astype(np.float64)
+        return rewards
 
     def _gap(self, state: State) -> Floats:
         places = state.geom_xpos
