@@ -16,6 +16,7 @@ environments, and two threads. Needs the extra `dmc`.
 
 import argparse
 import json
+import logging
 import os
 import statistics
 import subprocess
@@ -93,6 +94,7 @@ class DmControl:
     def __init__(self, task: str, n: int, repeat: int) -> None:
         from dm_control import suite
 
+        logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of each model
         domain = max((d for d in suite.TASKS_BY_DOMAIN if task.startswith(d + "_")), key=len)
         self.envs = [suite.load(domain, task[len(domain) + 1 :]) for _ in range(n)]
         for env in self.envs:

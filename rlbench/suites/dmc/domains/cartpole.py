@@ -52,11 +52,12 @@ class Cartpole(Domain):
         if self._sparse:
             balanced: Floats = tolerance(cosines, 0.995, 1).prod(axis=1)
             return tolerance(cart, -0.25, 0.25) * balanced
-        upright = (mean(cosines) + 1) / 2
-        centred = (1 + tolerance(cart, margin=2)) / 2
-        fastest = np.abs(state.qvel[:, 1:]).max(axis=1)
-        slow = (1 + tolerance(fastest, margin=5)) / 2
-        rewards: Floats = upright * small_control(state.ctrl) * slow * centred
+        upright = mean(cosines) + 1
+        centred = tolerance(cart, margin=2) + 1
+        speeds = state.qvel[:, 1:]
+        fastest = speeds[:, 0] if speeds.shape[1] == 1 else np.abs(speeds).max(axis=1)
+        slow = tolerance(fastest, margin=5) + 1
+        rewards: Floats = upright * small_control(state.ctrl) * slow * centred / 8
         return rewards
 
 
