@@ -32,7 +32,7 @@ import numpy as np
 
 from rlbench import suites
 from rlbench.suites.dmc.envs import ControlEnvs
-from rlbench.suites.dmc.tasks import CONTROL_STEPS
+from rlbench.suites.dmc.tasks import CONTROL_STEPS, control_task
 
 SUITE = suites.get("dmc-state")
 TASKS = (
@@ -161,16 +161,18 @@ class Synchronous(DmControl):
 
 
 class Envpool:
-    """envpool's environments, from starts of its own."""
+    """envpool's environments, from starts of its own; one reward a step, however long."""
 
     def __init__(self, task: str, n: int, repeat: int) -> None:
         import envpool
 
+        _, _, steps = control_task(task).build()
+
         name = "".join(word.capitalize() for word in task.split("_"))
         self.env: Any = envpool.make_gymnasium(
-            f"{name}-v1", num_envs=n, num_threads=1, seed=0, frame_skip=repeat
+            f"{name}-v1", num_envs=n, num_threads=1, seed=0, frame_skip=steps * repeat
         )
-        self.repeat, self.clock = repeat, CONTROL_STEPS
+        self.clock = CONTROL_STEPS
 
     def begin(self, states: States) -> None:
         self.clock += STRETCH
