@@ -315,3 +315,19 @@ def test_pictures_are_stacked_and_begin_with_copies_of_the_first() -> None:
     assert (shown[3][3]["final_obs"][:, :2] == shown[2][0][:, 1:]).all()
     assert len(np.unique(shown[2][0][0], axis=0)) == 3
     env.close()
+
+
+def test_without_opengl_the_message_names_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The libraries that are found first are empty files."""
+    for name in ("libEGL.so", "libEGL.so.1", "libOSMesa.so", "libOSMesa.so.8", "libOSMesa.so.6"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    for name in ("MUJOCO_GL", "PYOPENGL_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    words = "check --suite dmc-vision --task cheetah_run"
+    done = rlbench(*words.split(), cwd=tmp_path, code=1)
+    assert (
+        "no OpenGL to draw with (egl: no library; osmesa: no library): apt install" in done.stdout
+    )

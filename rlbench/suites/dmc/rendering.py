@@ -83,7 +83,8 @@ def _open_context(width: int, height: int) -> tuple[str, Any]:
             module = importlib.import_module(f"mujoco.{name}")
             return name, module.GLContext(width, height)
         except Exception as error:  # whatever OpenGL's bindings raise where a library is missing
-            failures.append(f"{name}: {one_line(error)}")
+            missing = isinstance(error, AttributeError)  # PyOpenGL has None instead of a library
+            failures.append(f"{name}: {'no library' if missing else one_line(error)}")
             _forget(name, kept)
     raise UsageError(f"no OpenGL to draw with ({'; '.join(failures)}): {_MEND}")
 
