@@ -24,8 +24,11 @@ SUITES = Registry(
         "dmc-hard": Entry("rlbench.suites.dmc:DMC_HARD"),
         "procgen-easy": Entry("rlbench.suites.procgen:PROCGEN_EASY"),
         "procgen-hard": Entry("rlbench.suites.procgen:PROCGEN_HARD"),
-        "parkour": Entry("rlbench.suites.parkour:PARKOUR"),
-        "stump-tracks": Entry("rlbench.suites.parkour:STUMP_TRACKS"),
+        "parkour": Entry("rlbench.suites.teachmyagent.protocols:PARKOUR"),
+        "parkour-1m": Entry("rlbench.suites.teachmyagent.protocols:PARKOUR_1M"),
+        "parkour-bodies": Entry("rlbench.suites.teachmyagent.protocols:PARKOUR_BODIES"),
+        "stump-tracks": Entry("rlbench.suites.teachmyagent.protocols:STUMP_TRACKS"),
+        "stump-tracks-1m": Entry("rlbench.suites.teachmyagent.protocols:STUMP_TRACKS_1M"),
         "neorl2": Entry("rlbench.suites.neorl2:NEORL2"),
     },
 )
