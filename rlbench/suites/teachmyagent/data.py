@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from rlbench.errors import UsageError
-from rlbench.files import read_bounded
 from rlbench.suites.teachmyagent.protocols import SHA256
 from rlbench.suites.teachmyagent.terrain import Singles, seeded_network
 
@@ -67,7 +66,8 @@ def _load(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
             f"parkour's {path.name} is not in {path.parent}: run rlbench data fetch parkour, or "
             "play on unofficial terrain with --unofficial network=seeded,test_set=drawn"
         )
-    data = read_bounded(path, _MAX_BYTES)
+    with path.open("rb") as file:
+        data = file.read(_MAX_BYTES)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise UsageError(
             f"{path} is not the file that the protocol names: delete it and run rlbench data "
