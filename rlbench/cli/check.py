@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlbench.cli.options import JsonOption, parse_options, parse_suite, suite_names
+from rlbench.api.asking import parse_options, parse_suite
+from rlbench.cli.options import JsonOption, suite_names
 from rlbench.cli.output import echo, print_json
 from rlbench.errors import CannotImport, UsageError
 

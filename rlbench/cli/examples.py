@@ -13,6 +13,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench run --suite atari100k --agent my_agent.py --tasks Pong --seeds 3",
         "rlbench run --suite atari100k --agent random --unofficial budget=2000",
     ),
+    "evaluate": (
+        "rlbench evaluate --suite atari100k --agent sb3-zip:ppo.zip --trust",
+        "rlbench evaluate --suite atari100k --agent random --tasks Pong --seeds 3",
+    ),
     "check": (
         "rlbench check my_agent.py",
         "rlbench check my_agent.py --suite stori --task Boxing --steps 500",
@@ -29,6 +33,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "status": (
         "rlbench status",
         "rlbench status --store runs --json",
+        "rlbench status --clean",
     ),
     "show": (
         "rlbench show atari100k",

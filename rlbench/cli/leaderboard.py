@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from rlbench import suites
+from rlbench.api.asking import DEFAULT_STORE
 from rlbench.cli.examples import examples
-from rlbench.cli.options import DEFAULT_STORE, ReadableStoreOption, load_store
+from rlbench.cli.options import ReadableStoreOption, load_store
 from rlbench.cli.output import echo
 from rlbench.errors import UsageError
 

@@ -5,10 +5,9 @@ from typing import Any
 import typer
 
 from rlbench import suites
+from rlbench.api.asking import DEFAULT_STORE, PUBLISHED
 from rlbench.cli.examples import examples
 from rlbench.cli.options import (
-    DEFAULT_STORE,
-    PUBLISHED,
     JsonOption,
     ReadableStoreOption,
     SuiteOption,

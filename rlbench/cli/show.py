@@ -1,13 +1,16 @@
 """`rlbench show`: a suite's protocol card, or one run."""
 
 import json as json_module
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
 from rlbench import suites
-from rlbench.cli.options import DEFAULT_STORE, StoreOption, load_store
-from rlbench.cli.output import echo, format_cell, print_json
+from rlbench.api.asking import DEFAULT_STORE
+from rlbench.api.words import format_cell
+from rlbench.cli.options import StoreOption, load_store
+from rlbench.cli.output import echo, print_json
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results import AgentId, Record, published, unofficial_text
 from rlbench.results.labels import run_labels
@@ -97,6 +100,16 @@ def _show_source(source: PublishedSource) -> None:
             echo(f"{name:<20} {value}")
 
 
+def _gaps(record: Record) -> Iterator[tuple[int, str, float]]:
+    """Yield how far each other evaluation's score is above the main one's, point by point."""
+    main = {e.budget_used: e for e in record.main_evaluations}
+    for evaluation in record.evaluations:
+        at = main.get(evaluation.budget_used)
+        if at is not None and evaluation.name != at.name:
+            gap = record.score_of(evaluation) - record.score_of(at)
+            yield evaluation.budget_used, f"{evaluation.name} - {at.name}", gap
+
+
 def _version(agent: AgentId) -> str:
     return agent.version or f"source {str(agent.source)[:12]}"
 
@@ -136,6 +149,8 @@ def _show_run(record: Record, label: str) -> None:
             f"{format_cell(record.score_of(evaluation))} ({len(evaluation.returns)} episodes, "
             f"{evaluation.distinct_starts} distinct starts{extra})"
         )
+    for step, name, gap in _gaps(record):
+        lines[f"{name} at {step}"] = format_cell(gap)
     lines["budget used"] = record.budget_used
     lines["training episodes"] = record.training.episodes
     if record.replay:

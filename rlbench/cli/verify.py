@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption, load_store
+from rlbench.api.asking import DEFAULT_STORE
+from rlbench.cli.options import JsonOption, StoreOption, load_store
 from rlbench.cli.output import echo, print_json
 from rlbench.errors import RLBenchError, UsageError
 from rlbench.results import Loaded, Record, Store

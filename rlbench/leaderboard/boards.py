@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rlbench import suites
 from rlbench.errors import UsageError
+from rlbench.leaderboard.evaluations import EvaluationRow, evaluation_rows
 from rlbench.leaderboard.retention import RetentionRow, retention_rows
 from rlbench.results import Identity, Record, Scores, belongs, collect, published, unofficial_text
 from rlbench.results.labels import display_name, labels
@@ -174,6 +175,8 @@ class Board:
         improvements: Of each pool of at least two: x, y, point, low, high, method.
         curves: agent, step, point, low, high, method.
         retention: Of a suite with clean tasks, a row an agent and type of disturbance.
+        evaluations: Of a suite with several named evaluations, a row an agent and evaluation, at
+            the end of its runs.
     """
 
     suite: Suite
@@ -185,6 +188,7 @@ class Board:
     improvements: Mapping[int, list[Row]]
     curves: list[Row]
     retention: list[RetentionRow]
+    evaluations: list[EvaluationRow]
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -298,7 +302,7 @@ def _board(
             for agent in sorted(failures, key=called.__getitem__)
             if agent not in scored
         },
-        profiles={}, improvements={}, curves=[], retention=[],
+        profiles={}, improvements={}, curves=[], retention=[], evaluations=[],
     )  # fmt: skip
     total = len(suite.tasks)
     drawn = {
@@ -314,6 +318,9 @@ def _board(
         curves=_curves(drawn["records"], scores),
         retention=retention_rows(
             {entry.agent: entry.normalised for entry in entries if "iqm" in entry.metrics}, suite
+        ),
+        evaluations=evaluation_rows(
+            {e.agent: scores.named(e.agent) for e in drawn["records"]}, suite, last=True
         ),
     )
 

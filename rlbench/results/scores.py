@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]  # budgets and scores of one run
+NamedScores = Mapping[int, Mapping[str, float]]  # of one run, by budget, then evaluation
 FRAME_COLUMNS = ("suite", "agent", "task", "seed", "score", "normalised")
 
 
@@ -64,6 +65,23 @@ class Scores:
             at = {float(e.budget_used): record.score_of(e) for e in record.main_evaluations}
             scores = self.suite.normalise(task, np.array(list(at.values())))
             found[task.name].append((np.array(list(at)), scores))
+        return found
+
+    def named(self, agent: str) -> dict[str, list[NamedScores]]:
+        """Return the normalised scores of all named evaluations of an agent's records, by task.
+
+        Returns:
+            One mapping a run, from budgets to scores by the names of the evaluations; of two of one
+            name at one budget the later counts.
+        """
+        found: dict[str, list[NamedScores]] = {task: [] for task in self.values[agent]}
+        for record in self.records[agent]:
+            task = self.suite.task(record.identity.task)
+            of_run: dict[int, dict[str, float]] = {}
+            for e in record.evaluations:
+                score = self.suite.normalise(task, np.array(record.score_of(e)))
+                of_run.setdefault(e.budget_used, {})[e.name] = float(score)
+            found[task.name].append(of_run)
         return found
 
     def to_frame(self) -> "pd.DataFrame":

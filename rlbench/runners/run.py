@@ -29,6 +29,7 @@ class Run:
         checkpoint_every: Seconds between two checkpoints.
         track: Trackers that are told of it.
         eval_points: Extra evaluation points, besides the protocol's.
+        trains: Spend the budget; else the agent is evaluated as it is made.
         attempt: Which attempt it is, from 1.
         signalled: Attempts that were ended by signals that no command of ours sent.
     """
@@ -42,6 +43,7 @@ class Run:
     checkpoint_every: float
     track: tuple[str, ...] = ()
     eval_points: tuple[int, ...] = ()
+    trains: bool = True
     attempt: int = 1
     signalled: int = 0
 

@@ -254,6 +254,8 @@ class Suite:
             that would cost too much, it goes on in new episodes.
         extra: The optional dependencies that the environments need.
         packages: The distributions whose versions matter: a record keeps them.
+        versions: ``module:function`` that returns versions by the names in `packages`, where
+            installed distributions do not tell them, e.g. of a library of the system.
         engine_steps: Steps whose hash tells an engine from another, see `runners.engine`.
         engine_digits: Significant digits of observations and rewards that go into that hash, for
             engines that differ in the last digits from one processor to another; None for all.
@@ -277,6 +279,7 @@ class Suite:
     replays: bool = True
     extra: str
     packages: tuple[str, ...] = ()
+    versions: str = ""
     engine_steps: int = 200
     engine_digits: int | None = None
     engines: str = ""
@@ -483,6 +486,16 @@ class Suite:
         fields: dict[str, Any] = self._import(self.papers)(self.protocol.constants())
         return fields
 
+    def own_versions(self) -> dict[str, str]:
+        """Return the versions that `versions` finds; none where the engine is not installed."""
+        if not self.versions:
+            return {}
+        try:
+            found: dict[str, str] = self._import(self.versions)()
+        except (UsageError, ModuleNotFoundError):
+            return {}
+        return found
+
     def load_factory(self, task: Task | None = None) -> Callable[..., Any]:
         """Import what makes the environments.
 
@@ -514,6 +527,8 @@ class Suite:
                     f"the suite {self.id} needs the module {missing!r}, which is not installed"
                 ) from error
             raise MissingExtra(f"the suite {self.id}", extra or self.extra, missing) from error
+        except UsageError:
+            raise
         except Exception as error:  # whatever another package's module raises
             raise self._broken(target, error) from error
 
