@@ -22,14 +22,15 @@ def show(
     what: Annotated[
         str,
         typer.Argument(
-            help="A suite, the (start of the) key of a run, a published source or its agent."
+            help="A suite or its file, the (start of the) key of a run, a published source or its "
+            "agent."
         ),
     ],
     store: StoreOption = DEFAULT_STORE,
     json: Annotated[bool, typer.Option("--json", help="Print the record as it is kept.")] = False,
 ) -> None:
     """Show a suite's protocol, or what is known of a run or of a source of published scores."""
-    if what.partition("@")[0] in suites.names():
+    if suites.names_file(what) or what.partition("@")[0] in suites.names():
         _show_suite(suites.get(what))
         return
     sources = [s for s in published.sources() if what.casefold() in (s.slug, s.agent.casefold())]
@@ -58,19 +59,25 @@ def show(
 
 
 def _show_suite(suite: Suite) -> None:
-    echo(f"{suite.id}: {suite.title}. {suite.summary}")
+    echo(f"{suite.id}: {suite.title}. {suite.summary}".rstrip())
     echo()
     if not suite.can_run:
         echo("It cannot be run yet: it holds published scores only.")
         echo()
     for name, value in suite.protocol.constants().items():
-        echo(f"  {name:<18} {value}")
+        echo(f"  {name:<18} {value}".rstrip())
     echo()
     for note in suite.notes:
         echo(f"- {note}")
-    echo()
-    echo(f"Reference scores ({', '.join(suite.references)}): {suite.reference_source}")
+    if suite.notes:
+        echo()
+    source = suite.reference_source or "no source is stated"
+    echo(f"Reference scores ({', '.join(suite.references)}): {source}")
     echo(f"Tasks: {', '.join(task.name for task in suite.tasks)}")
+    if suite.file:
+        for task in suite.tasks:
+            own = {**task.overrides, **task.assets}
+            echo(f"  {task.name}: {unofficial_text(own)}; digest {suite.digest(task)[:12]}")
 
 
 def _show_source(source: PublishedSource) -> None:

@@ -226,6 +226,7 @@ def make_boards(
     replays: Mapping[str, bool] | None = None,
     papers: frozenset[str] | None = None,
     only: Collection[str] | None = None,
+    more: Sequence[Suite] = (),
 ) -> list[Board]:
     """Return one board for each suite and set of unofficial constants, the official ones first.
 
@@ -237,7 +238,9 @@ def make_boards(
             played again.
         papers: The slugs of the published sources to show; by default all.
         only: The names of the suites to show; by default all.
+        more: Suites besides those that are registered.
     """
+    not_registered = {suite.id: suite for suite in more}
     groups: dict[tuple[str, str], tuple[Mapping[str, Constant], list[Record]]] = {}
     for record in records:
         identity = record.identity
@@ -251,7 +254,8 @@ def make_boards(
         groups.items(), key=lambda item: (item[0][1] != "", item[0][0].split("@"), item[0][1])
     ):
         try:
-            suite = suites.get(suite_id).make_unofficial(changed)
+            suite = not_registered.get(suite_id) or suites.get(suite_id)
+            suite = suite.make_unofficial(changed)
         except UsageError:
             # Nobody here knows the suite, so nothing can be said of its scores.
             continue

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rlbench import __version__
+from rlbench.errors import UsageError
 from rlbench.runners.run import Run
 from rlbench.suites import Suite
 
@@ -17,9 +18,11 @@ _PACKAGES = ("numpy", "gymnasium", "torch")
 
 def provenance(run: Run) -> dict[str, str | int | float | None]:
     """Return where a run was made: hardware, device, versions of what matters for its task."""
-    suite = run.suite
-    own = suite.task(run.identity.task).packages
-    numbers = dict(versions_of(_PACKAGES + own)) | engine_versions(suite)
+    numbers = dict(versions_of(_PACKAGES))
+    with suppress(UsageError):  # the suite's file may have been changed meanwhile
+        suite = run.suite
+        numbers |= dict(versions_of(suite.task(run.identity.task).packages))
+        numbers |= engine_versions(suite)
     versions = {f"version_{name}": number for name, number in numbers.items()}
     return {
         "version_rlbench": __version__,

@@ -15,6 +15,7 @@ skip_without_box2d()
 
 from rlbench import suites  # noqa: E402
 from rlbench.errors import UnknownName, UsageError  # noqa: E402
+from rlbench.runners.loops.common import task_info  # noqa: E402
 from rlbench.suites.teachmyagent import bodies, data, envs, kernels, terrain  # noqa: E402
 from rlbench.suites.teachmyagent.drawing import draw  # noqa: E402
 from rlbench.suites.teachmyagent.physics import Scene  # noqa: E402
@@ -258,6 +259,32 @@ def test_the_order_of_rugged_quarters_is_that_of_the_run() -> None:
         env = envs._make_stumps(suite.constants(suite.task("rugged")), stream)
         orders.append(env._order)  # type: ignore[attr-defined]
     assert orders[0] == orders[1] != orders[2]
+
+
+def told(name: str, level: str) -> dict[str, Any]:
+    """Return what a teacher is told at a level of expert knowledge."""
+    suite = suites.get(name).make_unofficial(
+        {"expert_knowledge": level, "network": "seeded"}
+        if "parkour" in name
+        else {"expert_knowledge": level}
+    )
+    env = suite.make(suite.tasks[0], split="train", num_envs=1, seed=0)
+    known = dict(task_info(suite, suite.tasks[0], env).knowledge)
+    env.close()
+    return known
+
+
+def test_expert_knowledge_is_what_a_teacher_is_told() -> None:
+    low = {"mastered_above": 230.0, "returns_low": -150.0, "returns_high": 350.0}
+    assert told("stump-tracks", "none") == {}
+    assert told("stump-tracks", "low") == low
+    easy = {"easy_mean": (0.0, 6.0), "easy_deviation": (pytest.approx(0.3), pytest.approx(0.6))}
+    assert told("stump-tracks", "high") == {**low, **easy}
+    assert told("parkour", "low") == {**low, "returns_high": 360.0}
+    with pytest.raises(UsageError, match="nobody has stated which tasks are easy"):
+        told("parkour", "high")
+    with pytest.raises(UnknownName, match="expert_knowledge"):
+        told("parkour", "all")
 
 
 @pytest.mark.parametrize("name", ["stump-tracks", "parkour"])

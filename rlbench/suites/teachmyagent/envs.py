@@ -286,10 +286,47 @@ def make(
         env = _make_parkour(c) if "terrain" in c else _make_stumps(c, stream)
         return env if tests is None else _Tests(env, tests, slot=next(slots), slots=num_envs)
 
-    return make_slots(
+    made = make_slots(
         make_one, num_envs=num_envs, split=split, stream=stream, max_episode_steps=limit,
         restarts=tests is not None,
     )  # fmt: skip
+    if split == "train":
+        teaching: Any = made
+        teaching.knowledge = knowledge_of(c)
+    return made
+
+
+def knowledge_of(constants: Mapping[str, Any]) -> dict[str, float | tuple[float, ...]]:
+    """Return what a teacher may know, at the level of expert knowledge that constants name.
+
+    At ``none`` it is nothing. At ``low`` it is the return above which a task is mastered, and the
+    range by which the original scales returns. At ``high`` it is also the mean and the standard
+    deviation of easy tasks' parameters.
+
+    Raises:
+        UnknownName: There is no such level.
+        UsageError: Nobody has stated which tasks of parkour are easy.
+    """
+    level = constants["expert_knowledge"]
+    if level not in ("none", "low", "high"):
+        raise UnknownName("expert_knowledge", level, ("none", "low", "high"))
+    if level == "none":
+        return {}
+    is_parkour = "terrain" in constants
+    known: dict[str, float | tuple[float, ...]] = {
+        "mastered_above": constants["score_threshold"],
+        "returns_low": -150.0,
+        "returns_high": 360.0 if is_parkour else 350.0,
+    }
+    if level == "high":
+        if is_parkour:
+            raise UsageError(
+                "parkour has no high expert_knowledge: nobody has stated which tasks are easy"
+            )
+        height = constants["height_high"] - constants["height_low"]
+        known["easy_mean"] = (0.0, 6.0)
+        known["easy_deviation"] = (0.1 * height, 0.6)
+    return known
 
 
 def _make_parkour(c: Mapping[str, Any]) -> _TrackEnv:
