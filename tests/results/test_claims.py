@@ -237,30 +237,3 @@ def test_an_owner_that_was_taken_over_leaves_the_claim_alone(tmp_path: Path) -> 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot write the claim"):
         Claim.take(tmp_path / "no" / "a.json", {})
-
-
-ROUNDS = 100
-RACE = """
-import pathlib, sys, time
-from rlbench.results import Claim
-folder, start = pathlib.Path(sys.argv[1]), float(sys.argv[2])
-time.sleep(max(0.0, start - time.time()))
-print(*(k for k in range({rounds}) if Claim.take(folder / f"{{k}}.json", {{}}) is not None))
-time.sleep(max(0.0, start + 5 - time.time()))  # an owner that is gone would be taken over
-"""
-
-
-def test_many_processes_never_hold_the_same_claim(tmp_path: Path) -> None:
-    """Half of the claims were left by owners that gave the run free."""
-    for k in range(0, ROUNDS, 2):
-        left = {"token": str(k), "host": "here", "pid": 1, "attempt": 4, "over": True}
-        (tmp_path / f"{k}.json").write_text(json.dumps(left))
-    arguments = [RACE.format(rounds=ROUNDS), str(tmp_path), str(time.time() + 3)]
-    racers = [
-        subprocess.Popen([sys.executable, "-c", *arguments], stdout=subprocess.PIPE, text=True)
-        for _ in range(8)
-    ]
-    won = [int(k) for racer in racers for k in racer.communicate(timeout=30)[0].split()]
-    assert sorted(won) == list(range(ROUNDS))
-    assert len(list(tmp_path.glob("[!.]*"))) == ROUNDS
-    assert [path.name for path in tmp_path.glob(".*")] == [".lock"]

@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import multiprocessing
 import os
 import time
 from dataclasses import replace
@@ -268,30 +267,3 @@ def test_stale_temporary_files_are_swept(tmp_path: Path) -> None:
     store.prepare()
     assert not old.exists()
     assert new.exists()
-
-
-def write_all(path: Path, writer: int, barrier) -> int:
-    """Write the same hundred records as everybody else; return how many were ours."""
-    store = Store(path)
-    won = 0
-    for seed in range(100):
-        if seed % 10 == 0:
-            barrier.wait(60)
-        try:
-            store.write(make_record(seed=seed, score=float(writer)))
-            won += 1
-        except RecordExists:
-            pass
-    return won
-
-
-def test_many_processes_write_each_record_once(tmp_path: Path) -> None:
-    store = store_at(tmp_path)
-    context = multiprocessing.get_context("fork")
-    with context.Manager() as manager:
-        barrier = manager.Barrier(8)
-        with context.Pool(8) as pool:
-            won = pool.starmap(write_all, [(store.path, n, barrier) for n in range(8)])
-    loaded = store.load()
-    assert sum(won) == len(loaded.records) == 100
-    assert loaded.problems == []
