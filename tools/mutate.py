@@ -104,10 +104,11 @@ def mutants(source: str) -> list[tuple[int, str]]:
 
 
 def first_change(before: str, after: str) -> str:
-    """Return the first line that differs, as it was and is."""
+    """Return what differs first, as it was and is."""
     pairs = zip(before.splitlines(), after.splitlines(), strict=False)
-    old, new = next((old, new) for old, new in pairs if old != new)
-    return f"{old.strip()[:100]}  ->  {new.strip()[:100]}"
+    old, new = next((old.strip(), new.strip()) for old, new in pairs if old != new)
+    start = max(0, len(os.path.commonprefix([old, new])) - 40)
+    return f"{old[start : start + 80]}  ->  {new[start : start + 80]}"
 
 
 def are_found(tests: list[str], folder: Path) -> bool:
