@@ -26,7 +26,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 from rlbench.runners import TaskInfo
-from rlbench.runners.adapters.command import encode, make_factory
+from rlbench.runners.agents.adapters.command import encode, make_factory
 from rlbench.runners.agents.random import RandomAgent
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

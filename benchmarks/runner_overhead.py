@@ -47,8 +47,8 @@ from rlbench.runners import (
     run_all,
 )
 from rlbench.runners.agents.random import RandomAgent
-from rlbench.runners.online import Rollout, train_until
-from rlbench.runners.traces import TrainingTrace
+from rlbench.runners.loops.traces import TrainingTrace
+from rlbench.runners.loops.training import Rollout, train_until
 from rlbench.suites.atari.envs import slot_seeds
 
 SUITE = suites.get("atari100k")

@@ -19,7 +19,7 @@ from rlbench.cli.output import echo, print_json
 from rlbench.errors import CannotImport, UsageError
 
 if TYPE_CHECKING:
-    from rlbench.runners.contract import Finding
+    from rlbench.runners.check.findings import Finding
 
 EXIT_FAILED = 1
 _LOOK = 0.5  # seconds between two looks at whether the process lives
@@ -67,7 +67,7 @@ def check(
             raise UsageError("--option and --trust are for an agent: name one")
         return _check_suite(suite, task, steps, json=json)
     from rlbench.runners import resolve
-    from rlbench.runners.resolving import given_options
+    from rlbench.runners.agents.resolving import given_options
 
     chosen = parse_suite(suite or "atari100k")
     named = chosen.task(task) if task else chosen.tasks[0]
@@ -87,7 +87,7 @@ def check(
 def _check_suite(name: str, task: str, steps: int, *, json: bool) -> int:
     """Check a suite, registered or in a file, in this process."""
     from rlbench import suites
-    from rlbench.runners.check_suite import check_suite
+    from rlbench.runners.check.suites import check_suite
 
     if name.partition(":")[0].endswith(".py"):
         suite, assumed = suites.load_file(name)
@@ -120,7 +120,7 @@ def run_checks(asked: Mapping[str, Any], timeout: float) -> Iterator["Finding"]:
     """Check an agent in a process of its own, which does not outlive this call.
 
     Args:
-        asked: What `rlbench.runners.contract` reads.
+        asked: What `rlbench.runners.check.agents` reads.
         timeout: Seconds that one check may take.
 
     Yields:
@@ -129,10 +129,11 @@ def run_checks(asked: Mapping[str, Any], timeout: float) -> Iterator["Finding"]:
     Raises:
         UsageError: The environments cannot be made.
     """
-    from rlbench.runners.contract import NAMES, Finding
+    from rlbench.runners.check.agents import NAMES
+    from rlbench.runners.check.findings import Finding
 
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "rlbench.runners.contract"],
+        [sys.executable, "-P", "-m", "rlbench.runners.check.agents"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

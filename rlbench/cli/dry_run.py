@@ -10,7 +10,7 @@ import numpy as np
 from rlbench.cli.output import duration, echo
 from rlbench.errors import AgentError
 from rlbench.results import Identity, Loaded
-from rlbench.runners.meter import action_check
+from rlbench.runners.loops.meter import action_check
 from rlbench.suites import Split, Suite
 
 _PROBE_SECONDS = 1.0

@@ -1,7 +1,6 @@
 """`rlbench list`: suites, tasks, agents, teachers, runs."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
@@ -16,12 +15,10 @@ from rlbench.cli.options import (
     load_store,
 )
 from rlbench.cli.output import echo, print_json, print_table
+from rlbench.registry import Registry
 from rlbench.results import published, unofficial_text
 from rlbench.results.labels import run_labels
 from rlbench.results.record import SCHEMA_VERSION
-
-if TYPE_CHECKING:
-    from rlbench.runners.factories import Registered
 
 PUBLISHED_COLUMNS = ("source", "suite", "agent", "tasks", "runs", "paper", "licence")
 
@@ -89,23 +86,22 @@ def list_tasks(suite: SuiteOption, json: JsonOption = False) -> None:
 @app.command("agents", epilog=examples("list agents"))
 def list_agents(json: JsonOption = False) -> None:
     """List the registered agents."""
-    from rlbench.runners.agent import OWN
+    from rlbench.runners.agents.agent import AGENTS
 
-    _print_registered("agent", OWN, json)
+    _print_registered(AGENTS, json)
 
 
 @app.command("teachers", epilog=examples("list teachers"))
 def list_teachers(json: JsonOption = False) -> None:
     """List the registered teachers of curricula."""
-    from rlbench.runners.curriculum import OWN_TEACHERS
+    from rlbench.runners.teachers.teacher import TEACHERS
 
-    _print_registered("teacher", OWN_TEACHERS, json)
+    _print_registered(TEACHERS, json)
 
 
-def _print_registered(kind: str, own: Mapping[str, "Registered"], as_json: bool) -> None:
+def _print_registered(registry: Registry, as_json: bool) -> None:
     """Print what comes with rlbench, and what other packages register."""
-    from rlbench.runners.factories import registered
-
+    kind, own = registry.kind, registry.own
     rows = [
         {
             kind: name,
@@ -114,7 +110,7 @@ def _print_registered(kind: str, own: Mapping[str, "Registered"], as_json: bool)
             "extra": own[name].extra or None if name in own else None,
             "from": "rlbench" if name in own else "entry point",
         }
-        for name, target in registered(kind, own).items()
+        for name, target in registry.targets().items()
     ]
     _print(rows, (kind, "factory", "version", "extra", "from"), as_json)
 

@@ -43,7 +43,7 @@ def downloads(board: Board) -> dict[str, bytes]:
       `stand_in` marks a published score that is of before the end. Where a source has means only,
       the run is ``mean``, and `std` and `of` are of the runs behind it.
     - ``agents.tex``: a table of the agents with records on all tasks, if there are any.
-    - ``literature.tex``: the same of published runs. Nobody is bold, since protocols differ.
+    - ``published.tex``: the same of published runs. Nobody is bold, since protocols differ.
     - ``cite.bib``: rlbench, the methods of the board, and each published source.
 
     In CSV files, text that a spreadsheet would take for a formula gets a leading quote.
@@ -55,7 +55,7 @@ def downloads(board: Board) -> dict[str, bytes]:
         "agents.csv": _csv(agents, AGENT_COLUMNS),
         "runs.csv": _csv(runs, RUN_COLUMNS),
         "agents.tex": _latex(board, board.own),
-        "literature.tex": _latex(board, board.papers, NOT_RANKED),
+        "published.tex": _latex(board, board.papers, NOT_RANKED),
         "cite.bib": _bibtex(board.entries),
     }
     # A name may hold half a surrogate pair, which UTF-8 has no bytes for.

@@ -96,6 +96,6 @@ def _skeleton(name: str) -> str:
 
 @cache
 def _published() -> dict[str, str]:
-    from rlbench.results.published.catalogue import SOURCES
+    from rlbench.results.published.source import SOURCES
 
     return {_skeleton(source.agent): source.agent for source in SOURCES}

@@ -1,6 +1,6 @@
 """Who runs it: agents, the metered environment, the loops, workers and backends."""
 
-from rlbench.runners.agent import (
+from rlbench.runners.agents.agent import (
     Agent,
     AgentFactory,
     TaskInfo,
@@ -8,15 +8,15 @@ from rlbench.runners.agent import (
     load_factory,
     resolve,
 )
-from rlbench.runners.curriculum import Teacher, resolve_teacher
-from rlbench.runners.evaluation import evaluate
+from rlbench.runners.agents.resolving import Recipe, Resolved
 from rlbench.runners.local import Event, Limits, Slot, run_all
-from rlbench.runners.meter import MeteredEnv
-from rlbench.runners.offline import run_offline
-from rlbench.runners.online import run_online
+from rlbench.runners.loops.evaluation import evaluate
+from rlbench.runners.loops.meter import MeteredEnv
+from rlbench.runners.loops.offline import run_offline
+from rlbench.runners.loops.online import run_online
 from rlbench.runners.progress import Progress
-from rlbench.runners.resolving import Recipe, Resolved
 from rlbench.runners.run import Run, identities
+from rlbench.runners.teachers.teacher import Teacher, resolve_teacher
 
 __all__ = [
     "Agent",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rlbench.errors import InvalidEnvironment
 from rlbench.results import Engine
-from rlbench.runners.evaluation import untouched_global_randomness
+from rlbench.runners.loops.evaluation import untouched_global_randomness
 from rlbench.suites import Suite, Task
 
 RESETS = 8  # before the steps: one state in all of them means that episodes do not vary

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from rlbench import suites
 from rlbench.errors import RLBenchError, StoreError, UsageError
 from rlbench.results import Evaluation, Record, Replay, Store
-from rlbench.runners.agent import AgentPhase, Bools
-from rlbench.runners.evaluation import evaluate
-from rlbench.runners.traces import MAX_BYTES, EvaluationTrace
+from rlbench.runners.agents.agent import AgentPhase, Bools
+from rlbench.runners.loops.evaluation import evaluate
+from rlbench.runners.loops.traces import MAX_BYTES, EvaluationTrace
 
 
 class Verdict(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from rlbench import suites
 from rlbench.results import AgentId, Identity
-from rlbench.runners.resolving import Recipe
+from rlbench.runners.agents.resolving import Recipe
 from rlbench.suites import Suite, Task
 
 # Signals to a worker: to keep a checkpoint and leave, and to say what its threads are doing.

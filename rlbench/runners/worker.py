@@ -35,22 +35,23 @@ from rlbench.errors import (
 )
 from rlbench.results import Failure, Phase, Record, Status, Store
 from rlbench.results.text import one_line
-from rlbench.runners.agent import (
+from rlbench.runners.agents.agent import (
     Agent,
     Trainer,
     agent_version,
     load_factory,
     load_group_factory,
 )
+from rlbench.runners.agents.resolving import open_options
 from rlbench.runners.checkpoint import Checkpoints
 from rlbench.runners.children import end_with_parent, what_is_asked
-from rlbench.runners.curriculum import TeacherFactory, load_teacher, teacher_version
-from rlbench.runners.offline import run_offline
-from rlbench.runners.online import OnlineRun, check_agent, give_back, run_online
+from rlbench.runners.loops.common import check_agent, give_back
+from rlbench.runners.loops.offline import run_offline
+from rlbench.runners.loops.online import OnlineRun, run_online
 from rlbench.runners.progress import Leave, Progress
 from rlbench.runners.provenance import provenance
-from rlbench.runners.resolving import open_options
 from rlbench.runners.run import LEAVE, STACK_DUMP, Run
+from rlbench.runners.teachers.teacher import TeacherFactory, load_teacher, teacher_version
 from rlbench.runners.tracking import Tracker, open_trackers
 
 _REPORT_SECONDS = 0.5

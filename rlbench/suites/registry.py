@@ -2,40 +2,38 @@
 
 import importlib
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
 from rlbench.errors import UnknownName, UsageError, one_line
+from rlbench.registry import Entry, Registry
 from rlbench.suites.suite import Protocol, Suite, Task, slug
 
-_OWN = {
-    "atari100k": "rlbench.suites.atari.protocols:ATARI100K",
-    "atari100k-sticky": "rlbench.suites.atari.protocols:ATARI100K_STICKY",
-    "atari100k-rgb64": "rlbench.suites.atari.protocols:ATARI100K_RGB64",
-    "stori": "rlbench.suites.stori:STORI",
-    "stori-original": "rlbench.suites.stori:STORI_ORIGINAL",
-    "stori-transfer": "rlbench.suites.stori:STORI_TRANSFER",
-    "stori26": "rlbench.suites.stori:STORI26",
-    "dmc-state": "rlbench.suites.dmc:DMC_STATE",
-    "dmc-vision": "rlbench.suites.dmc:DMC_VISION",
-    "dmc-hard": "rlbench.suites.dmc:DMC_HARD",
-    "procgen-easy": "rlbench.suites.procgen:PROCGEN_EASY",
-    "procgen-hard": "rlbench.suites.procgen:PROCGEN_HARD",
-    "parkour": "rlbench.suites.parkour:PARKOUR",
-    "stump-tracks": "rlbench.suites.parkour:STUMP_TRACKS",
-    "neorl2": "rlbench.suites.neorl2:NEORL2",
-}
-
-
-def _registered() -> dict[str, str]:
-    """Return ``module:attribute`` by name; our own names cannot be taken by another package."""
-    return {point.name: point.value for point in entry_points(group="rlbench.suites")} | _OWN
+SUITES = Registry(
+    "suite",
+    {
+        "atari100k": Entry("rlbench.suites.atari.protocols:ATARI100K"),
+        "atari100k-sticky": Entry("rlbench.suites.atari.protocols:ATARI100K_STICKY"),
+        "atari100k-rgb64": Entry("rlbench.suites.atari.protocols:ATARI100K_RGB64"),
+        "stori": Entry("rlbench.suites.stori:STORI"),
+        "stori-original": Entry("rlbench.suites.stori:STORI_ORIGINAL"),
+        "stori-transfer": Entry("rlbench.suites.stori:STORI_TRANSFER"),
+        "stori26": Entry("rlbench.suites.stori:STORI26"),
+        "dmc-state": Entry("rlbench.suites.dmc:DMC_STATE"),
+        "dmc-vision": Entry("rlbench.suites.dmc:DMC_VISION"),
+        "dmc-hard": Entry("rlbench.suites.dmc:DMC_HARD"),
+        "procgen-easy": Entry("rlbench.suites.procgen:PROCGEN_EASY"),
+        "procgen-hard": Entry("rlbench.suites.procgen:PROCGEN_HARD"),
+        "parkour": Entry("rlbench.suites.parkour:PARKOUR"),
+        "stump-tracks": Entry("rlbench.suites.parkour:STUMP_TRACKS"),
+        "neorl2": Entry("rlbench.suites.neorl2:NEORL2"),
+    },
+)
 
 
 def names() -> list[str]:
     """Return the names of all suites, our own first."""
-    return [*_OWN, *sorted(set(_registered()) - set(_OWN))]
+    return list(SUITES.targets())
 
 
 def get(name: str) -> Suite:
@@ -49,7 +47,8 @@ def get(name: str) -> Suite:
         UsageError: The suite is here in another version, or its entry point is broken.
     """
     base, _, version = name.partition("@")
-    target = _OWN.get(base) or _registered().get(base)
+    own = SUITES.own.get(base)
+    target = own.target if own else SUITES.targets().get(base)
     if target is None:
         raise UnknownName("suite", name, names(), see="rlbench list suites")
     module, _, attribute = target.partition(":")

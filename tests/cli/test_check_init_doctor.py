@@ -13,7 +13,7 @@ import pytest
 from support.command import COMMAND, rlbench
 from support.registered import register
 
-from rlbench.runners.contract import NAMES
+from rlbench.runners.check.agents import NAMES
 
 QUICK = ["--steps", "10", "--task", "Pong"]
 
@@ -47,7 +47,7 @@ def checkers_in(folder: Path) -> list[int]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
-            if b"rlbench.runners.contract" in command and (process / "cwd").resolve() == folder:
+            if b"rlbench.runners.check.agents" in command and (process / "cwd").resolve() == folder:
                 found.append(int(process.name))
         except OSError:
             continue

@@ -411,8 +411,8 @@ def test_a_group_is_stepped_together_and_each_run_comes_out_as_alone(tmp_path: P
 
 def test_hashes_of_the_first_steps_differ_where_the_environment_does() -> None:
     """Two streams, two hashes; the same stream, the same hash."""
-    from rlbench.runners.evaluation import evaluate
-    from rlbench.runners.traces import HASHED_STEPS, EvaluationTrace
+    from rlbench.runners.loops.evaluation import evaluate
+    from rlbench.runners.loops.traces import HASHED_STEPS, EvaluationTrace
 
     class Zero:
         def act(self, obs, first, *, phase):

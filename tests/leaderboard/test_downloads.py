@@ -387,13 +387,13 @@ def test_tables_hold_the_agents_with_runs_of_all_tasks(boards: dict[str, Board])
     found = downloads(boards["atari100k"])
     own = table_rows(found["agents.tex"].decode())
     assert [row[0] for row in own] == ["beta", "alpha"]
-    literature = found["literature.tex"].decode()
-    assert len(table_rows(literature)) == 15
-    assert r"\textbf" not in literature
-    assert "Nothing is bold: their protocols differ." in literature
-    assert "MuZero" not in literature
+    published_table = found["published.tex"].decode()
+    assert len(table_rows(published_table)) == 15
+    assert r"\textbf" not in published_table
+    assert "Nothing is bold: their protocols differ." in published_table
+    assert "MuZero" not in published_table
     assert "agents.tex" not in downloads(boards["procgen-easy"])
-    assert {"agents.tex", "literature.tex"} & downloads(boards["parkour"]).keys() == set()
+    assert {"agents.tex", "published.tex"} & downloads(boards["parkour"]).keys() == set()
 
 
 def test_an_unofficial_board_says_so() -> None:

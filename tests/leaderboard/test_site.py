@@ -332,7 +332,7 @@ def test_every_aggregate_of_agents_is_that_of_the_records(sites: Sites, board: E
 def test_published_scores_stand_apart_with_their_deviations(
     pages: Mapping[str, Element], board: Element
 ) -> None:
-    rows, columns = table_of(board, "Literature"), columns_of(board, "Literature")
+    rows, columns = table_of(board, "Published"), columns_of(board, "Published")
     found = published.load(ATARI)
     assert set(rows) == set(found)
     for agent, paper in found.items():
@@ -367,7 +367,7 @@ def test_ranks_are_shown_within_pools_alone(board: Element) -> None:
         protocols = [papers[name].fields for name in names if name in papers]
         assert protocols == [protocols[0]] * len(names) if pool != "1" else not protocols
     seen = []
-    for table in ("Agents", "Literature"):
+    for table in ("Agents", "Published"):
         columns = columns_of(board, table)
         for agent, cells in table_of(board, table).items():
             named = dict(zip(columns, cells, strict=True))
@@ -391,7 +391,7 @@ def test_those_that_are_not_ranked_say_why(board: Element) -> None:
     at = columns.index("rank")
     assert rows["beta"][at].text == "not ranked: 25 of 26 tasks"
     assert rows["lone"][at].text == f"not ranked: fewer than {MIN_RUNS} runs on a task"
-    rows, columns = table_of(board, "Literature"), columns_of(board, "Literature")
+    rows, columns = table_of(board, "Published"), columns_of(board, "Published")
     for cells in rows.values():
         named = dict(zip(columns, cells, strict=True))
         if named["rank"].text == "not ranked":
@@ -410,8 +410,8 @@ def test_badges_say_what_came_of_the_replays(sites: Sites, board: Element) -> No
         "alpha": "replayed", "gamma": "replay differs", "beta": "self-reported",
         "lone": "self-reported", "delta": "self-reported",
     }  # fmt: skip
-    at = columns_of(board, "Literature").index("badge")
-    assert {cells[at].text for cells in table_of(board, "Literature").values()} == {"published"}
+    at = columns_of(board, "Published").index("badge")
+    assert {cells[at].text for cells in table_of(board, "Published").values()} == {"published"}
 
 
 def test_dates_are_those_of_the_last_run_and_hours_the_mean(board: Element) -> None:
@@ -421,8 +421,8 @@ def test_dates_are_those_of_the_last_run_and_hours_the_mean(board: Element) -> N
         assert named["date"].text == ("2026-05-06" if agent == "alpha" else FIRST)
         assert named["hours"].text == "1.5"
     papers = published.load(ATARI)
-    at = columns_of(board, "Literature").index("date")
-    for agent, cells in table_of(board, "Literature").items():
+    at = columns_of(board, "Published").index("date")
+    for agent, cells in table_of(board, "Published").items():
         assert cells[at].text == papers[agent].source.year
 
 
@@ -648,7 +648,7 @@ def test_unofficial_records_have_a_board_of_their_own(pages: Mapping[str, Elemen
     assert len(names) == 2
     for name in names:
         assert "Unofficial." in pages[name].text
-        assert not any(t.attributes.get("aria-label") == "Literature" for t in pages[name].all())
+        assert not any(t.attributes.get("aria-label") == "Published" for t in pages[name].all())
     assert "Unofficial." not in pages[f"{BOARD}/index.html"].text
     titles = [item.text for item in pages["index.html"].all("li")]
     assert ["unofficial" in title for title in titles] == [False] * (len(titles) - 2) + [True] * 2
@@ -676,7 +676,7 @@ def test_a_board_without_records_has_its_published_scores(pages: Mapping[str, El
     assert f"7 tasks · 0 agents · {len(papers)} published" in item.text
     page = pages["dmc-hard-1/index.html"]
     assert "No run has a score yet." in page.text
-    assert set(table_of(page, "Literature")) == set(papers)
+    assert set(table_of(page, "Published")) == set(papers)
 
 
 def test_the_same_records_give_the_same_bytes_in_any_order_and_process(sites: Sites) -> None:

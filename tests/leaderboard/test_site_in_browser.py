@@ -417,7 +417,7 @@ SORTED_BY: dict[str, Callable[[Entry], Any]] = {
     "source": lambda e: e.source,
     "deviations": lambda e: len(published.deviations(e.paper)) if e.paper else None,
 }
-ONLY_IN = {"hours": "Agents", "deviations": "Literature"}
+ONLY_IN = {"hours": "Agents", "deviations": "Published"}
 
 
 def expected_order(
@@ -438,7 +438,7 @@ def expected_order(
 def test_columns_sort_by_value_in_both_directions_and_back(
     browser: "Browser", site: Site, column: str
 ) -> None:
-    parts = {"Agents": site.board.own, "Literature": site.board.papers}
+    parts = {"Agents": site.board.own, "Published": site.board.papers}
     here = {name: parts[name] for name in parts if ONLY_IN.get(column, name) == name}
     first = next(iter(here))
     with open_page(browser) as (page, seen):
@@ -477,7 +477,7 @@ def test_columns_sort_by_value_in_both_directions_and_back(
 def test_deviations_sort_by_how_many_lines_they_have(browser: "Browser", site: Site) -> None:
     with open_page(browser) as (page, _):
         page.goto(f"{site.out.as_uri()}/{BOARD}#?sort=deviations&dir=asc")
-        texts = page.locator('table[aria-label="Literature"] td.deviations').all_inner_texts()
+        texts = page.locator('table[aria-label="Published"] td.deviations').all_inner_texts()
         lines = [int(text.split()[0]) if text != "none" else 0 for text in texts]
         assert lines == sorted(lines)
         assert lines[-1] > lines[0]
@@ -520,7 +520,7 @@ def matching(
 def assert_shown(page: "Page", board: Board, **state: Any) -> None:
     own, papers = matching(board.own, **state), matching(board.papers, **state)
     assert shown_in(page, "Agents") == own
-    assert shown_in(page, "Literature") == papers
+    assert shown_in(page, "Published") == papers
     assert shown_in(page, "Mean normalised scores by task") == own + papers
     said = f"{len(own) + len(papers)} of {len(board.entries)} agents shown"
     assert page.locator("output").inner_text() == said
@@ -562,10 +562,10 @@ def test_an_address_brings_the_order_back(browser: "Browser", site: Site, addres
         page.goto(address + BOARD)
         header(page, "Agents", "mean").get_by_role("button").click()
         page.locator("input[type=search]").fill("agent")
-        orders = [order_of(page, name) for name in ("Agents", "Literature")]
+        orders = [order_of(page, name) for name in ("Agents", "Published")]
         with open_page(browser) as (other, _):
             other.goto(page.url)
-            assert [order_of(other, name) for name in ("Agents", "Literature")] == orders
+            assert [order_of(other, name) for name in ("Agents", "Published")] == orders
             assert header(other, "Agents", "mean").get_attribute("aria-sort") == "descending"
             assert shown_in(other, "Agents") == shown_in(page, "Agents")
 
@@ -576,11 +576,11 @@ def test_a_jump_within_the_page_keeps_what_was_chosen(
     with open_page(browser) as (page, seen):
         page.goto(address + BOARD)
         page.locator("input[type=search]").fill("agent")
-        page.locator(".jumps").get_by_role("link", name="Literature").click()
-        wait_until(page, "location.hash === '#literature'")
-        wait_until(page, "document.getElementById('literature').getBoundingClientRect().top < 99")
+        page.locator(".jumps").get_by_role("link", name="Published").click()
+        wait_until(page, "location.hash === '#published'")
+        wait_until(page, "document.getElementById('published').getBoundingClientRect().top < 99")
         assert_shown(page, site.board, q="agent")
-        header(page, "Literature", "iqm").get_by_role("button").click()
+        header(page, "Published", "iqm").get_by_role("button").click()
         assert matching(site.board.own, q="agent") == sorted(shown_in(page, "Agents"), key=[
             entry.agent for entry in site.board.own].index)  # fmt: skip
         assert page.locator("input[type=search]").input_value() == "agent"
@@ -669,7 +669,7 @@ def test_without_scripts_all_is_there_but_the_tools(
         assert page.locator('table[aria-label="Agents"] tbody tr').count() == len(site.board.own)
         row = page.locator('table[aria-label="Agents"] tbody tr').filter(has_text="alpha")
         assert row.locator("td.strong").is_visible()
-        details = page.locator('table[aria-label="Literature"] details').first
+        details = page.locator('table[aria-label="Published"] details').first
         assert details.locator("li").first.is_hidden()
         details.locator("summary").click()
         assert details.locator("li").first.is_visible()

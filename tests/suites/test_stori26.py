@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from rlbench import suites
+from rlbench.disturbances import Disturbance, DisturbedVectorEnv, disturbance_of
 from rlbench.errors import UnknownName, UsageError
 from rlbench.suites import Task
 from rlbench.suites.atari import envs as atari
 from rlbench.suites.atari.envs import AtariEnvs
 from rlbench.suites.stori import stori26
-from rlbench.suites.stori.disturbances import Disturbance, DisturbedVectorEnv, disturbance_of
 from rlbench.suites.stori.stori26 import STRENGTHS
 
 SUITE, RGB64 = suites.get("stori26"), suites.get("atari100k-rgb64")

@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores, UnknownName, UsageError
-from rlbench.results.published.catalogue import SOURCES, PublishedSource, Repository, slug_of
 from rlbench.results.published.fields import (
     Deviation,
     differences,
     fields_of,
     in_words,
 )
+from rlbench.results.published.source import SOURCES, PublishedSource, Repository, slug_of
 from rlbench.suites import Suite, sha256_of
 from rlbench.suites.papers import Field
 

@@ -7,7 +7,7 @@ from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
 from rlbench.errors import UsageError
-from rlbench.runners.agent import AgentPhase, Bools, TaskInfo
+from rlbench.runners.agents.agent import AgentPhase, Bools, TaskInfo
 
 __version__ = "1"
 

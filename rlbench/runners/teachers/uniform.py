@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rlbench.files import read_bounded
 from rlbench.results import strict_json
-from rlbench.runners.agent import Bools, TaskInfo
+from rlbench.runners.agents.agent import Bools, TaskInfo
 
 __version__ = "1"
 

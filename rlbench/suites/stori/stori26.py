@@ -154,8 +154,8 @@ def make(
     Raises:
         UsageError: The constants name no disturbance, or one of its parameters is out of range.
     """
+    from rlbench.disturbances import DisturbedVectorEnv, disturbance_of
     from rlbench.suites.atari import envs
-    from rlbench.suites.stori.disturbances import DisturbedVectorEnv, disturbance_of
 
     env = envs.make(task, constants, split=split, num_envs=num_envs, stream=stream)
     c: dict[str, Any] = dict(constants)

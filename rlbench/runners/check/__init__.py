@@ -1,0 +1,1 @@
+"""The contracts of agents and of suites, executed."""

@@ -1,0 +1,1 @@
+"""How a run goes: online, offline or a curriculum; metering, evaluation, traces."""
