@@ -142,7 +142,7 @@ def test_size_is_limited() -> None:
         load(b" " * 1_000_000 + b"1")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_without_a_crash(data: bytes) -> None:
     with pytest.raises(InvalidRecord):
@@ -165,7 +165,7 @@ def test_the_layout_changes_nothing(value: object) -> None:
     assert json.loads(dump(value)) == value
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(sorted(json.loads(RECORD.to_bytes()))), JSON)
 def test_any_value_in_any_field_is_accepted_or_refused(field: str, value: object) -> None:
     try:
