@@ -237,3 +237,28 @@ def test_an_owner_that_was_taken_over_leaves_the_claim_alone(tmp_path: Path) -> 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot write the claim"):
         Claim.take(tmp_path / "no" / "a.json", {})
+
+
+def test_without_proc_a_process_is_asked_whether_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "Path", lambda name: tmp_path / "none" / name.lstrip("/"))
+    path = tmp_path / "a.json"
+    assert Claim.take(path, {})
+    assert Claim.take(path, {}) is None
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": gone.pid}))
+    assert Claim.take(path, {}) is not None
+
+
+def test_a_claim_that_was_removed_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    assert read_claim(path) is None
+    claim = Claim.take(path, {})
+    assert claim is not None
+    path.unlink()
+    assert not claim.is_held()
+    claim.renew({"phase": "train"})
+    claim.release({}, done=False)
+    assert not path.exists(), "it is somebody else's to take"

@@ -59,6 +59,28 @@ def test_a_record_is_never_overwritten(tmp_path: Path) -> None:
     assert list((tmp_path / "runs/.tmp").iterdir()) == []
 
 
+def test_an_equal_record_is_one_that_differs_in_time_and_place_alone(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    assert not store.has_equal(RECORD)
+    path = store.write(RECORD)
+    assert store.has_equal(replace(RECORD, timing={"seconds": 1.0}, provenance={"cpus": 64}))
+    assert not store.has_equal(make_record(score=20.0))
+    path.write_text("{}")
+    assert not store.has_equal(RECORD)
+
+
+def test_a_folder_that_cannot_be_listed_is_a_problem(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    store.write(RECORD)
+    (store.path / "loop").symlink_to("loop")
+    (store.path / "file").touch()
+    loaded = store.load()
+    assert loaded.records == [RECORD]
+    assert [(problem.path.name, problem.kind) for problem in loaded.problems] == [
+        ("loop", "unreadable")
+    ]
+
+
 def test_every_failed_attempt_is_kept(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     failed = make_record(status="failed")
