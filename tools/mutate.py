@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SECONDS = 300.0  # tests that take longer have found the fault
+SECONDS = 600.0  # tests that take longer have found the fault
 SWAPS: dict[type[ast.AST], list[type[ast.AST]]] = {
     ast.Lt: [ast.LtE, ast.GtE], ast.LtE: [ast.Lt, ast.Gt], ast.Gt: [ast.GtE, ast.LtE],
     ast.GtE: [ast.Gt, ast.Lt], ast.Eq: [ast.NotEq], ast.NotEq: [ast.Eq], ast.In: [ast.NotIn],
@@ -107,12 +107,13 @@ def first_change(before: str, after: str) -> str:
     """Return what differs first, as it was and is."""
     pairs = zip(before.splitlines(), after.splitlines(), strict=False)
     old, new = next((old.strip(), new.strip()) for old, new in pairs if old != new)
-    start = max(0, len(os.path.commonprefix([old, new])) - 40)
+    same = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), 0)
+    start = max(0, same - 40)
     return f"{old[start : start + 80]}  ->  {new[start : start + 80]}"
 
 
-def are_found(tests: list[str], folder: Path) -> bool:
-    """Say whether a test fails in a copy of the working tree."""
+def first_failure(tests: list[str], folder: Path) -> str:
+    """Return what the first test that fails in a copy of the tree says; empty if none does."""
     command = [
         sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m",
         "not slow and not faults", *tests,
@@ -120,11 +121,11 @@ def are_found(tests: list[str], folder: Path) -> bool:
     environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, timeout=SECONDS
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS
         )
     except subprocess.TimeoutExpired:
-        return True
-    return done.returncode != 0
+        return f"more than {SECONDS:g} s"
+    return done.stdout[-1000:] if done.returncode else ""
 
 
 def main() -> None:
@@ -143,14 +144,14 @@ def main() -> None:
         source = (folder / given.module).read_text()
         plain = ast.unparse(ast.parse(source))
         (folder / given.module).write_text(plain)
-        if are_found(given.tests, folder):
-            sys.exit("the tests fail before any fault is planted")
+        if failure := first_failure(given.tests, folder):
+            sys.exit(f"the tests fail before any fault is planted: {failure}")
         every = mutants(source)
         chosen = random.Random(given.seed).sample(every, min(given.sample, len(every)))
         missed = 0
         for line, changed in sorted(chosen):
             (folder / given.module).write_text(changed)
-            if not are_found(given.tests, folder):
+            if not first_failure(given.tests, folder):
                 missed += 1
                 print(f"  {given.module}:{line}: {first_change(plain, changed)}", flush=True)
     print(f"{given.module}: {len(chosen) - missed} of {len(chosen)} found, of {len(every)} faults")
