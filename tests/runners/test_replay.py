@@ -10,12 +10,13 @@ import pytest
 from support.records import make_record
 from support.toy import TOY, Walks
 
+from rlbench.registry import Entry, Registry
 from rlbench.results import Record, Store
 from rlbench.runners import Progress, load_factory, run_online
 from rlbench.runners.replay import verify
 from rlbench.suites import Suite, registry
 
-RUNS = 200
+RUNS = [40, pytest.param(200, marks=pytest.mark.slow)]
 
 
 class Unsteady(Walks):
@@ -45,8 +46,8 @@ UNSTEADY = replace(TOY, name="unsteady", factory=f"{__name__}:make_unsteady")
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the suites of this file found by their names."""
-    here = {"toy": "support.toy:TOY", "unsteady": f"{__name__}:UNSTEADY"}
-    monkeypatch.setattr(registry, "_registered", lambda: here)
+    here = {"toy": Entry("support.toy:TOY"), "unsteady": Entry(f"{__name__}:UNSTEADY")}
+    monkeypatch.setattr(registry, "SUITES", Registry("suite", here))
 
 
 def recorded(suite: Suite, seed: int, folder: Path) -> tuple[Record, Store]:
@@ -66,13 +67,15 @@ def recorded(suite: Suite, seed: int, folder: Path) -> tuple[Record, Store]:
     return record, store
 
 
-def test_clean_runs_raise_no_alarm(tmp_path: Path) -> None:
-    for seed in range(RUNS):
+@pytest.mark.parametrize("runs", RUNS)
+def test_clean_runs_raise_no_alarm(runs: int, tmp_path: Path) -> None:
+    for seed in range(runs):
         verdict = verify(*recorded(TOY, seed, tmp_path))
         assert verdict.equal, (seed, verdict.detail)
 
 
-def test_an_environment_that_is_not_deterministic_is_found_out(tmp_path: Path) -> None:
-    verdicts = [verify(*recorded(UNSTEADY, seed, tmp_path)) for seed in range(RUNS)]
+@pytest.mark.parametrize("runs", RUNS)
+def test_an_environment_that_is_not_deterministic_is_found_out(runs: int, tmp_path: Path) -> None:
+    verdicts = [verify(*recorded(UNSTEADY, seed, tmp_path)) for seed in range(runs)]
     assert not any(verdict.equal for verdict in verdicts)
     assert all("step 1 differs" in verdict.detail for verdict in verdicts)
