@@ -89,6 +89,7 @@ PACED = Suite(
     references=("none", "all"),
     reference_source="by definition: a reward of 1 a step",
     factory="metering:make",
+    starts_vary=False,
     extra="",
 )
 

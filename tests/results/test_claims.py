@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -262,3 +264,20 @@ def test_a_claim_that_was_removed_is_none(tmp_path: Path) -> None:
     claim.renew({"phase": "train"})
     claim.release({}, done=False)
     assert not path.exists(), "it is somebody else's to take"
+
+
+def test_only_one_takes_over_however_long_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"token": "t", "over": true}')
+    replace_file = claims.replace_file
+
+    def write_slowly(*arguments: Any, **options: Any) -> None:
+        time.sleep(0.3)
+        replace_file(*arguments, **options)
+
+    monkeypatch.setattr(claims, "replace_file", write_slowly)
+    with ThreadPoolExecutor(4) as pool:
+        taken = list(pool.map(lambda _: Claim.take(path, {}), range(4)))
+    assert sum(claim is not None for claim in taken) == 1

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.records import ATARI, make_record
 
-from rlbench.errors import InvalidRecord
+from rlbench.errors import InvalidRecord, NewerSchema
 from rlbench.results import Identity, Record
+from rlbench.results.record import SCHEMA_VERSION, score_of
 from rlbench.results.strict_json import dump, load
 from rlbench.suites import sha256_of
 
@@ -192,6 +193,20 @@ def test_a_failed_run_has_no_score() -> None:
     assert RECORD.score == -20.0
     with pytest.raises(InvalidRecord, match="has no score"):
         _ = FAILED.score
+
+
+def test_scores_follow_the_rule_of_the_protocol() -> None:
+    returns = (229.0, 230.0, 231.0, 400.0)
+    assert score_of(returns, "mean", None) == 272.5
+    assert score_of(returns, "percent_above", 230) == 50.0
+    for rule, threshold in (("median", None), ("percent_above", None), ("percent_above", "230")):
+        with pytest.raises(InvalidRecord, match="is unknown"):
+            score_of(returns, rule, threshold)
+
+
+def test_the_schema_of_a_later_release_is_not_read() -> None:
+    with pytest.raises(NewerSchema, match="upgrade rlbench"):
+        Record.from_bytes(forge(schema=SCHEMA_VERSION + 1))
 
 
 def test_the_key_covers_all_that_is_run_and_nothing_else() -> None:
