@@ -196,9 +196,9 @@ def test_a_failed_run_has_no_score() -> None:
 
 
 def test_scores_follow_the_rule_of_the_protocol() -> None:
-    returns = (229.0, 230.0, 231.0, 400.0)
-    assert score_of(returns, "mean", None) == 272.5
-    assert score_of(returns, "percent_above", 230) == 50.0
+    returns = (229.0, 230.0, 231.0, 400.0, 500.0)
+    assert score_of(returns, "mean", None) == 318.0
+    assert score_of(returns, "percent_above", 230) == 60.0
     for rule, threshold in (("median", None), ("percent_above", None), ("percent_above", "230")):
         with pytest.raises(InvalidRecord, match="is unknown"):
             score_of(returns, rule, threshold)
