@@ -26,7 +26,7 @@ SUITES = Registry(
         "procgen-hard": Entry("rlbench.suites.procgen:PROCGEN_HARD"),
         "parkour": Entry("rlbench.suites.parkour:PARKOUR"),
         "stump-tracks": Entry("rlbench.suites.parkour:STUMP_TRACKS"),
-        "neorl2": Entry("rlbench.suites.neorl2:NEORL2"),
+        "neorl2": Entry("rlbench.suites.neorl2.protocols:NEORL2"),
     },
 )
 
