@@ -1,111 +1,23 @@
 """`rlbench compare --against`: agents and a constant, e.g. the human level."""
 
-from typing import Any, Literal, cast
-
-from rlbench.cli.cells import LABELS
-from rlbench.cli.docs import docs_url
-from rlbench.cli.gathering import Gathered
+from rlbench.api.against import Against, sentence
+from rlbench.api.scales import Scale
 from rlbench.cli.output import echo, print_json, print_table
-from rlbench.cli.sources import Scale, print_deviations
-from rlbench.errors import UsageError
-from rlbench.results.rankable import why_not_ranked
-from rlbench.stats import ConstantComparison, compare_with_constant
-from rlbench.stats.comparisons import TestStatistic
-from rlbench.stats.constant import STATISTICS
-
-FEW_TASKS = 6  # with fewer, the test was measured to err more often than alpha says
+from rlbench.stats.aggregates import LABELS
 
 
-def show_against(
-    gathered: Gathered,
-    constant: float,
-    statistic: TestStatistic,
-    alpha: float,
-    scale: Scale,
-    json: bool,
-) -> None:
-    """Compare each agent with a constant, on the tasks that it has runs of.
-
-    Raises:
-        InvalidScores: The constant or alpha is out of range.
-        UsageError: The statistic has no test against a constant, or no agent can be tested.
-    """
-    if statistic not in STATISTICS:
-        raise UsageError(f"--against has no reliable test of the {statistic}: use iqm or mean")
-    agents, notes, papers, own, _, _ = gathered
-    reasons = {agent: why_not_ranked(agent, agent, papers, own) for agent in agents}
-    sign = scale.sign
-    tested = {
-        agent: [sign * scores for scores in tasks.values()]
-        for agent, tasks in agents.items()
-        if not reasons[agent]
-    }
-    if not tested:
-        raise UsageError(
-            f"no agent can be compared with a constant: {next(iter(reasons.values()))}"
-        )
-    found = compare_with_constant(
-        tested, sign * constant, statistic=cast(Literal["mean", "iqm"], statistic), alpha=alpha
-    )
-    rows = [_row(each, constant, statistic, scale) for each in found]
+def show_against(found: Against, statistic: str, alpha: float, scale: Scale, json: bool) -> None:
+    """Print how agents compare with a constant."""
+    rows = found.rows
     if json:
         print_json(rows)
-    else:
-        for row in rows:
-            echo(_sentence(row))
-        shown = ["a", "b", "difference", "low", "high", "improvement", "p_value", "decision"]
-        texts = [
-            {**row, "p_value": None if row["p_value"] is None else f"{row['p_value']:.2g}"}
-            for row in rows
-        ]
-        print_table(texts, shown, f"{LABELS[statistic]} of {scale.title}")
-        echo(f"Intervals: {100 * (1 - alpha):g}%, all together. Test: {found[0].test}.")
-    notes += [f"{agent} is left out: {why}." for agent, why in reasons.items() if why]
-    if min(len(tasks) for tasks in tested.values()) < FEW_TASKS:
-        notes.append(
-            f"With fewer than {FEW_TASKS} tasks and few runs, this test errs more often than "
-            f"{alpha:g} ({docs_url('comparisons.md')} has the measured figures)."
-        )
-    print_deviations(papers, err=json)
-    for note in notes:
-        echo(note, err=json)
-
-
-def _row(
-    found: ConstantComparison, constant: float, statistic: str, scale: Scale
-) -> dict[str, Any]:
-    """Return a row with the columns of a pair of agents; b is the constant."""
-    difference = scale.shown(found.difference)
-    return {
-        "a": found.agent,
-        "b": f"{constant:g}",
-        "statistic": statistic,
-        "difference": difference.point,
-        "low": difference.low,
-        "high": difference.high,
-        "method": difference.method,
-        "improvement": found.improvement,
-        "improvement_low": None,
-        "improvement_high": None,
-        "cliffs_delta": 2 * found.improvement - 1,
-        "p_value": found.p_value,
-        "test": found.test,
-        "decision": scale.shown_decision(found.decision),
-        "runs_needed": None,
-        "runs_needed_low": None,
-        "runs_needed_high": None,
-        **scale.better,
-    }
-
-
-def _sentence(row: dict[str, Any]) -> str:
-    what = f"{LABELS[row['statistic']]} {row['difference']:+.3f}"
-    if row["low"] is None:
-        return f"{row['a']} and {row['b']}: {what}; {row['method']}."
-    better = "smaller" if "better" in row else "larger"
-    words = {"not separated": "is not separated from", better: "is better than"}
-    return (
-        f"{row['a']} {words.get(row['decision'], 'is worse than')} {row['b']}: {what} "
-        f"[{row['low']:.3f}, {row['high']:.3f}], p = {row['p_value']:.2g}; "
-        f"{100 * row['improvement']:.0f}% of its runs are better."
-    )
+        return
+    for row in rows:
+        echo(sentence(row))
+    shown = ["a", "b", "difference", "low", "high", "improvement", "p_value", "decision"]
+    texts = [
+        {**row, "p_value": None if row["p_value"] is None else f"{row['p_value']:.2g}"}
+        for row in rows
+    ]
+    print_table(texts, shown, f"{LABELS[statistic]} of {scale.title}")
+    echo(f"Intervals: {100 * (1 - alpha):g}%, all together. Test: {found.test}.")

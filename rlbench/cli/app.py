@@ -10,9 +10,9 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from rlbench import __version__
+from rlbench.api.waiting import waiting
 from rlbench.cli.examples import examples
 from rlbench.cli.output import echo, echo_lines, use_any_encoding
-from rlbench.cli.waiting import waiting
 from rlbench.errors import RLBenchError
 
 EXIT_USAGE = 2
@@ -34,8 +34,9 @@ class Verb(NamedTuple):
 
 VERBS = {
     "run": Verb("run:run", "Run an agent on a suite's tasks; keep every run."),
+    "evaluate": Verb("evaluate:evaluate", "Evaluate a saved policy; nothing is trained."),
     "check": Verb("check:check", "Check that an agent keeps the contract, by running it."),
-    "init": Verb("init:init", "Write a small agent that learns, to start from."),
+    "init": Verb("init:init", "Write a small agent, or a suite, to start from."),
     "doctor": Verb("doctor:doctor", "Say what this machine can run, and mend the rest."),
     "status": Verb("status:status", "Show which runs are going on or unfinished."),
     "show": Verb("show:show", "Show a suite, a run or published scores."),

@@ -1,41 +1,41 @@
 """`rlbench compare` and `rlbench plan`: which agent is better, and how many runs it takes."""
 
-from collections.abc import Sequence
-from itertools import combinations
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
-from rlbench.cli.against import show_against
-from rlbench.cli.apart import Question, barring, despite_of, show_apart
-from rlbench.cli.cells import LABELS
-from rlbench.cli.gathering import Gathered, gather
-from rlbench.cli.options import JsonOption, UnofficialOption
-from rlbench.cli.output import echo, print_json, print_table
-from rlbench.cli.pairs import (
-    NEW_RUNS,
-    POWER,
-    aligned,
-    coverage_notes,
-    needed_text,
-    show_comparison,
+from rlbench.api.against import against as compare_against
+from rlbench.api.apart import Question, despite_of
+from rlbench.api.asking import Asked
+from rlbench.api.comparing import (
+    Stopping,
+    check_number,
+    compared,
+    gather_to_compare,
+    is_apart,
+    planned,
+    statistic_of,
+    stopping,
 )
+from rlbench.api.gathering import Gathered
+from rlbench.api.pairs import NEW_RUNS, POWER, aligned, coverage_notes, needed_text
+from rlbench.api.scales import Scale
+from rlbench.cli.against import show_against
+from rlbench.cli.apart import show_apart
+from rlbench.cli.options import JsonOption, UnofficialOption, tell
+from rlbench.cli.output import echo, print_json, print_table
+from rlbench.cli.pairs import show_comparison
 from rlbench.cli.sources import (
-    Asked,
     LowerOption,
     NormaliseByOption,
-    Scale,
     SuiteToNormalise,
-    of_raw_scores,
     print_deviations,
     reads_files,
 )
 from rlbench.errors import UnknownName, UsageError
-from rlbench.results.rankable import ranked_together, why_not_ranked
-from rlbench.stats import adastop, plan, runs_needed
-from rlbench.stats.comparisons import TestStatistic
+from rlbench.stats.aggregates import LABELS
 from rlbench.stats.permutation import STATISTICS
-from rlbench.stats.stopping import CLAIM, AdaStopResult
+from rlbench.stats.stopping import CLAIM
 
 EXIT_UNDECIDED = 3
 
@@ -81,42 +81,54 @@ def compare_agents(
 
     With --stop adastop, exit code 3 means that some pair is undecided and needs more runs.
     """
-    chosen = _statistic(statistic)
+    chosen = statistic_of(statistic)
     scale = Scale(suite, unofficial, normalise_by, lower_is_better=lower_is_better)
-    gathered = _gathered(asked, scale, least=2 if against is None else 1)
+    gathered = gather_to_compare(asked, scale, tell)
+    check_number(list(gathered.agents), 2 if against is None else 1)
     if against is not None:
         if stop:
             raise UsageError("--stop decides between agents, not --against a constant: leave one")
-        show_against(gathered, against, chosen, alpha, scale, json)
+        found = compare_against(gathered, against, chosen, alpha, scale)
+        show_against(found, statistic, alpha, scale, json)
+        _print_notes(gathered, found.notes, json)
         return 0
-    agents, notes, papers, own, _, unordered = gathered
     if stop not in ("", "adastop"):
         raise UnknownName("stopping rule", stop, ["adastop"])
-    if stop and papers:
+    if stop and gathered.published:
         raise UsageError(
-            f"--stop decides on runs that are still to be done; those of {min(papers)} are "
-            "published: leave --stop out"
+            f"--stop decides on runs that are still to be done; those of {min(gathered.published)} "
+            "are published: leave --stop out"
         )
     question = Question(chosen, alpha, scale, despite_protocols)
-    barred = barring(papers, despite=despite_protocols)
-    if len(ranked_together(agents, barred, own)) > 1:
-        show_apart(gathered, question, json)
-        return 0
-    scores = aligned(agents, scale, notes)
-    if stop:
-        result = adastop(
-            scores, batch=batch, max_batches=max_batches, alpha=alpha, statistic=chosen
-        )
-        _show_adastop(result, batch, scale, json)
-        notes.append(_order(unordered, list(agents)))
+    if stop and not is_apart(gathered, question):
+        decided = stopping(gathered, question, batch, max_batches)
+        _show_adastop(decided, batch, json)
+        _print_notes(gathered, decided.notes, json)
+        return EXIT_UNDECIDED if decided.result.undecided_agents else 0
+    if json:
+        answer = compared(gathered, question)
+        print_json(answer.rows)
+        _print_notes(gathered, answer.notes, json)
+    elif is_apart(gathered, question):
+        show_apart(gathered, question)
     else:
-        despite = despite_of(gathered, question) if despite_protocols else None
-        show_comparison(scores, papers, chosen, alpha, scale, json, despite)
-        notes += coverage_notes(scores, chosen)
-    print_deviations(papers, err=json)
+        _show_together(gathered, question)
+    return 0
+
+
+def _show_together(found: Gathered, question: Question) -> None:
+    """Show agents that are all tested together."""
+    notes = list(found.notes)
+    scores = aligned(found.agents, question.scale, notes)
+    despite = despite_of(found, question) if question.despite else None
+    show_comparison(scores, question.statistic, question.alpha, question.scale, despite)
+    _print_notes(found, [*notes, *coverage_notes(scores, question.statistic)], json=False)
+
+
+def _print_notes(found: Gathered, notes: list[str], json: bool) -> None:
+    print_deviations(found.published, err=json)
     for note in notes:
         echo(note, err=json)
-    return EXIT_UNDECIDED if stop and result.undecided_agents else 0
 
 
 @reads_files
@@ -140,21 +152,17 @@ def plan_runs(
     asked: Asked,
 ) -> None:
     """Print power and width of intervals for numbers of runs, from the runs there are."""
-    chosen = _statistic(statistic)
+    chosen = statistic_of(statistic)
     scale = Scale(suite, unofficial, normalise_by)
-    agents, notes, papers, own, _, _ = _gathered(asked, scale)
-    for a, b in combinations(agents, 2):
-        if why := why_not_ranked(a, b, papers, own):
-            raise UsageError(f"{a} and {b} are not planned for, since they are not ranked: {why}")
-    scores = aligned(agents, scale, notes)
-    found = plan(scores, statistic=chosen, alpha=alpha, difference=difference)
-    rows = [row._asdict() for row in found]
-    needed = runs_needed(scores, power=power, statistic=chosen, alpha=alpha, difference=difference)
+    gathered = gather_to_compare(asked, scale, tell)
+    check_number(list(gathered.agents), 2)
+    question = Question(chosen, alpha, scale, despite=False)
+    found = planned(gathered, question, power=power, difference=difference)
     if json:
-        print_json(rows)
+        print_json(found.rows)
     else:
-        print_table(rows, list(rows[0]), f"{LABELS[statistic]} of {scale.title}")
-        for (a, b), runs in needed.items():
+        print_table(found.rows, list(found.rows[0]), f"{LABELS[statistic]} of {scale.title}")
+        for (a, b), runs in found.needed.items():
             echo(f"{a} and {b}: {needed_text(runs, power)}.")
         if difference is None:
             echo(
@@ -162,39 +170,11 @@ def plan_runs(
                 "ranges are those of their 80% intervals."
             )
         echo(NEW_RUNS)
-    print_deviations(papers, err=json)
-    for note in notes:
-        echo(note, err=json)
+    _print_notes(gathered, found.notes, json)
 
 
-def _statistic(name: str) -> TestStatistic:
-    if name not in STATISTICS:
-        raise UnknownName("statistic", name, STATISTICS)
-    return cast(TestStatistic, name)
-
-
-def _gathered(asked: Asked, scale: Scale, *, least: int = 2) -> Gathered:
-    """Return the agents to compare, `least` or more, and what must be said of their scores."""
-    found = gather(asked, scale)
-    if len(found.agents) < least:
-        there = f" there is only {next(iter(found.agents))!r}" if found.agents else " there is none"
-        raise UsageError(
-            f"a comparison needs at least {('one agent', 'two agents')[least - 1]}:{there}"
-        )
-    found.notes.extend(of_raw_scores(found.agents, scale))
-    return found
-
-
-def _order(unordered: Sequence[str], agents: Sequence[str]) -> str:
-    """Return in which order runs are taken."""
-    if not unordered:
-        return "Runs are taken in the order of seeds."
-    whose = "" if len(unordered) == len(agents) else f" of {', '.join(unordered)}"
-    others = "" if len(unordered) == len(agents) else ", those of the others in that of seeds"
-    return f"Runs{whose} have no numbers as seeds and are taken in the order of the files{others}."
-
-
-def _show_adastop(result: AdaStopResult, batch: int, scale: Scale, json: bool) -> None:
+def _show_adastop(decided: Stopping, batch: int, json: bool) -> None:
+    result = decided.result
     if result.blind_looks:
         looks = ", ".join(map(str, result.blind_looks))
         echo(
@@ -202,15 +182,13 @@ def _show_adastop(result: AdaStopResult, batch: int, scale: Scale, json: bool) -
             "too few permutations for the level. Take larger batches.",
             err=True,
         )
-    rows = [
-        {**row, "decision": scale.shown_decision(row["decision"]), **scale.better}
-        for row in result.rows()
-    ]
     if json:
-        print_json(rows)
+        print_json(decided.rows)
         return
     done, most = result.looks
-    print_table(rows, ["a", "b", "decision"], f"AdaStop after batch {done} of at most {most}")
+    print_table(
+        decided.rows, ["a", "b", "decision"], f"AdaStop after batch {done} of at most {most}"
+    )
     echo(f"Level spent: {result.level_spent:.4f}. Here {CLAIM}.")
     if result.undecided_agents:
         agents = ", ".join(result.undecided_agents)

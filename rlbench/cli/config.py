@@ -8,12 +8,11 @@ from typing import Any
 
 import typer
 
+from rlbench.api.asking import CHECKPOINT_SECONDS, TEACHER_PREFIX
 from rlbench.errors import UnknownName, UsageError
 from rlbench.files import read_bounded
 from rlbench.results.values import plain, unofficial_text
 
-CHECKPOINT_SECONDS = 600.0  # between two checkpoints
-TEACHER_PREFIX = "teacher."  # of the teacher's options among those of the agent
 _MAX_BYTES = 1_000_000
 _TABLES = ("options", "unofficial")  # of name = value
 _ONLY_HERE = ("checkpoint_every", "track")

@@ -1,15 +1,15 @@
 """What `rlbench run --dry-run` prints: the runs, and an estimate of time and disk."""
 
 import shutil
-from collections.abc import Sequence
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-from rlbench.cli.output import duration, echo
+from rlbench.api.running import Wanted
+from rlbench.api.words import duration
+from rlbench.cli.output import echo
 from rlbench.errors import AgentError
-from rlbench.results import Identity, Loaded
+from rlbench.results import Identity
 from rlbench.runners.loops.meter import action_check
 from rlbench.suites import Split, Suite
 
@@ -17,22 +17,17 @@ _PROBE_SECONDS = 1.0
 _PROBE_EPISODE_STEPS = 1000
 
 
-def print_plan(
-    suite: Suite,
-    wanted: Sequence[Identity],
-    left: Sequence[Identity],
-    loaded: Loaded,
-    store: Path,
-    jobs: int,
-) -> None:
+def print_plan(wanted: Wanted) -> None:
     """Print what would be run, and about what it would take.
 
     The time is that of the agent's earlier runs of the suite in the store. Where there are none,
     the environment alone is timed for a second, which gives a lower limit.
     """
+    suite, left, loaded = wanted.suite, wanted.left, wanted.loaded
+    store, jobs = wanted.store.path, wanted.at_a_time
     for identity in left:
         echo(f"{identity.key} {identity.task} seed {identity.seed}")
-    echo(f"{len(left)} of {len(wanted)} runs to do, {jobs} at a time, into {store}")
+    echo(f"{len(left)} of {len(wanted.identities)} runs to do, {jobs} at a time, into {store}")
     if not left:
         return
     alike = [

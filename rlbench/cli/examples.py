@@ -12,15 +12,22 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench run --suite atari100k --agent my_agent.py --dry-run",
         "rlbench run --suite atari100k --agent my_agent.py --tasks Pong --seeds 3",
         "rlbench run --suite atari100k --agent random --unofficial budget=2000",
+        "rlbench run --suite my_suite.toml --agent my_agent.py",
+    ),
+    "evaluate": (
+        "rlbench evaluate --suite atari100k --agent sb3-zip:ppo.zip --trust",
+        "rlbench evaluate --suite atari100k --agent random --tasks Pong --seeds 3",
     ),
     "check": (
         "rlbench check my_agent.py",
         "rlbench check my_agent.py --suite stori --task Boxing --steps 500",
         "rlbench check my_agent.py -o stretch=20 --json",
+        "rlbench check --suite my_suite.toml",
     ),
     "init": (
         "rlbench init",
         "rlbench init agents/mine.py --force",
+        "rlbench init --suite my_suite.toml",
     ),
     "doctor": (
         "rlbench doctor",
@@ -29,6 +36,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "status": (
         "rlbench status",
         "rlbench status --store runs --json",
+        "rlbench status --clean",
     ),
     "show": (
         "rlbench show atari100k",
@@ -87,6 +95,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "leaderboard build": (
         "rlbench leaderboard build --out site",
         "rlbench leaderboard build --store runs --suite atari100k --out site",
+        "rlbench leaderboard build --suite my_suite.toml",
     ),
     "leaderboard release": (
         "rlbench leaderboard release --store runs",

@@ -6,15 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from rlbench.cli.options import (
-    DEFAULT_STORE,
-    PUBLISHED,
-    ReadableStoreOption,
-    SuiteOption,
-    UnofficialOption,
-    parse_suite,
-    records_of,
-)
+from rlbench.api.asking import DEFAULT_STORE, PUBLISHED, parse_suite
+from rlbench.api.stores import records_of
+from rlbench.cli.options import ReadableStoreOption, SuiteOption, UnofficialOption, tell
 from rlbench.cli.output import echo, print_data
 from rlbench.errors import StoreError, UsageError
 from rlbench.results import published, rows, write_csv
@@ -44,7 +38,7 @@ def export(
     if store == PUBLISHED:
         table, columns = _published_rows(chosen), PUBLISHED_COLUMNS
     else:
-        table = rows(records_of(store, chosen, old=True), chosen, curves=curves)
+        table = rows(records_of(store, chosen, tell, old=True), chosen, curves=curves)
         columns = CURVE_COLUMNS if curves else COLUMNS
     if str(csv) == "-":
         text = io.StringIO()

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rlbench.api.words import format_cell, printable
+
 if TYPE_CHECKING:
-    from rich.progress import Progress
     from rich.table import Table
 
 WRAPPED = 24  # characters: text that is longer may be wrapped in a table
@@ -32,19 +33,6 @@ def echo_lines(text: str) -> None:
     """Print text of several lines, each as `echo` does."""
     for line in text.split("\n"):
         echo(line)
-
-
-def printable(text: str) -> str:
-    r"""Return text with escapes for what a terminal would obey, hide or not show.
-
-    >>> printable("a\x1b[2Jb\u202ec")
-    'a\\x1b[2Jb\\u202ec'
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
 
 
 def use_any_encoding() -> None:
@@ -141,39 +129,6 @@ def _blocks(widths: Mapping[str, int], most: int) -> list[list[str]]:
             blocks.append([first])
         blocks[-1].append(column)
     return blocks
-
-
-def progress_bar(what: str) -> "Progress":
-    """Return a bar on standard error that leaves nothing behind; `start` shows it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
-
-    return Progress(
-        what, BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False,
-    )  # fmt: skip
-
-
-def format_cell(value: object) -> str:
-    """Return the text of a table's cell."""
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
-    return printable(str(value))
-
-
-def duration(seconds: float) -> str:
-    """Return a duration for people, e.g. ``41 s``, ``3 min 5 s``, ``2 h 10 min``, ``3 d 4 h``."""
-    whole = round(seconds)
-    for size, name, small_size, small_name in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= size:
-            return f"{whole // size} {name} {whole % size // small_size} {small_name}"
-    return f"{whole} s"
 
 
 def _is_terminal() -> bool:

@@ -1,133 +1,35 @@
-"""Pairs of agents that are tested: rows for programs, sentences and tables for people."""
+"""Pairs of agents that are tested: sentences and tables for people."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rlbench.cli.cells import LABELS
-from rlbench.cli.output import echo, print_json, print_table
-from rlbench.cli.sources import Agents, Scale, common_tasks, deviations_of
-from rlbench.results.published import Published
-from rlbench.stats import RunsNeeded, compare, ranks_of, runs_needed
+from rlbench.api.pairs import Scores, comparison_rows, sentences
+from rlbench.api.scales import Scale
+from rlbench.cli.output import echo, print_table
+from rlbench.stats import ranks_of
+from rlbench.stats.aggregates import LABELS
 from rlbench.stats.comparisons import REACHING_0, Comparison, TestStatistic
-from rlbench.stats.coverage import coverage_warnings
-from rlbench.stats.planning import MOST_RUNS
-
-POWER = 0.8
-NEW_RUNS = (
-    "Test new runs by themselves, or plan with --stop adastop: to add runs to these and test again "
-    "errs more often than alpha says."
-)
-
-Scores = dict[str, list[NDArray[np.float64]]]
-
-PAIR_COLUMNS = (
-    "a", "b", "statistic", "difference", "low", "high", "method", "improvement",
-    "improvement_low", "improvement_high", "cliffs_delta", "p_value", "test", "decision",
-    "runs_needed", "runs_needed_low", "runs_needed_high",
-)  # fmt: skip
-
-
-def aligned(agents: Agents, scale: Scale, notes: list[str]) -> Scores:
-    """Return scores on the tasks that all agents have; a note is added if these are not all.
-
-    Larger ones are better: those of which lower ones are come with the other sign.
-    """
-    common = common_tasks(agents)
-    every = {task for tasks in agents.values() for task in tasks}
-    total = len(scale.suite.tasks) if scale.suite else len(every)
-    if len(common) < total:
-        notes.append(
-            f"Compared on the {len(common)} of {total} tasks that all of them have runs of."
-        )
-    return {agent: [scale.sign * tasks[t] for t in common] for agent, tasks in agents.items()}
-
-
-def coverage_notes(scores: Scores, statistic: TestStatistic) -> list[str]:
-    """Return what is known of the intervals of pairs at their numbers of runs."""
-    return coverage_warnings([f"difference of {statistic}", "improvement"], scores.values())
-
-
-def with_deviations(
-    rows: Sequence[Mapping[str, Any]], papers: Mapping[str, Published]
-) -> list[dict[str, Any]]:
-    """Return rows of pairs with why they are not ranked, and how their protocols differ."""
-    return [
-        {
-            **row,
-            "reason": row.get("reason"),
-            "a_deviations": deviations_of(row["a"], papers),
-            "b_deviations": deviations_of(row["b"], papers),
-        }
-        for row in rows
-    ]
-
-
-def comparison_rows(
-    scores: Scores, statistic: TestStatistic, alpha: float, scale: Scale
-) -> tuple[list[dict[str, Any]], list[Comparison], dict[tuple[str, str], RunsNeeded]]:
-    """Return a row a pair, the comparisons behind them, and how many runs pairs need."""
-    found = compare(scores, statistic=statistic, alpha=alpha)
-    needed = _needed_of(scores, statistic, alpha)
-    rows: list[dict[str, Any]] = [
-        dict(
-            zip(
-                PAIR_COLUMNS,
-                (
-                    pair.a, pair.b, statistic, pair.difference.point, pair.difference.low,
-                    pair.difference.high, pair.difference.method, pair.improvement.point,
-                    pair.improvement.low, pair.improvement.high, pair.cliffs_delta, pair.p_value,
-                    pair.test, pair.decision, *_counts(needed.get((pair.a, pair.b))),
-                ),
-                strict=True,
-            )
-        )
-        for pair in (_shown(pair, scale) for pair in found)
-    ]  # fmt: skip
-    return [row | scale.better for row in rows], found, needed
-
-
-def _shown(pair: Comparison, scale: Scale) -> Comparison:
-    """Return a comparison in the user's sign; improvements are of what is better."""
-    decision: Any = scale.shown_decision(pair.decision)
-    return replace(pair, difference=scale.shown(pair.difference), decision=decision)
 
 
 def show_comparison(
     scores: Scores,
-    papers: Mapping[str, Published],
     statistic: TestStatistic,
     alpha: float,
     scale: Scale,
-    json: bool,
     despite: Mapping[tuple[str, str], str] | None = None,
 ) -> None:
     """Print what tests say of all pairs.
 
     Args:
         scores: By agent, on the tasks that all have.
-        papers: The agents from papers.
         statistic: What is compared.
         alpha: The level.
         scale: How scores are normalised.
-        json: Print rows for a program.
         despite: Why pairs are not ranked that are tested all the same; None if nobody asked.
     """
     rows, found, needed = comparison_rows(scores, statistic, alpha, scale)
-    if json:
-        if despite is not None:
-            rows = [row | {"despite_protocols": despite.get((row["a"], row["b"]))} for row in rows]
-        print_json(with_deviations(rows, papers) if papers else rows)
-        return
-    marks = {pair: f" (despite protocols: {why})" for pair, why in (despite or {}).items()}
-    for pair in found:
-        wanted, mark = needed.get((pair.a, pair.b)), marks.get((pair.a, pair.b), "")
-        echo(_sentence(_shown(pair, scale), statistic, wanted, scale) + mark)
-    if needed and any(pair.decision == "not separated" for pair in found):
-        echo(NEW_RUNS)
+    for line in sentences(found, needed, statistic, scale, despite):
+        echo(line)
+    marks = despite or {}
     shown = ["a", "b", "difference", "low", "high", "improvement", "p_value", "decision"]
     texts = [
         {
@@ -164,48 +66,3 @@ def show_comparison(
 def _methods(found: Sequence[Comparison]) -> str:
     """Return how the intervals of differences were made."""
     return "; ".join(dict.fromkeys(p.difference.method.removesuffix(REACHING_0) for p in found))
-
-
-def _sentence(pair: Comparison, statistic: str, needed: RunsNeeded | None, scale: Scale) -> str:
-    """Return what was shown of a pair, in the order of the user's agents."""
-    gap, wins = pair.difference, f"{pair.a} wins {100 * pair.improvement.point:.0f}% of run pairs"
-    what = f"{LABELS[statistic]} {gap.point:+.3f}"
-    if gap.low is not None:
-        what += f" [{gap.low:.3f}, {gap.high:.3f}]"
-    if pair.decision == "differ":
-        return (
-            f"{pair.a} and {pair.b}: their distributions differ; which {LABELS[statistic]} is "
-            f"larger is not established: {what}; {wins}."
-        )
-    if pair.decision != "not separated":
-        better = (pair.decision == "larger") != scale.lower_is_better
-        return f"{pair.a} is {'better' if better else 'worse'} than {pair.b}: {what}; {wins}."
-    more = f" They would need {needed_text(needed, POWER)}." if needed else ""
-    return f"{pair.a} and {pair.b} are not separated: {what}; {wins}.{more}"
-
-
-def needed_text(needed: RunsNeeded, power: float) -> str:
-    """Return a range of runs in words; a pair that needs more than 10,000 has no number."""
-    if needed.low is None:
-        return f"more than {MOST_RUNS:,} new runs a task for power {power:g}"
-    if needed.low == needed.runs == needed.high:
-        return f"{needed.low:,} new runs a task for power {power:g}"
-    most = "or more" if needed.high is None else f"to {needed.high:,}"
-    seen = f"more than {MOST_RUNS:,}" if needed.runs is None else f"{needed.runs:,}"
-    return (
-        f"{needed.low:,} {most} new runs a task for power {power:g} ({seen} if the difference is "
-        "the one seen)"
-    )
-
-
-def _counts(needed: RunsNeeded | None) -> tuple[int | None, int | None, int | None]:
-    return (needed.runs, needed.low, needed.high) if needed else (None, None, None)
-
-
-def _needed_of(
-    scores: Scores, statistic: TestStatistic, alpha: float
-) -> dict[tuple[str, str], RunsNeeded]:
-    """Return how many runs pairs need, or nothing where a task has one run."""
-    if min(len(runs) for tasks in scores.values() for runs in tasks) < 2:
-        return {}
-    return runs_needed(scores, power=POWER, statistic=statistic, alpha=alpha)

@@ -1,39 +1,31 @@
 """`rlbench run`: run an agent on a suite; the same command again does what is left."""
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlbench.cli.config import TEACHER_PREFIX, Settings, read_config
-from rlbench.cli.options import (
+from rlbench.api.asking import (
     DEFAULT_STORE,
-    StoreOption,
-    SuiteOption,
-    UnofficialOption,
-    parse_eval_points,
+    STEP_TIMEOUT,
+    TEACHER_PREFIX,
     parse_options,
     parse_seeds,
     parse_suite,
 )
+from rlbench.cli.config import Settings, read_config
+from rlbench.cli.options import StoreOption, SuiteOption, UnofficialOption, tell
 from rlbench.cli.output import echo
-from rlbench.errors import InvalidRecord, StoreError, UsageError
-from rlbench.results import Identity, Loaded, Problem, Store
-from rlbench.results.store import check_recordable
+from rlbench.errors import UsageError
 from rlbench.suites import Suite, Task
 
 if TYPE_CHECKING:
-    from rlbench.cli.slots import Places
+    from rlbench.api.running import Wanted
     from rlbench.runners import Limits, Resolved, Run
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
-STEP_TIMEOUT = 3600.0  # a training phase of an agent that owns its loop counts as one step
 
 
 def run(
@@ -121,8 +113,8 @@ def run(
     Runs that are in the store already are not run again: after an interruption, the same command
     does the rest. Exit code 1 means that some runs failed.
     """
-    from rlbench.cli.slots import parse_places
-    from rlbench.runners import Limits, Run, identities, resolve
+    from rlbench.api.running import find_teacher, want
+    from rlbench.runners import Limits, resolve
     from rlbench.runners.tracking import check_trackers
 
     settings: Settings = context.obj
@@ -131,157 +123,67 @@ def run(
     options = {**settings.options, **parse_options(option)}
     chosen.load_factory()
     mine = {k: v for k, v in options.items() if not k.startswith(TEACHER_PREFIX)}
-    who = resolve(agent, mine, name or None, trust=trust, given=_words(given))
-    guide = _parse_teacher(chosen, teacher, options)
-    wanted = identities(
-        chosen, _parse_tasks(chosen, tasks), who.id, parse_seeds(seeds), guide.id if guide else None
-    )
+    who = resolve(agent, mine, name or None, trust=trust, given=words_in(given))
+    guide = find_teacher(chosen, teacher, options)
+    wanted = want(
+        chosen, parse_tasks(chosen, tasks), who, parse_seeds(seeds), store=store, teacher=guide,
+        eval_points=eval_points, device=device, jobs=jobs, runs_per_gpu=runs_per_gpu,
+    )  # fmt: skip
     if not quiet:
-        _print_sources(who, guide)
-    points = {
-        identity.task: _points(chosen, chosen.task(identity.task), eval_points)
-        for identity in wanted
-    }
-    place = Store(store)
-    loaded = place.load() if store.is_dir() else Loaded([], [])
-    left = _not_done(wanted, loaded)
-    places = parse_places(
-        device,
-        jobs=jobs,
-        runs_per_gpu=runs_per_gpu,
-        runs=len(wanted),
-        has_group=chosen.protocol.kind != "offline" and who.has_group,
-    )
+        print_sources(who, guide)
     if dry_run:
         from rlbench.cli.dry_run import print_plan
 
-        print_plan(chosen, wanted, left, loaded, store, len(places.slots) * places.group)
+        print_plan(wanted)
         return 0
-
-    place.prepare({r.identity.key for r in loaded.records if r.status == "ok"})
-    free = _clear_way(place, left, loaded.problems)
-    if not left:
-        if not quiet:
-            echo(f"all {len(wanted)} runs are in {store} already")
-        return 0
-    runs = [
-        Run(
-            identity=identity, agent=who.recipe, teacher=guide.recipe if guide else None,
-            store=str(store), device=device, threads=places.threads,
-            checkpoint_every=settings.checkpoint_every, track=settings.track,
-            eval_points=points[identity.task],
-        )
-        for identity in free
-    ]  # fmt: skip
-    if not free:
-        return EXIT_FAILED
-    code = _execute(
-        runs, places, place, Limits(step_timeout, timeout), done=len(wanted) - len(left),
-        quiet=quiet,
+    return run_wanted(
+        wanted, Limits(step_timeout, timeout), checkpoint_every=settings.checkpoint_every,
+        track=settings.track, quiet=quiet,
     )  # fmt: skip
-    return code or (EXIT_FAILED if len(free) < len(left) else 0)
 
 
-def _clear_way(
-    place: Store, left: Sequence[Identity], problems: Sequence[Problem]
-) -> list[Identity]:
-    """Return the runs that can be recorded, and name each file that is no record.
+def run_wanted(wanted: "Wanted", limits: "Limits", *, quiet: bool, **how: Any) -> int:
+    """Execute the runs that are left; return the exit code.
 
-    A file that was read and is no record is moved out of the way of a run. Nothing else is moved:
-    a run whose record's place is taken by a file that cannot be judged is left out.
-
-    Raises:
-        UsageError: The reader would refuse the record of a run.
+    Args:
+        wanted: What is wanted.
+        limits: How long things may take.
+        quiet: Print errors only.
+        how: As `rlbench.api.running.prepare` takes it.
     """
-    paths = {place.record_of(identity): identity for identity in left}
-    taken: dict[Path, str] = {}
-    for problem in problems:
-        below = [path for path in paths if problem.path in (path, *path.parents)]
-        said = f"{problem.path}: {problem.reason}"
-        if not below:
-            echo(f"left out: {said}", err=True)
-        elif problem.kind != "bad":
-            taken |= dict.fromkeys(below, said)
-        else:
-            try:
-                target = place.set_aside(problem)
-            except StoreError as error:
-                taken[problem.path] = f"{error}; it is in the way: {problem.reason}"
-                continue
-            echo(f"set aside: {problem.path} -> {target or 'gone'}: {problem.reason}", err=True)
-    free = []
-    for path, identity in paths.items():
-        try:
-            check_recordable(identity)
-        except InvalidRecord as error:
-            raise UsageError(
-                f"{identity.task}, seed {identity.seed}, cannot be recorded: {error}"
-            ) from error
-        if path not in taken and not place.is_writable(identity):
-            taken[path] = f"the folder {path.parent} cannot be written"
-        if path in taken:
-            what = f"{identity.task}, seed {identity.seed}"
-            echo(f"not run: {what}: its record has no place: {taken[path]}", err=True)
-        else:
-            free.append(identity)
-    return free
+    from rlbench.api.running import prepare
+
+    runs = prepare(wanted, tell, **how)
+    if not wanted.left:
+        if not quiet:
+            echo(f"all {len(wanted.identities)} runs are in {wanted.store.path} already")
+        return 0
+    if not runs:
+        return EXIT_FAILED
+    code = _execute(runs, wanted, limits, quiet=quiet)
+    return code or (EXIT_FAILED if len(runs) < len(wanted.left) else 0)
 
 
-def _words(text: str) -> list[str]:
+def words_in(text: str) -> list[str]:
+    """Return the words in a list with commas."""
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _print_sources(agent: "Resolved", teacher: "Resolved | None") -> None:
+def print_sources(agent: "Resolved", teacher: "Resolved | None") -> None:
     """Say which files or which version the runs go by."""
     for kind, who in (("agent", agent), ("teacher", teacher)):
         if who is not None:
             echo(f"{kind} {who.id.name}: {who.source_text}")
 
 
-def _parse_teacher(suite: Suite, spec: str, options: Mapping[str, Any]) -> "Resolved | None":
-    """Return the teacher, which curricula have and other suites have not."""
-    from rlbench.runners import resolve_teacher
-
-    is_curriculum = suite.protocol.kind == "curriculum"
-    own = {
-        key.removeprefix(TEACHER_PREFIX): value
-        for key, value in options.items()
-        if key.startswith(TEACHER_PREFIX)
-    }
-    if is_curriculum and not spec:
-        raise UsageError(f"the suite {suite.id} is a curriculum: name a --teacher, e.g. uniform")
-    if not is_curriculum and (spec or own):
-        raise UsageError(f"the suite {suite.id} is no curriculum and takes no teacher")
-    return resolve_teacher(spec, own) if spec else None
-
-
-def _execute(
-    runs: Sequence["Run"],
-    places: "Places",
-    place: Store,
-    limits: "Limits",
-    *,
-    done: int,
-    quiet: bool,
-) -> int:
+def _execute(runs: Sequence["Run"], wanted: "Wanted", limits: "Limits", *, quiet: bool) -> int:
     """Execute the runs under a display; return the exit code."""
+    from rlbench.api.running import execute
     from rlbench.cli.progress import make_display
-    from rlbench.runners import run_all
 
-    display = make_display(runs, len(places.slots) * places.group, done=done, quiet=quiet)
-    try:
-        with _stop_when_asked() as stopping, display:
-            run_all(
-                runs, slots=places.slots, group=places.group, listen=display.listen,
-                limits=limits, stopping=stopping,
-            )  # fmt: skip
-    except KeyboardInterrupt:
-        pass
-    except StoreError as error:
-        raise StoreError(
-            f"{error}; {display.finished} runs were recorded, the same command does the rest"
-        ) from error
-    if display.finished < len(runs):
+    place, done = wanted.store, len(wanted.identities) - len(wanted.left)
+    display = make_display(runs, wanted.at_a_time, done=done, quiet=quiet)
+    if not execute(runs, wanted, display, tell, limits=limits):
         echo(
             f"rlbench: interrupted: {done + display.finished} of {done + len(runs)} runs are kept "
             f"in {place.path}; the same command does the rest",
@@ -300,42 +202,7 @@ def _execute(
     return EXIT_FAILED if display.failed else 0
 
 
-@contextmanager
-def _stop_when_asked() -> Iterator[Callable[[], bool]]:
-    """Yield what says whether to stop: after Ctrl-C, SIGTERM or SIGUSR1.
-
-    A second Ctrl-C ends everything at once.
-
-    Raises:
-        KeyboardInterrupt: At the second Ctrl-C.
-    """
-    asked = threading.Event()
-
-    def note(number: int, _: FrameType | None) -> None:
-        if number == signal.SIGINT and asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-        echo("stopping: runs that can keep a checkpoint; Ctrl-C ends them at once", err=True)
-
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
-    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
-    # One that is ignored, as Ctrl-C is in a shell's background jobs, stays so.
-    replaced = {number: old for number, old in before.items() if old != signal.SIG_IGN}
-    for number in replaced:
-        signal.signal(number, note)
-    try:
-        yield asked.is_set
-    finally:
-        for number, old in replaced.items():
-            signal.signal(number, old)
-
-
-def _points(suite: Suite, task: Task, text: str) -> tuple[int, ...]:
-    """Return the extra evaluation points of a task."""
-    return parse_eval_points(text, suite.protocol_of(task).budget) if text.strip() else ()
-
-
-def _parse_tasks(suite: Suite, text: str) -> list[Task]:
+def parse_tasks(suite: Suite, text: str) -> list[Task]:
     """Return the named tasks in the order of the suite, or all."""
     if not text.strip():
         return list(suite.tasks)
@@ -344,9 +211,3 @@ def _parse_tasks(suite: Suite, text: str) -> list[Task]:
     if not chosen:
         raise UsageError(f"--tasks {text!r} names no task")
     return [task for task in suite.tasks if task.name in chosen]
-
-
-def _not_done(wanted: Sequence[Identity], loaded: Loaded) -> list[Identity]:
-    """Return what has no ``ok`` record yet."""
-    done = {record.identity.key for record in loaded.records if record.status == "ok"}
-    return [identity for identity in wanted if identity.key not in done]

@@ -1,13 +1,16 @@
 """`rlbench show`: a suite's protocol card, or one run."""
 
 import json as json_module
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
 from rlbench import suites
-from rlbench.cli.options import DEFAULT_STORE, StoreOption, load_store
-from rlbench.cli.output import echo, format_cell, print_json
+from rlbench.api.asking import DEFAULT_STORE
+from rlbench.api.words import format_cell
+from rlbench.cli.options import StoreOption, load_store
+from rlbench.cli.output import echo, print_json
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results import AgentId, Record, published, unofficial_text
 from rlbench.results.labels import run_labels
@@ -19,14 +22,15 @@ def show(
     what: Annotated[
         str,
         typer.Argument(
-            help="A suite, the (start of the) key of a run, a published source or its agent."
+            help="A suite or its file, the (start of the) key of a run, a published source or its "
+            "agent."
         ),
     ],
     store: StoreOption = DEFAULT_STORE,
     json: Annotated[bool, typer.Option("--json", help="Print the record as it is kept.")] = False,
 ) -> None:
     """Show a suite's protocol, or what is known of a run or of a source of published scores."""
-    if what.partition("@")[0] in suites.names():
+    if suites.names_file(what) or what.partition("@")[0] in suites.names():
         _show_suite(suites.get(what))
         return
     sources = [s for s in published.sources() if what.casefold() in (s.slug, s.agent.casefold())]
@@ -55,19 +59,25 @@ def show(
 
 
 def _show_suite(suite: Suite) -> None:
-    echo(f"{suite.id}: {suite.title}. {suite.summary}")
+    echo(f"{suite.id}: {suite.title}. {suite.summary}".rstrip())
     echo()
     if not suite.can_run:
         echo("It cannot be run yet: it holds published scores only.")
         echo()
     for name, value in suite.protocol.constants().items():
-        echo(f"  {name:<18} {value}")
+        echo(f"  {name:<18} {value}".rstrip())
     echo()
     for note in suite.notes:
         echo(f"- {note}")
-    echo()
-    echo(f"Reference scores ({', '.join(suite.references)}): {suite.reference_source}")
+    if suite.notes:
+        echo()
+    source = suite.reference_source or "no source is stated"
+    echo(f"Reference scores ({', '.join(suite.references)}): {source}")
     echo(f"Tasks: {', '.join(task.name for task in suite.tasks)}")
+    if suite.file:
+        for task in suite.tasks:
+            own = {**task.overrides, **task.assets}
+            echo(f"  {task.name}: {unofficial_text(own)}; digest {suite.digest(task)[:12]}")
 
 
 def _show_source(source: PublishedSource) -> None:
@@ -95,6 +105,16 @@ def _show_source(source: PublishedSource) -> None:
     for name, value in lines.items():
         if value is not None:
             echo(f"{name:<20} {value}")
+
+
+def _gaps(record: Record) -> Iterator[tuple[int, str, float]]:
+    """Yield how far each other evaluation's score is above the main one's, point by point."""
+    main = {e.budget_used: e for e in record.main_evaluations}
+    for evaluation in record.evaluations:
+        at = main.get(evaluation.budget_used)
+        if at is not None and evaluation.name != at.name:
+            gap = record.score_of(evaluation) - record.score_of(at)
+            yield evaluation.budget_used, f"{evaluation.name} - {at.name}", gap
 
 
 def _version(agent: AgentId) -> str:
@@ -136,6 +156,8 @@ def _show_run(record: Record, label: str) -> None:
             f"{format_cell(record.score_of(evaluation))} ({len(evaluation.returns)} episodes, "
             f"{evaluation.distinct_starts} distinct starts{extra})"
         )
+    for step, name, gap in _gaps(record):
+        lines[f"{name} at {step}"] = format_cell(gap)
     lines["budget used"] = record.budget_used
     lines["training episodes"] = record.training.episodes
     if record.replay:

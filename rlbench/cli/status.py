@@ -4,22 +4,41 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from rlbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption, load_store
-from rlbench.cli.output import duration, echo, print_json, print_table
+import typer
+
+from rlbench.api.asking import DEFAULT_STORE
+from rlbench.api.words import duration
+from rlbench.cli.options import JsonOption, StoreOption, load_store
+from rlbench.cli.output import echo, print_json, print_table
 from rlbench.errors import RLBenchError
-from rlbench.results import Identity, Loaded, Phase, read_claim
+from rlbench.results import Identity, Loaded, Phase, Store, read_claim
 from rlbench.results.labels import run_labels
 from rlbench.results.store import check_recordable
 
 _COLUMNS = ("agent", "task", "seed", "state", "phase", "budget_used", "budget", "episodes",
             "attempt", "for", "where")  # fmt: skip
 _LEFT = "left"  # what begins anew
+_STALE = "stale"  # what nothing goes on with
+
+CleanOption = Annotated[
+    bool,
+    typer.Option(
+        "--clean",
+        help="Remove what stale runs have left: their agent's or teacher's source was changed.",
+    ),
+]
 
 
-def status(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None:
-    """Show the runs that are going on or were left unfinished, and how many are done."""
+def status(
+    store: StoreOption = DEFAULT_STORE, clean: CleanOption = False, json: JsonOption = False
+) -> None:
+    """Show the runs that are going on or were left unfinished, and how many are done.
+
+    A stale run was left by an agent or a teacher whose source was changed since: nothing goes on
+    with it. --clean removes its checkpoint.
+    """
     loaded = load_store(store)
     outcomes = {record.identity.key: record.status for record in loaded.records}
     outcomes |= {r.identity.key: r.status for r in loaded.records if r.status == "ok"}
@@ -27,6 +46,8 @@ def status(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None
     claimed = [row for path in sorted((store / "claims").glob("*.json")) if (row := _row(path))]
     identities = [row["agent"] for row in claimed] + [r.identity for r in loaded.records]
     names = run_labels(identities)
+    if clean:
+        claimed = [row for row in claimed if not _is_removed(row, names, Store(store))]
     for row in claimed:
         row["agent"] = names[row["key"]]
         if outcomes.get(row["key"]) != "ok":
@@ -39,6 +60,20 @@ def status(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None
     if open_rows:
         print_table(open_rows, _COLUMNS)
     _print_summary(loaded, names, len(open_rows), store)
+
+
+def _is_removed(row: Mapping[str, Any], names: Mapping[str, str], store: Store) -> bool:
+    """Remove what a stale run has left, and say so; return whether it was done."""
+    if row["state"] != _STALE:
+        return False
+    from rlbench.runners.stale import discard
+
+    size = discard(store, row["agent"])
+    if size is None:
+        return False
+    what = f"{names[row['key']]}, {row['task']}, seed {row['seed']}"
+    echo(f"removed: {what}: {size / 1e6:,.1f} MB; its source was changed", err=True)
+    return True
 
 
 def _row(path: Path) -> dict[str, Any] | None:
@@ -56,14 +91,19 @@ def _row(path: Path) -> dict[str, Any] | None:
         return None
     phase = data.get("phase", "start")
     kept = any((path.parents[1] / "checkpoints" / identity.key).glob("[0-9]*"))
-    left = "to go on" if kept else _LEFT
+    state = "running"
+    if claim.stale:
+        from rlbench.runners.stale import is_stale
+
+        state = "to go on" if kept else _LEFT
+        state = _STALE if is_stale(identity, data.get("origin")) else state
     return {
         "key": identity.key,
         "suite": identity.suite,
         "agent": identity,
         "task": identity.task,
         "seed": identity.seed,
-        "state": left if claim.stale else "running",
+        "state": state,
         "phase": phase if phase in get_args(Phase) else "unknown",
         "budget_used": claim.count("budget_used"),
         "budget": identity.constants.get("budget"),

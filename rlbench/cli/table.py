@@ -4,13 +4,14 @@ from typing import Annotated, Any
 
 import typer
 
-from rlbench.cli.figures import on_common_tasks, scale_text, sources_to_show
-from rlbench.cli.options import UnofficialOption
+from rlbench.api.asking import Asked
+from rlbench.api.figures import on_common_tasks, scale_text, to_show
+from rlbench.api.gathering import gather
+from rlbench.api.scales import Scale
+from rlbench.cli.options import UnofficialOption, tell
 from rlbench.cli.output import echo, echo_lines
 from rlbench.cli.sources import (
-    Asked,
     NormaliseByOption,
-    Scale,
     SuiteToNormalise,
     print_deviations,
     reads_files,
@@ -43,7 +44,7 @@ def table(
     if format not in FORMATS:
         raise UnknownName("format", format, FORMATS)
     scale = Scale(suite, unofficial, normalise_by)
-    shown = sources_to_show(asked, scale)
+    shown = to_show(gather(asked, scale, tell))
     agents, notes = shown.agents, shown.notes
     options: dict[str, Any] = {
         "format": format,

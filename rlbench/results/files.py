@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rlbench.errors import InvalidScores
-from rlbench.results.formats.arrays import read_npy, read_npz
+from rlbench.results.formats.arrays import ARRAYS, of_agents, read_npy, read_npz
 from rlbench.results.formats.content import suffix_of
 from rlbench.results.formats.evaluators import read_eval
 from rlbench.results.formats.events import NAME, is_events, read_events
@@ -51,10 +51,11 @@ def read_scores(
     normalise_by: tuple[str, str] | None = None,
     reading: Reading = Reading(),  # noqa: B008
 ) -> ScoreFile:
-    """Read the scores of agents from a file, a folder or a frame of pandas.
+    """Read the scores of agents from a file, a folder, a frame of pandas or arrays.
 
     Args:
-        source: A path, or a frame: `docs/reading-scores.md` says what can be read.
+        source: A path or a frame: `docs/reading-scores.md` says what can be read; or a mapping of
+            agents to arrays (runs, tasks), or to tasks with their runs.
         normalise_by: Two columns of a table with reference scores, as `runs_of` takes them.
         reading: What is known of a table besides.
 
@@ -62,6 +63,8 @@ def read_scores(
         InvalidScores: The form is unknown, or something is wrong; the message names the place.
         MissingExtra: Parquet and event files need one.
     """
+    if isinstance(source, Mapping):
+        return _judged(ARRAYS, of_agents(ARRAYS, source, reading), normalise_by, reading)
     if not isinstance(source, str | PathLike):
         return _judged(FRAME, of_frame(source), normalise_by, reading)
     path = Path(source)

@@ -46,6 +46,12 @@ class Loaded(NamedTuple):
     problems: list[Problem]
 
 
+def is_store(path: Path) -> bool:
+    """Say whether a folder is a store: it holds claims, or records where a store has them."""
+    key = "[0-9a-f]" * 16
+    return (path / "claims").is_dir() or any(path.glob(f"*-[0-9]*/*/*/*-{key}.json"))
+
+
 class Store:
     """A folder of records: ``<suite>-<version>/<agent>/<task>/<seed>-<key>.json``.
 

@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BufferedReader
 from typing import Any, Literal, NamedTuple, get_args
 
 from rlbench.errors import InvalidRecord, StoreError
-from rlbench.files import open_to_append
 from rlbench.results import Claim, Failure, Phase, Record, Status, Store, Training, read_claim
 from rlbench.results.claims import Watch
+from rlbench.runners.logs import Log
 from rlbench.runners.provenance import provenance
 from rlbench.runners.run import LEAVE, STACK_DUMP, Run
+from rlbench.runners.stale import origin
 
 GRACE = 60.0  # seconds for a worker to keep a checkpoint and leave
 _PATIENCE = 1.0  # seconds between two looks at the clock
@@ -104,21 +106,24 @@ class _Worker:
             **({"CUDA_VISIBLE_DEVICES": slot.gpu} if slot.gpu else {}),
         }
         try:
-            with open_to_append(Store(first.store).log_of(first.identity)) as log:
-                self.process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "rlbench.runners.worker"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    env=environment,
-                    start_new_session=True,
-                )
+            self._log = Log(Store(first.store).log_of(first.identity))
         except OSError as error:
-            log_file = Store(first.store).log_of(first.identity)
-            raise StoreError(
-                f"cannot start run {first.key} with the log {log_file}: {error.strerror}"
-            ) from error
+            raise _cannot_start(first, error) from error
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "rlbench.runners.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._log.close()
+            raise _cannot_start(first, error) from error
         assert self.process.stdin is not None
+        assert isinstance(self.process.stderr, BufferedReader)
+        self._log.follow(self.process.stderr)
         runs = [run.to_dict() for run in self.open.values()]
         with suppress(BrokenPipeError):
             # The pipe stays open: the worker ends when it closes.
@@ -134,6 +139,7 @@ class _Worker:
                 if _is_event(message):
                     self._inbox.put((self, message))
         self._inbox.put((self, self.process.wait()))
+        self.process.stdout.close()
 
     def hear(self, message: dict[str, Any]) -> Run | None:
         """Take note of an event; return the run that it is about."""
@@ -146,6 +152,7 @@ class _Worker:
 
     def close(self, run: Run, *, done: bool) -> None:
         """Take note that a run is over, and give it free."""
+        self.heard_out()
         del self.open[run.key]
         self.claims.pop(run.key).release(self.last[run.key], done=done)
 
@@ -182,8 +189,13 @@ class _Worker:
         """Say whether nothing that it said waits for this process, which may be slow."""
         assert self.process.stdout is not None
         pipe = select.poll()
-        pipe.register(self.process.stdout, select.POLLIN)
+        with suppress(ValueError):  # closed at its end
+            pipe.register(self.process.stdout, select.POLLIN)
         return self._inbox.empty() and not pipe.poll(0)
+
+    def heard_out(self) -> None:
+        """Wait until what it wrote stands in its log."""
+        self._log.catch_up(_LAST_WORDS)
 
     @property
     def is_leaving(self) -> bool:
@@ -211,6 +223,12 @@ class _Worker:
         """End the worker and everything that it started."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close_pipe(self) -> None:
+        """Let go of the pipe that it was asked by, once it is gone."""
+        assert self.process.stdin is not None
+        with suppress(OSError):
+            self.process.stdin.close()
 
     def bury(self, run: Run, exit_code: int) -> dict[str, Any]:
         """Record a run that the worker left without a word; return the data of its end.
@@ -291,6 +309,11 @@ class _Worker:
         return "failed" if name in _OWN_FAULTS else "stopped", f"the worker was ended by {name}"
 
 
+def _cannot_start(run: Run, error: OSError) -> StoreError:
+    log = Store(run.store).log_of(run.identity)
+    return StoreError(f"cannot start run {run.key} with the log {log}: {error.strerror}")
+
+
 def _is_event(message: Any) -> bool:
     """Say whether a line from a worker is an event: an agent may write to that pipe, too."""
     if not isinstance(message, dict) or not isinstance(message.get("key"), str):
@@ -342,7 +365,8 @@ class _Waiting:
             claim, outcome = None, self._outcome_elsewhere(run)
             if outcome is None:
                 path = Store(run.store).claim_of(run.identity)
-                claim = Claim.take(path, {"identity": run.identity.to_dict()}, self._watch)
+                about = {"identity": run.identity.to_dict(), "origin": origin(run)}
+                claim = Claim.take(path, about, self._watch)
                 if claim is None:
                     self._elsewhere.append(run)
                     self._listen(Event(run, "elsewhere", {}))
@@ -482,6 +506,8 @@ class _Pool:
             worker.kill()
         for worker in self._workers:
             worker.process.wait()
+            worker.close_pipe()
+            worker.heard_out()
             for key, claim in worker.claims.items():
                 claim.release(worker.last[key], done=False)
 
@@ -504,6 +530,7 @@ class _Pool:
         self._workers.discard(worker)
         self._free.append(worker.slot)
         worker.kill()
+        worker.close_pipe()
         for run in list(worker.open.values()):
             self._note_end(worker, run, worker.bury(run, exit_code))
 

@@ -4,17 +4,19 @@ import zlib
 from collections.abc import Callable
 from itertools import zip_longest
 from math import prod
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rlbench import suites
-from rlbench.errors import RLBenchError, StoreError, UsageError
+from rlbench.errors import RLBenchError, StoreError, UnknownName, UsageError
 from rlbench.results import Evaluation, Record, Replay, Store
 from rlbench.runners.agents.agent import AgentPhase, Bools
 from rlbench.runners.loops.evaluation import evaluate
 from rlbench.runners.loops.traces import MAX_BYTES, EvaluationTrace
+from rlbench.suites import Suite
 
 
 class Verdict(NamedTuple):
@@ -47,7 +49,10 @@ class _Player:
 
 
 def verify(
-    record: Record, store: Store, progress: Callable[[int], None] = lambda finished: None
+    record: Record,
+    store: Store,
+    progress: Callable[[int], None] = lambda finished: None,
+    suite: Suite | None = None,
 ) -> Verdict:
     """Play the final evaluation of a record again, by the actions that were kept.
 
@@ -58,6 +63,7 @@ def verify(
         record: An ``ok`` record.
         store: Where it is.
         progress: Called after every vector step with the number of episodes finished.
+        suite: The record's suite, where it is in a file.
 
     Raises:
         StoreError: The record has no actions, or they were changed.
@@ -66,11 +72,19 @@ def verify(
         MissingExtra: The environments are not installed.
     """
     identity = record.identity
-    suite = suites.get(identity.suite).make_unofficial(identity.unofficial)
+    if suite is None:
+        try:
+            suite = suites.get(identity.suite)
+        except UnknownName as error:
+            raise UsageError(
+                f"unknown suite {identity.suite!r}: if it is in a file, add --suite FILE"
+            ) from error
+    suite = suite.make_unofficial(identity.unofficial)
     task = suite.task(identity.task)
     if suite.digest(task) != identity.digest:
+        here = Path(suite.file).name if suite.file else "this release"
         raise UsageError(
-            f"run {identity.key} was made under other constants of {suite.id} than this release has"
+            f"run {identity.key} was made under other constants of {suite.id} than {here} has"
         )
     actions = _read(record, store)
     protocol = suite.protocol_of(task)

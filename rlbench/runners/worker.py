@@ -37,6 +37,7 @@ from rlbench.results import Failure, Phase, Record, Status, Store
 from rlbench.results.text import one_line
 from rlbench.runners.agents.agent import (
     Agent,
+    AgentFactory,
     Trainer,
     agent_version,
     load_factory,
@@ -46,18 +47,19 @@ from rlbench.runners.agents.resolving import open_options
 from rlbench.runners.checkpoint import Checkpoints
 from rlbench.runners.children import end_with_parent, what_is_asked
 from rlbench.runners.loops.common import check_agent, give_back
+from rlbench.runners.loops.fixed import run_fixed
 from rlbench.runners.loops.offline import run_offline
 from rlbench.runners.loops.online import OnlineRun, run_online
 from rlbench.runners.progress import Leave, Progress
 from rlbench.runners.provenance import provenance
-from rlbench.runners.run import LEAVE, STACK_DUMP, Run
+from rlbench.runners.run import CHANGED, LEAVE, STACK_DUMP, Run
 from rlbench.runners.teachers.teacher import TeacherFactory, load_teacher, teacher_version
 from rlbench.runners.tracking import Tracker, open_trackers
+from rlbench.suites import Suite
 
 _REPORT_SECONDS = 0.5
 _TRACK_SECONDS = 5.0
 _KEEP_CHECKPOINT = "oom"  # another attempt may end otherwise
-_CHANGED = "the files of the {} were changed since the command began; the same command runs them"
 _RESERVE = 8  # open files that are given up for the record, if the agent has left none
 
 
@@ -66,8 +68,8 @@ class Attempt:
 
     Args:
         run: The run.
-        out: Where events go.
-        leaving: Is set when this process is asked to leave.
+        send: Is told of events.
+        leaving: Says whether this process was asked to leave.
         reserve: Open files that are closed when the run is over, so that its record can be opened.
 
     Attributes:
@@ -76,11 +78,18 @@ class Attempt:
         is_over: It has ended, one way or another.
     """
 
-    def __init__(self, run: Run, out: TextIO, leaving: threading.Event, reserve: list[int]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        send: Callable[[dict[str, Any]], None],
+        leaving: Callable[[], bool],
+        reserve: list[int],
+    ) -> None:
         self.run = run
         self.progress = Progress()
         self.is_over = False
-        self._out, self._leaving, self._reserve = out, leaving, reserve
+        self._suite: Suite | None = None  # once it was found to be what it was
+        self._tell, self._leaving, self._reserve = send, leaving, reserve
         # The agent may go to another folder.
         self._store = Store(Path(run.store).absolute())
         self._checkpoints = Checkpoints(
@@ -98,19 +107,27 @@ class Attempt:
         self._phase: Phase = "start"
         self._has_looked = False
 
-    def play(self) -> None:
+    def play(self, factory: AgentFactory | None = None) -> None:
         """Execute the run; one whose checkpoint does not fit begins anew.
+
+        Args:
+            factory: Makes the agent, if it is of this process and not to be imported.
 
         Raises:
             BaseException: Whatever ended it.
         """
         run, identity = self.run, self.run.identity
-        suite = run.suite
+        suite = self._suite = run.suite
         execute: Callable[..., None] = partial(run_online, teacher=self._teacher())
         if suite.protocol.kind == "offline":
             execute = run_offline
-        config = self.agent_options()
-        factory = load_factory(run.agent.spec)
+        if not run.trains:
+            execute = run_fixed
+        if factory is None:
+            config = self.agent_options()
+            factory = load_factory(run.agent.spec)
+        else:
+            config = open_options(run.agent.options)
         while True:
             try:
                 execute(
@@ -132,12 +149,13 @@ class Attempt:
         """
         agent, recipe = self.run.identity.agent, self.run.agent
         if agent_version(recipe.spec, recipe.options) != (agent.version, agent.source):
-            raise UsageError(_CHANGED.format("agent"))
+            raise UsageError(CHANGED.format("agent"))
         return open_options(recipe.options)
 
     def prepare(self) -> OnlineRun:
         """Make the environments of a run that is one of a group."""
         identity, suite = self.run.identity, self.run.suite
+        self._suite = suite
         while True:
             try:
                 return OnlineRun(
@@ -160,7 +178,7 @@ class Attempt:
         Raises:
             Leave: This process was asked to leave.
         """
-        if self._leaving.is_set():
+        if self._leaving():
             raise Leave
         self._look_at_engine()
         now, p = time.monotonic(), self.progress
@@ -174,11 +192,10 @@ class Attempt:
 
     def _look_at_engine(self) -> None:
         """Say, once, if the engine does not behave as the suite expects."""
-        engine, identity = self.progress.engine, self.run.identity
-        if engine is None or self._has_looked:
+        engine, identity, suite = self.progress.engine, self.run.identity, self._suite
+        if engine is None or suite is None or self._has_looked:
             return
         self._has_looked = True
-        suite = self.run.suite
         expected = suite.expected_engine(suite.task(identity.task))
         if expected and engine.fingerprint != expected:
             text = (
@@ -199,8 +216,8 @@ class Attempt:
         while self._reserve:
             with suppress(OSError):
                 os.close(self._reserve.pop())
-        if isinstance(error, Leave) or (error is not None and self._leaving.is_set()):
-            how = {"status": "stopped" if self._leaving.is_set() else "anew", "reason": ""}
+        if isinstance(error, Leave) or (error is not None and self._leaving()):
+            how = {"status": "stopped" if self._leaving() else "anew", "reason": ""}
             if not isinstance(error, Leave):
                 _log("".join(traceback.format_exception(error)))
         else:
@@ -238,12 +255,11 @@ class Attempt:
         if teacher is None or recipe is None:
             return None
         if teacher_version(recipe.spec) != (teacher.version, teacher.source):
-            raise UsageError(_CHANGED.format("teacher"))
+            raise UsageError(CHANGED.format("teacher"))
         return partial(load_teacher(recipe.spec), **open_options(recipe.options))
 
     def _send(self, **event: Any) -> None:
-        self._out.write(json.dumps({"key": self.run.key, **event}) + "\n")
-        self._out.flush()
+        self._tell({"key": self.run.key, **event})
 
     def _track(self, tracker: Tracker) -> None:
         """Tell the trackers of the speed, and of episodes and evaluations new to them."""
@@ -312,7 +328,12 @@ def main() -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     if STACK_DUMP is not None:
         faulthandler.register(STACK_DUMP, all_threads=True)
-    attempts = [Attempt(run, events, leaving, reserve) for run in runs]
+
+    def send(event: dict[str, Any]) -> None:
+        events.write(json.dumps(event) + "\n")
+        events.flush()
+
+    attempts = [Attempt(run, send, leaving.is_set, reserve) for run in runs]
     if len(attempts) == 1:
         error: BaseException | None = None
         try:

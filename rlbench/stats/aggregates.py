@@ -160,6 +160,7 @@ AGGREGATES: Mapping[str, Aggregate] = {
         "optimality gap", "optimality gap", optimality_gap, lower_is_better=True, of_rates=True
     ),
 }
+LABELS = {name: of.label for name, of in AGGREGATES.items()}  # in their order
 
 
 def have_equal_runs(tasks: Sequence[Sized]) -> bool:

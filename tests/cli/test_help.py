@@ -14,8 +14,8 @@ import typer
 from support.command import COMMAND, call, rlbench
 
 from rlbench import cli
+from rlbench.api.docs import docs_url
 from rlbench.cli.app import VERBS, command
-from rlbench.cli.docs import docs_url
 from rlbench.cli.examples import EXAMPLES
 
 ROOT = Path(__file__).parents[2]

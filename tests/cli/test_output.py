@@ -10,7 +10,8 @@ import pytest
 from support.command import COMMAND
 
 from rlbench import cli
-from rlbench.cli.output import echo, echo_lines, print_table, printable
+from rlbench.api.words import printable
+from rlbench.cli.output import echo, echo_lines, print_table
 
 EVIL = {
     "clears the screen": "\x1b[2J\x1b[H",

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.command import COMMAND, SHORT, rlbench, run_short
-from support.faults import Bench
+from support.faults import Bench, wait_until
 from support.registered import register
 from support.toy import TOY
 
-from rlbench.cli.slots import parse_places
+from rlbench.api.places import parse_places
 from rlbench.errors import UsageError
 from rlbench.leaderboard.releases import read_replays
 from rlbench.results import Record, Store
@@ -205,6 +205,78 @@ def test_status_shows_what_is_going_on_and_what_was_left(tmp_path: Path) -> None
     assert "left" in rlbench("status", cwd=tmp_path).stdout
 
 
+KEEPS = """
+import json
+import time
+import numpy as np
+class Keeps:
+    def act(self, obs, first, *, phase):
+        time.sleep(0.02)
+        return np.zeros(len(obs), dtype=int)
+    def observe(self, batch): ...
+    def save(self, folder):
+        (folder / "all.json").write_text(json.dumps(list(range(1000))))
+    def load(self, folder): ...
+def make(task, *, seed, device):
+    return Keeps()
+"""
+
+
+def left_by(agent: str, bench: Bench, store: Store) -> str:
+    """Have a run be interrupted once it has a checkpoint; return its key."""
+    process = bench.start()
+    wait_until(lambda: list(store.path.glob("checkpoints/*/[0-9]*")))
+    process.terminate()
+    process.communicate(timeout=60)
+    (claim,) = store.path.glob("claims/*.json")
+    assert json.loads(claim.read_text())["origin"]["agent"] == agent
+    return claim.stem
+
+
+def test_what_a_changed_agent_has_left_is_stale_and_removed(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(KEEPS)
+    bench = Bench(tmp_path, "--tasks", "Walk", "--seeds", "1", agent="mine.py")
+    key = left_by("mine.py", bench, Store(bench.store))
+
+    def status(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [*COMMAND, "status", "--json", *options]
+        return subprocess.run(
+            command, cwd=tmp_path, env=bench.environment, capture_output=True, text=True, check=True
+        )
+
+    (row,) = json.loads(status("--clean").stdout)
+    assert row["state"] == "to go on"
+    assert list(bench.store.glob(f"checkpoints/{key}/[0-9]*"))
+    (tmp_path / "mine.py").write_text(KEEPS + "# better\nprint('imported')\n")
+    done = status()
+    assert [row["state"] for row in json.loads(done.stdout)] == ["stale"]
+    assert "imported" not in done.stdout + done.stderr, "code of the agent was run"
+    done = status("--clean")
+    assert done.stderr.startswith("removed: mine, Walk, seed 0: 0.0 MB; its source was changed")
+    assert json.loads(done.stdout) == []
+    assert bench.left_over() == []
+
+
+def test_what_somebody_is_at_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(KEEPS.replace("0.02", "0.2"))
+    bench = Bench(tmp_path, "--tasks", "Walk", "--seeds", "1", agent="mine")
+    process = bench.start()
+    try:
+        wait_until(lambda: list(bench.store.glob("checkpoints/*/[0-9]*")))
+        (tmp_path / "mine.py").write_text(KEEPS)
+        (row,) = json.loads(
+            subprocess.run(
+                [*COMMAND, "status", "--clean", "--json"], cwd=tmp_path, env=bench.environment,
+                capture_output=True, text=True, check=True,
+            ).stdout
+        )  # fmt: skip
+        assert row["state"] == "running"
+        assert list(bench.store.glob("checkpoints/*/[0-9]*"))
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
 ODD = [-1, True, 10**400, "\x1b[2J", [1], {"a": {"b": [{}]}}, None]
 
 
@@ -215,7 +287,8 @@ def test_odd_claims_are_named_and_none_can_do_harm(tmp_path: Path) -> None:
     (record,) = store.load().records
     identity = dataclasses.replace(record.identity, seed=7)
     good = {"token": "t", "host": "elsewhere", "since": time.time(), "identity": identity.to_dict()}
-    names = ("host", "pid", "attempt", "signalled", "phase", "budget_used", "episodes", "since")
+    names = ("host", "pid", "attempt", "signalled", "phase", "budget_used", "episodes", "origin",
+             "since")  # fmt: skip
     for number, (name, odd) in enumerate((name, odd) for name in names for odd in ODD):
         (store.path / "claims" / f"{number}.json").write_text(json.dumps({**good, name: odd}))
     (store.path / "claims/none.json").write_text('{"token": "t", "identity": {"seed": []}}')

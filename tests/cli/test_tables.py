@@ -7,8 +7,8 @@ import pytest
 from support.command import rlbench
 
 from rlbench import suites
+from rlbench.api.cells import an_agent_a_row, methods_of
 from rlbench.cli import output
-from rlbench.cli.cells import an_agent_a_row, methods_of
 from rlbench.cli.output import print_table
 
 SCORES = str(Path(__file__).parents[2] / "examples/scores.csv")

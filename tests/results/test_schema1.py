@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from rlbench import suites
-from rlbench.cli.options import parse_suite, records_of
+from rlbench.api.asking import parse_suite
+from rlbench.api.stores import records_of
 from rlbench.errors import InvalidRecord, UsageError
 from rlbench.results import Record, Store, collect, rows
 from rlbench.suites import sha256_of
@@ -69,11 +70,11 @@ def test_a_store_lists_them_and_nothing_ranks_them(store: Path) -> None:
     assert len(loaded.records) == len(FILES)
     assert collect(loaded.records, ATARI).values == {}
     with pytest.raises(UsageError, match="old ones, of schema 1"):
-        records_of(store, ATARI)
+        records_of(store, ATARI, print)
 
 
 def test_they_are_exported_and_marked_old(store: Path) -> None:
-    found = rows(records_of(store, ATARI, old=True), ATARI)
+    found = rows(records_of(store, ATARI, print, old=True), ATARI)
     assert [(row["status"], row["schema"], row["score"]) for row in found] == [
         ("old", 1, pytest.approx(-20.27))
     ]

@@ -1,6 +1,5 @@
 """Interrupted runs: what they go on from, and that they end as if nothing had happened."""
 
-import io
 import json
 import os
 import random
@@ -308,7 +307,7 @@ def test_a_member_of_a_group_begins_anew_where_the_engine_is_another(
     play(folder, 15)
     assert list(folder.glob("*/state.json"))
     monkeypatch.setattr(Run, "suite", property(lambda _: replace(SUITE, engine_steps=10)))
-    attempt = Attempt(run, io.StringIO(), threading.Event(), [])
+    attempt = Attempt(run, lambda event: None, threading.Event().is_set, [])
     attempt.prepare().close()
     assert attempt.progress.resumed == 0
     assert not folder.exists()

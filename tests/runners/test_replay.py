@@ -10,6 +10,7 @@ import pytest
 from support.records import make_record
 from support.toy import TOY, Walks
 
+from rlbench.registry import Entry
 from rlbench.results import Record, Store
 from rlbench.runners import Progress, load_factory, run_online
 from rlbench.runners.replay import verify
@@ -45,8 +46,8 @@ UNSTEADY = replace(TOY, name="unsteady", factory=f"{__name__}:make_unsteady")
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the suites of this file found by their names."""
-    here = {"toy": "support.toy:TOY", "unsteady": f"{__name__}:UNSTEADY"}
-    monkeypatch.setattr(registry, "_registered", lambda: here)
+    for name, target in {"toy": "support.toy:TOY", "unsteady": f"{__name__}:UNSTEADY"}.items():
+        monkeypatch.setitem(registry.SUITES.own, name, Entry(target))
 
 
 def recorded(suite: Suite, seed: int, folder: Path) -> tuple[Record, Store]:

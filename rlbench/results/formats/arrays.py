@@ -29,6 +29,7 @@ from rlbench.results.score_files import TASK_OF_ARRAY, ScoreFile
 from rlbench.results.tables import MAX_TABLE_BYTES, Table, some
 from rlbench.results.task_names import are_tasks, tasks_among
 
+ARRAYS = Path("the arrays")  # what messages call those that are in no file
 CALLBACK = ["timesteps", "score"]  # the columns of an evaluation callback's table
 
 _NUMBERS = "biuf"  # kinds of arrays that hold scores

@@ -7,10 +7,12 @@ into `rlbench.runners.agents.describe`.
 import ast
 import glob
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import re
 import sys
+import sysconfig
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,7 @@ OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")  # a name
 MAX_VERSION = 100
 
 _DEFAULT = "make"
+_INSTALLED = dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,7 @@ class Signature:
         required: The options without a default value.
         given: What the agent is given, see `rlbench.results.identity.GIVEN`.
         has_group: A `make_group` stands beside the factory.
+        aside: Options that change nothing of what is learned: they are no part of the identity.
     """
 
     defaults: Mapping[str, Any]
@@ -75,21 +79,61 @@ class Signature:
     required: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
     has_group: bool = False
+    aside: tuple[str, ...] = ()
 
 
-def find_file(spec: str, known: Mapping[str, str]) -> Place | None:
+def find_file(spec: str, known: Mapping[str, str], folder: Path = Path()) -> Place | None:
     """Return where the factory is if a spec names a file, without running any code.
 
     Args:
         spec: See `find`.
         known: ``module:factory`` by registered names, which go before files.
+        folder: Where it was named.
     """
     target, _, factory = spec.partition(":")
-    path = Path(target if _is_path(target) else f"{target}.py")
+    path = folder / (target if _is_path(target) else f"{target}.py")
     if spec in known or not path.is_file():
         return None
     return Place(
         spec=spec, module=path.stem, factory=factory or _DEFAULT, path=path.resolve(), is_file=True
+    )
+
+
+def find_module(spec: str, folder: Path) -> Place | None:
+    """Return where the factory is in a module, without importing it or the packages it is in.
+
+    Args:
+        spec: ``module:factory``, or ``module``.
+        folder: It is searched last.
+    """
+    name, _, factory = spec.partition(":")
+    found, places = None, [*sys.path, str(folder)]
+    for k in range(1, len(parts := name.split(".")) + 1):
+        found = importlib.machinery.PathFinder.find_spec(".".join(parts[:k]), places)
+        if found is None:
+            return None
+        places = list(found.submodule_search_locations or [])
+    if found is None or found.origin is None or not found.has_location:
+        return None
+    path = Path(found.origin)
+    return Place(spec=spec, module=name, factory=factory or _DEFAULT, path=path, is_file=False)
+
+
+def check_name(place: Place) -> None:
+    """Raise UsageError if a file has the name of a module of Python's own, or of an installed one.
+
+    Run as a module, it would take that one's place for all other code.
+    """
+    name = place.module
+    if name in sys.stdlib_module_names:
+        whose = "of Python's standard library"
+    else:
+        found = importlib.machinery.PathFinder.find_spec(name, [*_INSTALLED])
+        if found is None or found.origin is None or Path(found.origin).resolve() == place.path:
+            return
+        whose = f"that is installed ({found.origin})"
+    raise UsageError(
+        f"the file {place.path} has the name of the module {name!r} {whose}: rename the file"
     )
 
 
@@ -177,12 +221,27 @@ def describe(place: Place) -> Signature:
     factory = load(place)
     if factory is None:
         raise UsageError(f"{place.spec!r} has no function or class {place.factory!r}")
-    stated = vars(sys.modules[place.module])
+    return stated_by(factory, vars(sys.modules[place.module]), place.path.name)
+
+
+def stated_by(
+    factory: Callable[..., Any], stated: Mapping[str, Any], where: str = "the agent"
+) -> Signature:
+    """Return what a factory takes, and what its module states.
+
+    Args:
+        factory: The factory.
+        stated: The names of its module.
+        where: What messages call it.
+
+    Raises:
+        UsageError: What it says of itself cannot be read.
+    """
     given = getattr(factory, "given", stated.get("GIVEN", ()))
     if not isinstance(given, list | tuple | set | frozenset) or not all(
         isinstance(word, str) for word in given
     ):
-        raise UsageError(f"GIVEN in {place.path.name} is no tuple of words: {given!r}")
+        raise UsageError(f"GIVEN in {where} is no tuple of words: {given!r}")
     return signature_of(
         factory,
         given=check_given(given),
@@ -279,12 +338,33 @@ def _top_level(body: Iterable[ast.stmt]) -> tuple[set[str], str]:
 
 
 def _run_file(place: Place) -> ModuleType:
-    """Run a file as a module; files beside it can be imported."""
+    """Run a file as a module; files beside it can be imported.
+
+    Raises:
+        UsageError: It imports relatively, which a file that is run by its path cannot.
+    """
     sys.path.append(str(place.path.parent))
     spec = importlib.util.spec_from_file_location(place.module, place.path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[place.module] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        if "relative import with no known parent" not in str(error):
+            raise
+        folder, name = _module_of(place.path)
+        raise UsageError(
+            f"{place.path.name} imports relatively, so it must be imported as a part of its"
+            f" package: name it as {name}:{place.factory}, in the folder {folder}"
+        ) from error
     return module
+
+
+def _module_of(path: Path) -> tuple[Path, str]:
+    """Return a file's full name as a module, and the folder that it is imported from."""
+    folder, parts = path.parent.parent, [path.parent.name, path.stem]
+    while (folder / "__init__.py").is_file():
+        folder, parts = folder.parent, [folder.name, *parts]
+    return folder, ".".join(parts)

@@ -1,5 +1,6 @@
 """From what names an agent or a teacher to its identity; its code runs in another process only."""
 
+import hashlib
 import json
 import os
 import select
@@ -20,7 +21,7 @@ from rlbench.results.identity import check_given
 from rlbench.results.values import plain
 from rlbench.runners.agents import factories
 from rlbench.runners.agents.factories import OPTION, RESERVED, Place, Signature
-from rlbench.runners.agents.sources import hash_file, sha256_of_files, sources
+from rlbench.sources import hash_file, sources
 from rlbench.suites import slug
 
 IMPORT_SECONDS = 300.0  # that importing an agent may take
@@ -121,14 +122,16 @@ def resolve_found(
     """
     what = f"{kind} {found.spec!r}"
     name = name or found.name
-    slug(name)
+    _check_has_slug(name, kind)
     if len(name) > MAX_NAME or not name.isprintable():
         raise UsageError(f"the name {name!r} must be printable, of at most {MAX_NAME} characters")
     if len(spec) > MAX_SPEC or len(found.factory) > MAX_FACTORY or not spec.isprintable():
         raise UsageError(f"the {what} must be printable, of at most {MAX_SPEC:,} characters")
-    made = given_options(options)
+    aside = found.signature.aside
+    made = given_options(options, aside)
     _check_names(made, found.signature, what)
     config = {**found.signature.defaults, **{k: _without_folder(v) for k, v in made.items()}}
+    config = {option: value for option, value in config.items() if option not in aside}
     if len(json.dumps(config)) > MAX_CONFIG:
         raise UsageError(f"the options of the {what} are longer than {MAX_CONFIG:,} characters")
     return Resolved(
@@ -145,6 +148,15 @@ def resolve_found(
         files=found.files,
         has_group=found.signature.has_group,
     )
+
+
+def _check_has_slug(name: str, kind: str) -> None:
+    """Raise UsageError if nothing of a name can be kept in a path."""
+    try:
+        slug(name)
+    except UsageError as error:
+        how = ": add --name and a name in Latin letters" if kind == "agent" else ""
+        raise UsageError(f"{error}{how}") from error
 
 
 def find_python(registry: Registry, spec: str) -> Found:
@@ -165,6 +177,7 @@ def find_python(registry: Registry, spec: str) -> Found:
     kind, known = registry.kind, registry.targets()
     place = factories.find_file(spec, known)
     if place is not None:
+        factories.check_name(place)
         factories.stated_version(place)  # what is wrong with the file itself is said at once
     elif spec not in known and factories.names_file(spec):
         raise factories.unknown(kind, spec, known)
@@ -207,6 +220,26 @@ def version_of(registry: Registry, spec: str) -> tuple[str, str | None]:
     return _version(factories.find(registry, spec))[:2]
 
 
+def version_now(registry: Registry, spec: str, folder: Path) -> tuple[str, str | None] | None:
+    """Return version and source hash that a factory has now, importing nothing.
+
+    Args:
+        registry: Of the kind.
+        spec: What names it.
+        folder: Where it was named.
+
+    Returns:
+        What `version_of` would; None if it is not found so.
+    """
+    if spec in registry.own:
+        return registry.own[spec].version, None
+    known = registry.targets()
+    place = factories.find_file(spec, known, folder)
+    if place is None and not factories.names_file(spec):
+        place = factories.find_module(known.get(spec, spec), folder)
+    return None if place is None else _version(place)[:2]
+
+
 def _version(place: Place) -> tuple[str, str | None, tuple[str, ...]]:
     """Return the version that is stated, or the hash of the files and their names."""
     version = factories.stated_version(place)
@@ -215,9 +248,19 @@ def _version(place: Place) -> tuple[str, str | None, tuple[str, ...]]:
     try:
         files = sources(place.path, "" if place.is_file else place.module)
         return "", sha256_of_files(files), tuple(files)
+    except UsageError as error:
+        raise UsageError(
+            f"{error}: state a __version__ in it, which then stands for them"
+        ) from error
     except OSError as error:
         where = error.filename or f"what {place.path.name} imports"
         raise UsageError(f"cannot read {where}: {error.strerror}") from error
+
+
+def sha256_of_files(files: Mapping[str, Path]) -> str:
+    """Return the hash of files with their names."""
+    content = [[name, hash_file(path)] for name, path in sorted(files.items())]
+    return hashlib.sha256(strict_json.dump(content).encode()).hexdigest()
 
 
 def ask(kind: str, spec: str) -> dict[str, Any]:
@@ -290,7 +333,7 @@ def _read_line(descriptor: int) -> bytes | None:
 def signature_in(answer: Mapping[str, Any]) -> Signature:
     """Return the signature in what `ask` returned."""
     data = dict(answer["signature"])
-    for name in ("required", "given"):
+    for name in ("required", "given", "aside"):
         data[name] = tuple(data[name])
     names = data["names"]
     return Signature(**{**data, "names": None if names is None else tuple(names)})
@@ -314,16 +357,20 @@ def _check_names(options: Mapping[str, Any], signature: Signature, what: str) ->
             raise UsageError(f"the {what} needs the option {name!r}: add -o {name}=VALUE")
 
 
-def given_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def given_options(options: Mapping[str, Any], aside: Iterable[str] = ()) -> dict[str, Any]:
     """Return options as a `Recipe` holds them.
+
+    Args:
+        options: Their values by name.
+        aside: Those that are no part of the identity: they may hold paths.
 
     Raises:
         UsageError: A value does not fit, or a file is not there.
     """
-    return {name: _option(name, value) for name, value in options.items()}
+    return {name: _option(name, value, has_paths=name in aside) for name, value in options.items()}
 
 
-def _option(name: str, value: Any) -> Any:
+def _option(name: str, value: Any, *, has_paths: bool = False) -> Any:
     """Return an option's value as JSON data; a file gets its hash."""
     if isinstance(value, Path):
         if not value.is_file():
@@ -338,7 +385,7 @@ def _option(name: str, value: Any) -> Any:
         raise UsageError(f"the option {name!r}: {error}") from error
     if _is_file(value):
         raise UsageError(f"the option {name!r} stands for a file: write {name}=@FILE")
-    if any(map(_is_path_here, _strings(value))):
+    if not has_paths and any(map(_is_path_here, _strings(value))):
         raise UsageError(
             f"the option {name!r} holds a path of this machine: write {name}=@FILE,"
             " which keeps the file's name and hash, or a path from the current folder"

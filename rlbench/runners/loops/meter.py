@@ -73,10 +73,22 @@ def _as_array(actions: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     try:
         array = np.asarray(actions)
     except Exception as error:
-        raise AgentError(f"act answered what is no array: {error}") from error
+        raise AgentError(f"act returned {_named(actions)}, which is no array: {error}") from error
+    if array.dtype.kind not in "biuf":
+        n = f"{shape[0]} action{'s'[: shape[0] != 1]}"
+        raise AgentError(f"act returned {_named(actions)}: return an array of {n}")
     if array.shape != shape:
         raise AgentError(f"act answered shape {array.shape}, not {shape}")
     return array
+
+
+def _named(value: Any) -> str:
+    """Return ``None``, ``a dict``, or an array with its dtype."""
+    if value is None:
+        return "None"
+    of = f" of dtype {value.dtype}" if isinstance(value, np.ndarray) else ""
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}{of}"
 
 
 class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any]]):

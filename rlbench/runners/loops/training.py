@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
@@ -123,12 +124,26 @@ def train_by_itself(
         if not failures and not is_end_of_budget(error):
             if isinstance(error, RunError):
                 raise
-            raise AgentError(f"train raised {type(error).__name__}: {error}") from error
+            raise AgentError(
+                f"train raised {type(error).__name__}: {error}{_advice(error)}"
+            ) from error
     failure = failures[0] if failures else meter.failure
     if failure is not None:
         raise failure
     meter.after_step = None
     progress.training = meter.training()
+
+
+def _advice(error: Exception) -> str:
+    """Return what to do about an error that a library raises of the environments themselves."""
+    if isinstance(error, ValueError) and MeteredEnv.__name__ in str(error):
+        for frame, _ in walk_tb(error.__traceback__):
+            if str(frame.f_globals.get("__name__")).startswith("stable_baselines3."):
+                return (
+                    "; Stable-Baselines3 takes SB3Env(env): import it from"
+                    " rlbench.runners.agents.adapters.sb3_env"
+                )
+    return ""
 
 
 def is_end_of_budget(error: BaseException | None) -> bool:

@@ -244,8 +244,8 @@ def _shape(obs: Seen) -> Seen:
     distance = np.sqrt(obs[:, 0] * obs[:, 0] + obs[:, 1] * obs[:, 1])
     speed = np.sqrt(obs[:, 2] * obs[:, 2] + obs[:, 3] * obs[:, 3])
     hundred = np.float32(100.0)
-    shape: Seen = -hundred * distance - hundred * speed - hundred * np.abs(obs[:, 4])
-    return shape
+    shape: Any = -hundred * distance - hundred * speed - hundred * np.abs(obs[:, 4])
+    return np.asarray(shape)
 
 
 def reward(obs: NDArray[Any], action: NDArray[Any], next_obs: NDArray[Any]) -> Floats:

@@ -202,7 +202,8 @@ def test_a_saved_model_draws_from_the_seed_of_the_run(saved: Path) -> None:
 def test_a_saved_model_is_known_by_its_content(saved: Path) -> None:
     agent = resolve(f"sb3-zip:{saved}", {"deterministic": False}, trust=True).id
     assert (agent.name, agent.version) == ("mine", "")
-    assert agent.config == {"algorithm": "PPO", "deterministic": False}
+    view = {"frame_stack": 1, "channels_order": "", "normalize": None}
+    assert agent.config == {"algorithm": "PPO", "deterministic": False, **view}
     assert (agent.factory, agent.given) == ("sb3-zip:PPO", ("pretraining",))
     copy = saved.rename(saved.with_name("copy.zip"))
     assert resolve(f"sb3-zip:{copy}", {}, trust=True).id.source == agent.source

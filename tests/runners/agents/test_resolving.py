@@ -320,3 +320,41 @@ def test_a_process_that_nobody_asks_any_more_ends_without_a_word(module: str, as
     command = [sys.executable, "-P", "-m", f"rlbench.runners.{module}"]
     done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("name", ["json", "random", "numpy", "pytest"])
+def test_a_file_that_would_take_the_place_of_a_module_is_refused(name: str) -> None:
+    """Other code that imports the module would get the agent instead."""
+    Path(f"{name}.py").write_text(PLAIN)
+    with pytest.raises(UsageError, match=rf"{name}\.py has the name .*: rename the file") as caught:
+        resolve(f"{name}.py", {})
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UsageError, match="rename the file"):
+        resolve_teacher(f"./{name}.py", {})
+
+
+def test_a_file_in_a_folder_of_that_name_is_an_agent(tmp_path: Path) -> None:
+    Path("json").mkdir()
+    Path("json/mine.py").write_text(PLAIN)
+    assert resolve("json/mine.py", {}).id.name == "mine"
+
+
+@pytest.mark.parametrize("inits", [(), ("zoo", "zoo/small")])
+def test_a_file_that_imports_relatively_is_told_its_name(inits: tuple[str, ...]) -> None:
+    Path("zoo/small").mkdir(parents=True)
+    Path("zoo/small/nets.py").write_text("K = 5\n")
+    Path("zoo/small/mine.py").write_text("from .nets import K\n" + PLAIN)
+    for folder in inits:
+        Path(folder, "__init__.py").touch()
+    name, folder = ("zoo.small.mine", Path.cwd()) if inits else ("small.mine", Path.cwd() / "zoo")
+    with pytest.raises(CannotImport, match=f"name it as {name}:make, in the folder {folder}$"):
+        resolve("zoo/small/mine.py", {})
+    os.chdir(folder)
+    assert resolve(f"{name}:make", {}).id.config == {"k": 5}
+
+
+def test_a_file_in_another_script_is_told_to_take_a_name() -> None:
+    Path("агент.py").write_text(PLAIN)
+    with pytest.raises(UsageError, match=r"'агент' has no letter .*: add --name"):
+        resolve("агент.py", {})
+    assert resolve("агент.py", {}, "agent").id.name == "agent"

@@ -12,7 +12,7 @@ from gymnasium.spaces import Discrete
 from support.pendulum import PENDULUM
 from support.toy import TOY
 
-from rlbench.cli.options import parse_eval_points
+from rlbench.api.asking import parse_eval_points
 from rlbench.errors import InvalidEnvironment, InvalidRecord, UnknownName, UsageError
 from rlbench.results import Evaluation
 from rlbench.results.record import score_of

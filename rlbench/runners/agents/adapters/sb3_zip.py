@@ -2,12 +2,14 @@
 
 The file holds pickles, and to read those is to run whatever they say. Here only its plain text is
 read; the rest is left to the process of a run, and to files that one trusts. Options are
-`deterministic` (how to act) and `algorithm`, for a model that does not tell who saved it.
+`deterministic` (how to act), `algorithm`, for a model that does not tell who saved it, and for one
+that was trained so `frame_stack`, `channels_order` and ``normalize=@vecnormalize.pkl``, what its
+`VecNormalize` saved.
 """
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,16 +18,19 @@ import numpy as np
 from gymnasium.spaces import Box, Space
 
 from rlbench.errors import AgentError, UnknownName, UsageError
-from rlbench.runners.agents.adapters.sb3 import ALGORITHMS, SB3Player, release
+from rlbench.runners.agents.adapters.sb3 import ALGORITHMS, SB3Player, View, release
 from rlbench.runners.agents.agent import SB3, SB3_ZIP, Agent, AgentFactory, TaskInfo
 from rlbench.runners.agents.factories import Signature
 from rlbench.runners.agents.resolving import Found
-from rlbench.runners.agents.sources import hash_file
+from rlbench.sources import hash_file
 
 NEEDS_TRUST = True
 MAX_DATA = 2**26  # bytes of the member that is read; a model's weights are in others
 
+_DEFAULTS = {"deterministic": True, "frame_stack": 1, "channels_order": "", "normalize": None}
+_Alike = Callable[[Space[Any], Space[Any]], bool]
 _PACKAGES = ALGORITHMS[SB3]
+_ENV = "rlbench.runners.agents.adapters.sb3_env"
 _SHARED_POLICIES = "stable_baselines3.common.policies"
 _RECURRENT_POLICIES = "sb3_contrib.common.recurrent.policies"
 
@@ -49,8 +54,8 @@ def identify(spec: str, options: Mapping[str, Any]) -> Found:
         source=hash_file(path),
         files=(path.name,),
         signature=Signature(
-            defaults={"algorithm": algorithm, "deterministic": True},
-            names=("algorithm", "deterministic"),
+            defaults={"algorithm": algorithm, **_DEFAULTS},
+            names=("algorithm", *_DEFAULTS),
             given=("pretraining",),
         ),
     )
@@ -67,14 +72,25 @@ def make_factory(spec: str) -> AgentFactory:
         device: str,
         algorithm: str = "",
         deterministic: bool = True,
+        frame_stack: int = 1,
+        channels_order: str = "",
+        normalize: str | None = None,
     ) -> Agent:
+        view = View(frame_stack=frame_stack, channels_order=channels_order)
         algorithm = find_algorithm(path, algorithm)
         kind = getattr(import_module(_PACKAGES[algorithm]), algorithm)
         # Loading makes the replay buffer anew, at its full size and of no use here.
         unused = {"buffer_size": 1}
         model = kind.load(path, device=device, custom_objects=unused, seed=seed % 2**32)
-        _check_spaces(model, task)
-        return SB3Player(model, deterministic=deterministic)
+        space, normalizer = task.observation_space, None
+        if frame_stack > 1:
+            space = import_module(_ENV).stacked_space(space, *view.stack)
+        if normalize is not None:
+            normalizer = _load_normalizer(normalize, space)
+        else:
+            _check_spaces("observations", model.observation_space, space, _reads_alike)
+        _check_spaces("actions", model.action_space, task.action_space, _acts_alike)
+        return SB3Player(model, task, view, normalizer, deterministic=deterministic)
 
     return make
 
@@ -136,13 +152,23 @@ def _algorithm_of(data: Mapping[str, Any]) -> str:
     return modules.get(str(module), "")
 
 
-def _check_spaces(model: Any, task: TaskInfo) -> None:
-    for what, known, played, alike in (
-        ("observations", model.observation_space, task.observation_space, _reads_alike),
-        ("actions", model.action_space, task.action_space, _acts_alike),
-    ):
-        if not alike(known, played):
-            raise AgentError(f"the model was saved for {what} in {known}, the task has {played}")
+def _load_normalizer(path: str, space: Space[Any]) -> Any:
+    try:
+        return import_module(_ENV).load_normalizer(Path(path), space)
+    except Exception as error:
+        raise AgentError(
+            f"the option normalize=@{Path(path).name} does not fit the task: {error}"
+        ) from error
+
+
+def _check_spaces(
+    what: str,
+    known: Space[Any],
+    played: Space[Any],
+    alike: _Alike,
+) -> None:
+    if not alike(known, played):
+        raise AgentError(f"the model was saved for {what} in {known}, the task has {played}")
 
 
 def _reads_alike(model: Space[Any], task: Space[Any]) -> bool:

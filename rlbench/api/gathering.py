@@ -11,17 +11,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rlbench.cli.options import DEFAULT_STORE, PUBLISHED, records_of
-from rlbench.cli.sources import Agents, Asked, Scale, deviations_of
+from rlbench.api.asking import DEFAULT_STORE, PUBLISHED, Asked
+from rlbench.api.scales import Agents, Scale, deviations_of
+from rlbench.api.stores import Tell, records_of
 from rlbench.errors import StoreError, UnknownName, UsageError
-from rlbench.results import Runs, ScoreFile, Scores, collect, published, read_scores, select
+from rlbench.results import Record, Runs, ScoreFile, Scores, collect, published, read_scores, select
 from rlbench.results.engines import usual_engines
 from rlbench.results.files import READERS
 from rlbench.results.merging import merge, shortened
 from rlbench.results.published import Published
 from rlbench.results.published.retyped import origin_of
 from rlbench.results.rankable import Terms, terms_of
-from rlbench.results.scores import Curve
+from rlbench.results.scores import Curve, NamedScores
 from rlbench.results.task_names import task_of
 from rlbench.suites import Suite
 
@@ -40,6 +41,7 @@ class Gathered(NamedTuple):
         own: The terms of those that have records.
         curves: Steps and scores of each run by agent and task, where they are known.
         unordered: The agents whose runs are not in the order of seeds.
+        named: Scores of all named evaluations by agent and task, of those that have records.
     """
 
     agents: Agents
@@ -48,6 +50,7 @@ class Gathered(NamedTuple):
     own: dict[str, Terms]
     curves: Curves
     unordered: list[str]
+    named: Mapping[str, Mapping[str, list[NamedScores]]]
 
 
 class _Found(NamedTuple):
@@ -60,6 +63,7 @@ class _Found(NamedTuple):
     paper: Published | None = None
     terms: Terms | None = None
     curves: Mapping[str, list[Curve]] | None = None
+    named: Mapping[str, list[NamedScores]] | None = None
     is_ordered: bool = True
     note: str = ""
 
@@ -87,7 +91,7 @@ class _Names:
             raise UnknownName("agent to rename", old, dict.fromkeys(self._seen))
 
 
-def gather(asked: Asked, scale: Scale, *, curves: bool = False) -> Gathered:
+def gather(asked: Asked, scale: Scale, tell: Tell, *, curves: bool = False) -> Gathered:
     """Return the scores of all sources by agent and task, and what must be said of them.
 
     A source is an existing file or folder, whose agents are all taken, or else the name of an agent
@@ -96,7 +100,8 @@ def gather(asked: Asked, scale: Scale, *, curves: bool = False) -> Gathered:
     Args:
         asked: What the user asks for.
         scale: How scores are normalised.
-        curves: Return the curves of records, too.
+        tell: Is told of each bad file in a store.
+        curves: Return the curves of records and their named evaluations, too.
 
     Raises:
         InvalidScores: A file is bad, or a run is in two.
@@ -104,7 +109,7 @@ def gather(asked: Asked, scale: Scale, *, curves: bool = False) -> Gathered:
         UsageError: A store is given without a suite, or holds no scores.
     """
     names, notes = _Names(asked.rename), list[str]()
-    files = [source for source in asked.sources if Path(source).exists()]
+    files = [s for s in asked.sources if s in asked.data or Path(s).exists()]
     named = {source: n for n, source in enumerate(asked.sources) if source not in files}
     first = asked.sources.index(files[0]) if files else 0
     found: list[_Found] = []
@@ -112,7 +117,7 @@ def gather(asked: Asked, scale: Scale, *, curves: bool = False) -> Gathered:
         notes += _of_both(files, scale.suite)
         found += _of_files([Path(file) for file in files], first, scale, asked, names, notes)
     if named or asked.stores or not files:
-        found += _of_stores(named, first, scale, asked, names, notes, curves=curves)
+        found += _of_stores(named, first, scale, asked, names, notes, tell, curves=curves)
     names.refuse_unused()
     labelled = _told_apart(sorted(found, key=lambda agent: agent.order), notes)
     by_place = {f"{agent.name} ({agent.place})": label for label, agent in labelled.items()}
@@ -129,6 +134,22 @@ def gather(asked: Asked, scale: Scale, *, curves: bool = False) -> Gathered:
         {label: agent.terms for label, agent in chosen.items() if agent.terms},
         {label: agent.curves for label, agent in chosen.items() if agent.curves},
         [label for label, agent in chosen.items() if not agent.is_ordered],
+        {label: agent.named for label, agent in chosen.items() if agent.named},
+    )
+
+
+def gather_records(records: Sequence[Record], suite: Suite, notes: list[str]) -> Gathered:
+    """Return the scores in records of a suite, and what must be said of them."""
+    scores = collect(records, suite, usual_engines(records, suite))
+    agents = list(scores.values)
+    return Gathered(
+        {agent: scores.normalised(agent) for agent in agents},
+        notes,
+        {},
+        {agent: terms_of(scores.records[agent], scores.engines[agent]) for agent in agents},
+        {agent: scores.curves(agent) for agent in agents},
+        [],
+        {agent: scores.named(agent) for agent in agents},
     )
 
 
@@ -169,7 +190,7 @@ def _of_files(
     reading, suite = replace(asked.reading, suite=scale.suite), scale.suite
     parts: list[tuple[str, ScoreFile]] = []
     for file in files:
-        of_file = read_scores(file, scale.columns, reading)
+        of_file = read_scores(asked.data.get(str(file), file), scale.columns, reading)
         if of_file.sources and not suite:
             notes.append(f"{file}: scores from papers: {', '.join(of_file.sources)}.")
         if suite:
@@ -339,6 +360,7 @@ def _of_stores(
     asked: Asked,
     names: _Names,
     notes: list[str],
+    tell: Tell,
     *,
     curves: bool,
 ) -> list[_Found]:
@@ -350,7 +372,7 @@ def _of_stores(
     """
     if scale.suite is None:
         raise UsageError(_without_suite(list(named)))
-    found = _of_suite(named, asked.stores, scale.suite, notes, curves=curves)
+    found = _of_suite(named, asked.stores, scale.suite, notes, tell, curves=curves)
     out: dict[tuple[str, str], _Found] = {}
     for agent in found:
         if named and agent.name not in named:
@@ -367,13 +389,14 @@ def _of_suite(
     stores: Sequence[Path],
     suite: Suite,
     notes: list[str],
+    tell: Tell,
     *,
     curves: bool,
 ) -> list[_Found]:
     """Return the agents of the stores, by default of one, and those of papers that are named."""
     places, why = stores or [DEFAULT_STORE], ""
     try:
-        found = _in_places(places, suite, curves=curves)
+        found = _in_places(places, suite, tell, curves=curves)
     except (UsageError, StoreError) as error:
         if stores or not named:
             raise
@@ -381,7 +404,7 @@ def _of_suite(
     here = {agent.name for agent in found}
     known = dict.fromkeys(here)
     if set(named) - here and PUBLISHED not in places and _has_papers(suite):
-        papers = _in_places([PUBLISHED], suite, curves=curves)
+        papers = _in_places([PUBLISHED], suite, tell, curves=curves)
         known |= dict.fromkeys(agent.name for agent in papers)
         found += [agent for agent in papers if agent.name not in here]
     for name in named:
@@ -399,7 +422,7 @@ def _published_in(suite: Suite) -> set[str]:
     return {source.agent for source in published.sources(suite.name)}
 
 
-def _in_places(places: Sequence[Path], suite: Suite, *, curves: bool) -> list[_Found]:
+def _in_places(places: Sequence[Path], suite: Suite, tell: Tell, *, curves: bool) -> list[_Found]:
     """Return all agents of stores and papers."""
     found = []
     if PUBLISHED in places:
@@ -407,21 +430,22 @@ def _in_places(places: Sequence[Path], suite: Suite, *, curves: bool) -> list[_F
             _Found(agent, str(PUBLISHED), 0, paper.normalised(), paper)
             for agent, paper in published.load(suite).items()
         ]
-    for place, scores in _scores_in([p for p in places if p != PUBLISHED], suite):
+    for place, scores in _scores_in([p for p in places if p != PUBLISHED], suite, tell):
         found += [
             _Found(
                 agent, str(place), 0, scores.normalised(agent),
                 terms=terms_of(scores.records[agent], scores.engines[agent]),
                 curves=scores.curves(agent) if curves else None,
+                named=scores.named(agent) if curves else None,
             )
             for agent in scores.values
         ]  # fmt: skip
     return found
 
 
-def _scores_in(stores: Sequence[Path], suite: Suite) -> list[tuple[Path, Scores]]:
+def _scores_in(stores: Sequence[Path], suite: Suite, tell: Tell) -> list[tuple[Path, Scores]]:
     """Return the scores of each store, told apart by the engines of all of them."""
-    records = {store: records_of(store, suite) for store in stores}
+    records = {store: records_of(store, suite, tell) for store in stores}
     usual = usual_engines([r for of_store in records.values() for r in of_store], suite)
     found = []
     for store, of_store in records.items():

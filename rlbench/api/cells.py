@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rlbench.cli.output import format_cell
-from rlbench.stats.aggregates import AGGREGATES
+from rlbench.api.words import format_cell
+from rlbench.stats.aggregates import LABELS
 
-LABELS = {name: of.label for name, of in AGGREGATES.items()}  # of aggregates, in their order
 NONE = "none: "  # begins what stands for the method of an interval that there is not
 
 Row = Mapping[str, Any]
@@ -51,6 +50,25 @@ def an_agent_a_row(rows: Sequence[Row], total: int, sign: int) -> list[dict[str,
         tasks = f"{any_row['tasks']}/{total}"
         table.append({"agent": agent, "tasks": tasks, "runs": any_row["runs"] or None, **cells})
     return table
+
+
+def a_point_a_row(rows: Sequence[Row], total: int) -> list[dict[str, Any]]:
+    """Return one row an agent and evaluation point with a cell a named evaluation.
+
+    Args:
+        rows: As `leaderboard.evaluations` makes them.
+        total: How many tasks there are.
+    """
+    labels = dict.fromkeys(row["evaluation"] for row in rows)
+    table: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in rows:
+        begin = {"agent": row["agent"], "step": row["step"]}
+        tasks = {"tasks": f"{row['tasks']}/{total}", "runs": row["runs"]}
+        shown = table.setdefault(
+            (row["agent"], row["step"]), {**begin, **tasks, **dict.fromkeys(labels)}
+        )
+        shown[row["evaluation"]] = cell(row)
+    return list(table.values())
 
 
 def with_cells(rows: Sequence[Row], name: str, heading: str) -> list[dict[str, Any]]:

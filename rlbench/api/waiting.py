@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from rlbench.cli.output import progress_bar
-
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from rlbench.stats.kernels import Tell
 
 DELAY = 2.0  # seconds
@@ -39,3 +39,14 @@ def _bar(draws: int) -> Iterator["Tell"]:
         timer.cancel()
         timer.join()
         bar.stop()
+
+
+def progress_bar(what: str) -> "Progress":
+    """Return a bar on standard error that leaves nothing behind; `start` shows it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+    return Progress(
+        what, BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
+        console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False,
+    )  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rlbench import stats
-from rlbench.cli import waiting
+from rlbench.api import waiting
 from rlbench.stats import kernels
 
 SCORES = {name: np.random.default_rng(ord(name)).normal(size=(4, 6)) for name in "abc"}

@@ -1,0 +1,169 @@
+"""Which agent is better, and how many runs it takes: rows, and what must be said of them."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any, NamedTuple, cast
+
+from rlbench.api.apart import Compared, Question, apart_rows, barring, despite_of
+from rlbench.api.asking import Asked
+from rlbench.api.gathering import Gathered, gather
+from rlbench.api.pairs import (
+    aligned,
+    comparison_rows,
+    coverage_notes,
+    sentences,
+    with_deviations,
+)
+from rlbench.api.scales import Scale, of_raw_scores
+from rlbench.api.stores import Tell
+from rlbench.errors import UnknownName, UsageError
+from rlbench.results.rankable import ranked_together, why_not_ranked
+from rlbench.stats import AdaStopResult, RunsNeeded, adastop, plan, runs_needed
+from rlbench.stats.comparisons import TestStatistic
+from rlbench.stats.permutation import STATISTICS
+
+Row = dict[str, Any]
+
+
+class Stopping(NamedTuple):
+    """What is decided batch by batch.
+
+    Attributes:
+        result: Of the test.
+        rows: A pair a row.
+        notes: What must be said of them.
+    """
+
+    result: AdaStopResult
+    rows: list[Row]
+    notes: list[str]
+
+
+class Planned(NamedTuple):
+    """What numbers of runs give.
+
+    Attributes:
+        rows: A number of runs a row.
+        needed: How many runs pairs need.
+        notes: What must be said of them.
+    """
+
+    rows: list[Row]
+    needed: Mapping[tuple[str, str], RunsNeeded]
+    notes: list[str]
+
+
+def statistic_of(name: str) -> TestStatistic:
+    """Return a statistic that can be tested.
+
+    Raises:
+        UnknownName: It is none.
+    """
+    if name not in STATISTICS:
+        raise UnknownName("statistic", name, STATISTICS)
+    return cast(TestStatistic, name)
+
+
+def gather_to_compare(asked: Asked, scale: Scale, tell: Tell) -> Gathered:
+    """Return the agents to compare, and what must be said of their scores.
+
+    Raises:
+        InvalidScores: As `gather` does.
+        UsageError: The same.
+    """
+    found = gather(asked, scale, tell)
+    found.notes.extend(of_raw_scores(found.agents, scale))
+    return found
+
+
+def check_number(agents: Sequence[str], least: int) -> None:
+    """Raise UsageError if there are fewer agents than a comparison takes."""
+    if len(agents) < least:
+        there = f" there is only {agents[0]!r}" if agents else " there is none"
+        raise UsageError(
+            f"a comparison needs at least {('one agent', 'two agents')[least - 1]}:{there}"
+        )
+
+
+def is_apart(found: Gathered, question: Question) -> bool:
+    """Say whether the agents may not all be tested together."""
+    barred = barring(found.published, despite=question.despite)
+    return len(ranked_together(found.agents, barred, found.own)) > 1
+
+
+def compared(found: Gathered, question: Question) -> Compared:
+    """Return a row a pair of agents, and what must be said of them.
+
+    Raises:
+        InvalidScores: Tests cannot be made of the scores.
+        UsageError: The agents have no task in common.
+    """
+    if is_apart(found, question):
+        return apart_rows(found, question)
+    notes = list(found.notes)
+    scores = aligned(found.agents, question.scale, notes)
+    statistic, scale = question.statistic, question.scale
+    rows, pairs, needed = comparison_rows(scores, statistic, question.alpha, scale)
+    despite = despite_of(found, question) if question.despite else None
+    said = sentences(pairs, needed, statistic, scale, despite)
+    if despite is not None:
+        rows = [row | {"despite_protocols": despite.get((row["a"], row["b"]))} for row in rows]
+    notes += coverage_notes(scores, statistic)
+    rows = with_deviations(rows, found.published) if found.published else rows
+    return Compared(rows, said, notes)
+
+
+def stopping(found: Gathered, question: Question, batch: int, max_batches: int) -> Stopping:
+    """Decide batch by batch, on runs in the order of seeds.
+
+    Raises:
+        InvalidScores: There are too few runs, or the plan cannot be kept.
+        UsageError: The agents have no task in common.
+    """
+    notes, scale = list(found.notes), question.scale
+    scores = aligned(found.agents, scale, notes)
+    result = adastop(
+        scores, batch=batch, max_batches=max_batches, alpha=question.alpha,
+        statistic=question.statistic,
+    )  # fmt: skip
+    rows = [
+        {**row, "decision": scale.shown_decision(row["decision"]), **scale.better}
+        for row in result.rows()
+    ]
+    return Stopping(result, rows, [*notes, _order(found.unordered, list(found.agents))])
+
+
+def planned(
+    found: Gathered, question: Question, *, power: float, difference: float | None
+) -> Planned:
+    """Return what numbers of runs give, from the runs that there are.
+
+    Args:
+        found: The agents.
+        question: What is asked of them.
+        power: The chance of separating a pair to plan for.
+        difference: To plan for; by default those seen so far.
+
+    Raises:
+        UsageError: Two agents are not ranked together, or have no task in common.
+    """
+    for a, b in combinations(found.agents, 2):
+        if why := why_not_ranked(a, b, found.published, found.own):
+            raise UsageError(f"{a} and {b} are not planned for, since they are not ranked: {why}")
+    notes = list(found.notes)
+    scores = aligned(found.agents, question.scale, notes)
+    statistic, alpha = question.statistic, question.alpha
+    rows = plan(scores, statistic=statistic, alpha=alpha, difference=difference)
+    needed = runs_needed(
+        scores, power=power, statistic=statistic, alpha=alpha, difference=difference
+    )
+    return Planned([row._asdict() for row in rows], needed, notes)
+
+
+def _order(unordered: Sequence[str], agents: Sequence[str]) -> str:
+    """Return in which order runs are taken."""
+    if not unordered:
+        return "Runs are taken in the order of seeds."
+    whose = "" if len(unordered) == len(agents) else f" of {', '.join(unordered)}"
+    others = "" if len(unordered) == len(agents) else ", those of the others in that of seeds"
+    return f"Runs{whose} have no numbers as seeds and are taken in the order of the files{others}."

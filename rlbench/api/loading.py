@@ -1,0 +1,415 @@
+"""`rlbench.load`: scores of any source, and what can be asked of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlbench import suites
+from rlbench.api.answers import Answer, text_table
+from rlbench.api.asking import PUBLISHED, Asked, reading_of
+from rlbench.api.gathering import Gathered, gather
+from rlbench.api.pythonic import in_python, pythonic
+from rlbench.api.scales import Scale, said_of_papers
+from rlbench.api.words import printable
+from rlbench.errors import UnknownName, UsageError
+from rlbench.results import Store, unofficial_text
+from rlbench.results.scores import Curve
+from rlbench.results.store import is_store
+from rlbench.suites import Constant, Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Kind = Literal["intervals", "profiles", "curves", "improvement", "ranks"]
+
+
+class Results:
+    """Scores of agents, and what must be said of them.
+
+    Made by `load`, `run` and `evaluate`.
+
+    Attributes:
+        suite: The suite that scores are normalised by, if there is one.
+        notes: What was assumed about the sources, and what must be said of them.
+        title: On which scale the scores are.
+    """
+
+    def __init__(self, gathered: Gathered, scale: Scale, notes: Iterable[str] = ()) -> None:
+        self._gathered = gathered
+        self._scale = scale
+        self.suite = scale.suite
+        said = [*notes, *gathered.notes, *said_of_papers(gathered.published)]
+        self.notes = tuple(map(pythonic, dict.fromkeys(said)))
+        self.title = pythonic(scale.title)
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """The agents, in the order of the sources."""
+        return tuple(self._gathered.agents)
+
+    def scores(self) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Return agent, then task, to the scores of its runs, (runs,) float64, on this scale.
+
+        Tasks that an agent has no runs of are not there, and tasks may have different numbers of
+        runs. ``list(scores[agent].values())`` is what the functions of `rlbench.stats` take.
+        """
+        return {
+            agent: {task: scores.copy() for task, scores in tasks.items()}
+            for agent, tasks in self._gathered.agents.items()
+        }
+
+    def curves(self) -> dict[str, dict[str, list[Curve]]]:
+        """Return agent, then task, to the learning curves of its runs, where they are known.
+
+        A curve is a pair (steps, scores), each (points,) float64, on this scale.
+        """
+        return {agent: dict(tasks) for agent, tasks in self._gathered.curves.items()}
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a frame of pandas, a row a run: agent, task, run (from 0) and score."""
+        import pandas as pd
+
+        rows = [
+            (agent, task, run, score)
+            for agent, tasks in self._gathered.agents.items()
+            for task, scores in tasks.items()
+            for run, score in enumerate(scores.tolist())
+        ]
+        return pd.DataFrame(rows, columns=["agent", "task", "run", "score"])
+
+    @in_python
+    def stats(
+        self,
+        *,
+        method: str = "rao-wu",
+        per_task: bool = False,
+        retention: bool = False,
+        evaluations: bool = False,
+    ) -> Answer:
+        """Return IQM, mean, median and optimality gap with 95% intervals.
+
+        Args:
+            method: Of the intervals: ``rao-wu``, ``percentile`` or ``bca``.
+            per_task: The mean of every task instead.
+            retention: The share of the clean score that is kept, by the type of disturbance;
+                with `per_task` also by its strength.
+            evaluations: The mean of each named evaluation at every evaluation point, and how far
+                they are apart, e.g. the generalisation gap of Procgen.
+
+        Raises:
+            UnknownName: There is no such method.
+            UsageError: Nothing is known of what is kept, or of named evaluations.
+        """
+        from rlbench.api.cells import a_point_a_row, an_agent_a_row, methods_of
+        from rlbench.api.summaries import method_of, summary_of, warnings_of
+
+        scale, how = self._scale, method_of(method)
+        found = summary_of(
+            self._gathered, scale, how, per_task=per_task, kept=retention, named=evaluations
+        )
+        are_aggregates = not (per_task or retention or evaluations)
+        notes = warnings_of(
+            found.agents, found.rows if are_aggregates else [], how, scale.suite, found.total
+        )
+        shown: Sequence[Mapping[str, Any]] = ()
+        if are_aggregates:
+            shown = an_agent_a_row(found.rows, found.total, scale.sign)
+        elif evaluations:
+            shown = a_point_a_row(found.rows, found.total)
+        said = methods_of(found.rows)
+        return self._answer(found.rows, [*notes, *found.notes], sentences=said, shown=shown)
+
+    @in_python
+    def compare(
+        self,
+        *,
+        statistic: str = "iqm",
+        alpha: float = 0.05,
+        against: float | None = None,
+        despite_protocols: bool = False,
+    ) -> Answer:
+        """Say which agent is better, on the tasks that all of them have runs of.
+
+        Args:
+            statistic: What is compared: ``iqm``, ``mean`` or ``median``.
+            alpha: The level, over all pairs.
+            against: Compare each agent with this constant instead, e.g. 1: the human level.
+            despite_protocols: Test agents whose protocols differ all the same; every row says so.
+
+        Returns:
+            A row a pair, with decisions that are right together with probability 1 - alpha.
+
+        Raises:
+            UnknownName: There is no such statistic.
+            UsageError: There are too few agents, or they have no task in common.
+        """
+        from rlbench.api.against import against as compare_against
+        from rlbench.api.against import sentence
+        from rlbench.api.apart import Question
+        from rlbench.api.comparing import check_number, compared, statistic_of
+        from rlbench.api.scales import of_raw_scores
+
+        chosen, found, scale = statistic_of(statistic), self._gathered, self._scale
+        check_number(self.agents, 2 if against is None else 1)
+        raw = of_raw_scores(found.agents, scale)
+        if against is not None:
+            result = compare_against(found, against, chosen, alpha, scale)
+            said = [sentence(row) for row in result.rows]
+            return self._answer(result.rows, [*result.notes, *raw], sentences=said)
+        question = Question(chosen, alpha, scale, despite_protocols)
+        rows, said, notes = compared(found, question)
+        return self._answer(rows, [*notes, *raw], sentences=said, shown=_shown_pairs(rows))
+
+    @in_python
+    def plan(
+        self,
+        *,
+        statistic: str = "iqm",
+        alpha: float = 0.05,
+        power: float = 0.8,
+        difference: float | None = None,
+    ) -> Answer:
+        """Return power and width of intervals for numbers of runs, from the runs there are.
+
+        Args:
+            statistic: What is compared.
+            alpha: The level, over all pairs.
+            power: The chance of separating a pair to plan for.
+            difference: To plan for; by default those seen so far, which are uncertain.
+
+        Raises:
+            UsageError: There are too few agents, or two that are not ranked together.
+        """
+        from rlbench.api.apart import Question
+        from rlbench.api.comparing import check_number, planned, statistic_of
+        from rlbench.api.pairs import NEW_RUNS, needed_text
+
+        check_number(self.agents, 2)
+        question = Question(statistic_of(statistic), alpha, self._scale, despite=False)
+        found = planned(self._gathered, question, power=power, difference=difference)
+        said = [f"{a} and {b}: {needed_text(n, power)}." for (a, b), n in found.needed.items()]
+        return self._answer(found.rows, [*found.notes, NEW_RUNS], sentences=said)
+
+    @in_python
+    def figure(
+        self, kind: Kind = "intervals", *, baseline: str = "", width: str | float = "neurips"
+    ) -> "Figure":
+        """Draw a figure of the tasks that all agents have runs of; nothing is written.
+
+        Args:
+            kind: ``intervals``, ``profiles``, ``curves``, ``improvement`` or ``ranks``.
+            baseline: The agent to draw the improvement over.
+            width: ``neurips``, ``icml``, ``icml-wide``, ``iclr``, ``a4``, or inches.
+
+        Returns:
+            A figure of matplotlib. Its caption is ``figure.get_label()``.
+
+        Raises:
+            InvalidScores: It cannot be drawn of these scores.
+            MissingExtra: matplotlib is not installed.
+            UnknownName: There is no such kind, agent or width.
+        """
+        from rlbench.api.figures import KINDS, draw, to_draw
+        from rlbench.leaderboard import WIDTHS
+
+        if kind not in KINDS:
+            raise UnknownName("kind of figure", kind, KINDS)
+        if isinstance(width, str) and width not in WIDTHS:
+            raise UnknownName("width", width, WIDTHS)
+        what = to_draw(self._gathered, self._scale, [kind])
+        if baseline and baseline not in what.agents:
+            raise UnknownName("agent", baseline, what.agents)
+        plot = draw(kind, what, self._scale, baseline=baseline, width=width)
+        plot.figure.set_label(plot.caption)
+        return plot.figure
+
+    def _answer(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        notes: Iterable[str],
+        *,
+        sentences: Iterable[str] = (),
+        shown: Iterable[Mapping[str, Any]] = (),
+    ) -> Answer:
+        """Return an answer with the notes of the sources, each said once."""
+        every = dict.fromkeys([*map(pythonic, notes), *self.notes])
+        return Answer(
+            title=self.title,
+            rows=tuple(rows),
+            notes=tuple(every),
+            sentences=tuple(map(pythonic, sentences)),
+            shown=tuple(shown),
+        )
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [
+            {"agent": agent, "tasks": len(tasks), "runs": sum(map(len, tasks.values()))}
+            for agent, tasks in self._gathered.agents.items()
+        ]
+
+    def __repr__(self) -> str:
+        """Return a table of the agents, and the notes."""
+        said = map(printable, self.notes)
+        return "\n".join([printable(self.title), *text_table(self._rows()), *said])
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook."""
+        answer = Answer(title=self.title, rows=tuple(self._rows()), notes=self.notes)
+        return answer._repr_html_()
+
+
+@in_python
+def load(
+    *sources: Any,
+    suite: str | Suite | None = None,
+    store: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
+    agents: Sequence[str] = (),
+    rename: Mapping[str, str] | None = None,
+    normalise_by: tuple[str, str] | None = None,
+    lower_is_better: bool = False,
+    unofficial: Mapping[str, Constant] | None = None,
+    **reading: Any,
+) -> Results:
+    """Return the scores of agents from any number of sources.
+
+    Args:
+        sources: Stores of records, files of scores, folders of logs, ``"published"`` for the scores
+            from papers, names of agents in stores or papers, frames of pandas, and mappings of
+            agents to arrays (runs, tasks), or to tasks with their runs.
+        suite: Normalise by this suite's reference scores. Records and papers need one; of stores
+            that hold runs of one suite only it is that.
+        store: Stores by name, where a source might be taken for something else.
+        agents: Take these agents, in this order.
+        rename: What agents are to be called, by the names that they have.
+        normalise_by: Two columns of tables: the first becomes 0, the second 1.
+        lower_is_better: Raw scores are losses or costs.
+        unofficial: Constants of the suite that were changed.
+        reading: How files are read, where they do not say so themselves: `columns` (a role to a
+            column), `columns_are`, `wide`, `metric`, `agent`, `task`, `at_step`, `decimal`, `path`.
+            `docs/reading-scores.md` says what they mean.
+
+    Raises:
+        InvalidScores: Something is wrong with scores; the message names the place.
+        UnknownName: There is no such agent, suite or option.
+        UsageError: What is asked for does not fit.
+    """
+    notes: list[str] = []
+    named, data, stores = _sorted(sources, notes)
+    stores += [Path(s) for s in ([store] if isinstance(store, str | PathLike) else store)]
+    if stores and suite is None:
+        suite, changed = _only_suite(stores, notes)
+        unofficial = changed if unofficial is None else unofficial
+    scale = Scale(
+        _changed(suite, unofficial), "", ",".join(normalise_by or ()),
+        lower_is_better=lower_is_better,
+    )  # fmt: skip
+    asked = Asked(
+        sources=named,
+        stores=stores,
+        agents=list(agents),
+        rename=dict(rename or {}),
+        reading=reading_of(**reading),
+        data=data,
+    )
+    return Results(gather(asked, scale, notes.append, curves=True), scale, notes)
+
+
+def _changed(suite: str | Suite | None, unofficial: Mapping[str, Constant] | None) -> Suite | str:
+    """Return a suite with its constants changed, or nothing."""
+    if suite is None:
+        if unofficial:
+            raise UsageError("unofficial constants are those of a suite: name the suite")
+        return ""
+    found = suite if isinstance(suite, Suite) else suites.get(suite)
+    return found.make_unofficial(unofficial or {})
+
+
+def _sorted(
+    sources: Sequence[Any], notes: list[str]
+) -> tuple[list[str], dict[str, Any], list[Path]]:
+    """Return the sources by name, what is in no file by such a name, and the stores."""
+    named: list[str] = []
+    data: dict[str, Any] = {}
+    stores: list[Path] = []
+    for source in sources:
+        if not isinstance(source, str | PathLike):
+            kind = "the arrays" if isinstance(source, Mapping) else "the frame"
+            name, number = kind, 1
+            while name in data:
+                number += 1
+                name = f"{kind} {number}"
+            data[name] = source
+            named.append(name)
+        elif str(source) == str(PUBLISHED) and not Path(source).exists():
+            stores.append(PUBLISHED)
+        elif is_store(Path(source)):
+            stores.append(Path(source))
+            notes.append(f"{source}: a store of records.")
+        else:
+            named.append(str(source))
+    return named, data, stores
+
+
+def _only_suite(
+    stores: Sequence[Path], notes: list[str]
+) -> tuple[str | None, Mapping[str, Constant]]:
+    """Return the suite that all records of stores are of, and its constants that are changed."""
+    found = {
+        (r.identity.suite, unofficial_text(r.identity.unofficial)): r.identity.unofficial
+        for place in stores
+        if place != PUBLISHED
+        for r in Store(place).load().records
+    }
+    if not found:
+        return None, {}
+    names = [f"{suite}{' with ' if text else ''}{text}" for suite, text in sorted(found)]
+    if len(found) > 1:
+        raise UsageError(f"the records are of {', '.join(names)}: give suite and unofficial")
+    [((suite, _), unofficial)] = found.items()
+    notes.append(f"Suite: {names[0]}, which all records are of.")
+    return suite, unofficial
+
+
+def compare(*sources: Any, **options: Any) -> Answer:
+    """Say which agent is better: ``load(*sources, ...).compare(...)`` in one call.
+
+    Args:
+        sources: As `load` takes them.
+        options: `statistic`, `alpha`, `against` and `despite_protocols` are those of
+            `Results.compare`, all others those of `load`.
+    """
+    own = {name: options.pop(name) for name in _OF_COMPARE if name in options}
+    return load(*sources, **options).compare(**own)
+
+
+def figure(kind: Kind, *sources: Any, **options: Any) -> "Figure":
+    """Draw a figure: ``load(*sources, ...).figure(kind, ...)`` in one call.
+
+    Args:
+        kind: As `Results.figure` takes it.
+        sources: As `load` takes them.
+        options: `baseline` and `width` are those of `Results.figure`, all others those of `load`.
+    """
+    own = {name: options.pop(name) for name in ("baseline", "width") if name in options}
+    return load(*sources, **options).figure(kind, **own)
+
+
+_OF_COMPARE = ("statistic", "alpha", "against", "despite_protocols")
+
+
+def _shown_pairs(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what a table for people shows of pairs."""
+    names = ["a", "b", "difference", "low", "high", "improvement", "p_value", "decision", "reason"]
+    shown = [name for name in names if any(row.get(name) is not None for row in rows)]
+    return [
+        {
+            name: f"{row[name]:.2g}" if name == "p_value" and row[name] is not None else row[name]
+            for name in shown
+        }
+        for row in rows
+    ]

@@ -1,0 +1,36 @@
+"""Text for people."""
+
+
+def printable(text: str) -> str:
+    r"""Return text with escapes for what a terminal would obey, hide or not show.
+
+    >>> printable("a\x1b[2Jb\u202ec")
+    'a\\x1b[2Jb\\u202ec'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a duration for people, e.g. ``41 s``, ``3 min 5 s``, ``2 h 10 min``, ``3 d 4 h``."""
+    whole = round(seconds)
+    for size, name, small_size, small_name in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= size:
+            return f"{whole // size} {name} {whole % size // small_size} {small_name}"
+    return f"{whole} s"
+
+
+def format_cell(value: object) -> str:
+    """Return the text of a table's cell."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
+    return printable(str(value))
