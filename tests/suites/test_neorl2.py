@@ -294,7 +294,9 @@ def test_locomotion_agrees_with_data(task: str) -> None:
         simulator = locomotion.HalfCheetahs(len(start), reference=False)
         simulator.begin(np.arange(len(start)), start)
         out = simulator.step(data["action"], np.zeros((len(start), 0)))
-        np.testing.assert_allclose(out.obs, data["next_obs"], rtol=0, atol=5e-4)
+        error = np.abs(out.obs - data["next_obs"])  # from states that were rounded to float32
+        assert np.median(error) < 1e-6
+        assert error.max() < 1e-3
     else:
         found = locomotion.hopper_reward(*arrays)
         np.testing.assert_allclose(found, data["reward"], rtol=0, atol=2e-5)
