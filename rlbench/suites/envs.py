@@ -98,6 +98,8 @@ class Retiring(Protocol):
 class Parametrised(Protocol):
     """Training environments of a curriculum.
 
+    They may also have ``knowledge``, what a teacher is told by name.
+
     Attributes:
         parameter_space: A box of (d,) task parameters.
     """

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -67,6 +67,8 @@ class TaskInfo:
         kind: ``online``, ``offline`` or ``curriculum``.
         eval_points: Spent budgets at which the agent is evaluated, the end among them.
         parameter_space: Of a task's (d,) parameters, in a curriculum.
+        knowledge: What else a curriculum's teacher may know, by names that the suite explains, e.g.
+            ``{"mastered_above": 230.0}``.
     """
 
     suite: str
@@ -80,6 +82,7 @@ class TaskInfo:
     kind: str
     eval_points: tuple[int, ...] = ()
     parameter_space: Box | None = None
+    knowledge: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
 
 
 class Transitions(NamedTuple):
