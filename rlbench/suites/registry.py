@@ -31,7 +31,7 @@ SUITES = Registry(
         "parkour-bodies": Entry("rlbench.suites.teachmyagent.protocols:PARKOUR_BODIES"),
         "stump-tracks": Entry("rlbench.suites.teachmyagent.protocols:STUMP_TRACKS"),
         "stump-tracks-1m": Entry("rlbench.suites.teachmyagent.protocols:STUMP_TRACKS_1M"),
-        "neorl2": Entry("rlbench.suites.neorl2:NEORL2"),
+        "neorl2": Entry("rlbench.suites.neorl2.protocols:NEORL2"),
     },
 )
 

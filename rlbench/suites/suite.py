@@ -220,6 +220,7 @@ class Task:
         returns: The lowest and the highest return that an episode can have, where that is known.
         extra: The optional dependencies of this task, where they are not those of the suite.
         packages: Distributions whose versions matter for this task, besides those of the suite.
+        starts_vary: Its episodes begin in different states, as the suite says of all.
     """
 
     name: str
@@ -231,6 +232,7 @@ class Task:
     returns: tuple[float, float] = (-inf, inf)
     extra: str = ""
     packages: tuple[str, ...] = ()
+    starts_vary: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
