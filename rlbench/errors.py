@@ -5,6 +5,7 @@ RLBenchError
 │   ├── UnknownName       a suite, task, agent or constant that is not there
 │   ├── CannotImport      an agent or a teacher that raises when it is imported
 │   └── MissingExtra      an optional dependency is not installed
+├── FetchError            data cannot be fetched, or is not what it should be
 ├── StoreError            a store cannot be read or written
 │   ├── RecordExists      a record with that name is there already
 │   └── InvalidRecord     a file that is not a record, or not one any more
@@ -90,6 +91,10 @@ def install_command(extra: str) -> str:
     if extra == "dmc" and sys.version_info >= (3, 13):
         command += " && pip install --no-deps 'dm-control>=1.0.50,<1.1'"
     return command
+
+
+class FetchError(RLBenchError):
+    """Data cannot be fetched, or is not what it should be."""
 
 
 class StoreError(RLBenchError):

@@ -88,6 +88,19 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench list runs",
         "rlbench list runs --store published",
     ),
+    "data": (
+        "rlbench data fetch neorl2 --task DMSD",
+        "rlbench data list",
+    ),
+    "data fetch": (
+        "rlbench data fetch neorl2",
+        "rlbench data fetch neorl2 --task DMSD",
+    ),
+    "data list": ("rlbench data list", "rlbench data list --json"),
+    "data show": (
+        "rlbench data show neorl2 --task DMSD",
+        "rlbench data show neorl2 --json",
+    ),
     "leaderboard": (
         "rlbench leaderboard build --store runs --out site",
         "rlbench leaderboard serve --out site",
