@@ -16,6 +16,7 @@ from rlbench.suites.neorl2 import files as neorl2
 from rlbench.suites.teachmyagent.protocols import SHA256 as PARKOUR
 
 NAMES = ("neorl2", "parkour")
+_INTERRUPTED = 130
 
 app = typer.Typer(help="Fetch datasets, and look at those that are here.", no_args_is_help=True)
 
@@ -46,22 +47,30 @@ def fetch(
     if host:
         how |= {"host": host.rstrip("/"), "mirror": ""}
     chosen = neorl2.data_files(task)
-    for file in chosen:
-        status = neorl2.status_here(file)
-        if status == "unverified":
-            try:
-                status = neorl2.fetch_data(file, tell, **how | {"mirror": ""})
-            except FetchError as error:
-                tell(f"{error}: the file that is here stays")
-        elif status != "verified":
-            status = neorl2.fetch_data(file, tell, **how)
-        echo(f"{file.path}: {status}")
-    if any(file.task == "Fusion" for file in chosen):
-        how.pop("mirror", None)
-        if host:
-            how["host"] += "/Fusion/weights"
-        neorl2.fetch_networks(**how)
-        echo(f"{data_folder() / 'neorl2' / 'fusion'}: verified")
+    try:
+        for file in chosen:
+            echo(f"{file.path}: {_fetch_data(file, how)}")
+        if any(file.task == "Fusion" for file in chosen):
+            place = {"host": f"{how['host']}/Fusion/weights"} if host else {}
+            neorl2.fetch_networks(timeout=timeout, progress=how["progress"], **place)
+            echo(f"{data_folder() / 'neorl2' / 'fusion'}: verified")
+    except KeyboardInterrupt:
+        tell("interrupted: the same command goes on with what came")
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def _fetch_data(file: neorl2.DataFile, how: dict[str, Any]) -> str:
+    """Fetch a file unless the official one is here; return what is here then."""
+    status = neorl2.status_here(file)
+    if status == "verified":
+        return status
+    if status != "unverified":
+        return neorl2.fetch_data(file, tell, **how)
+    try:
+        return neorl2.fetch_data(file, tell, **how | {"mirror": ""})
+    except FetchError as error:
+        tell(f"{error}: the file that is here stays")
+        return status
 
 
 @app.command("list", epilog=examples("data list"))

@@ -56,6 +56,8 @@ def fetch(
         FetchError: The file cannot be had, or is another. What came so far is kept, unless it
             failed the check.
     """
+    if not url.startswith(("http://", "https://")):
+        raise FetchError(f"{url} is no address of http or https")
     part = path.with_name(url.rpartition("/")[2] + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,10 +114,9 @@ def _go_on(url: str, part: Path, limit: int, timeout: float, progress: Progress)
     """Ask for what is missing, and say whether all is here."""
     here = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "rlbench", "Accept-Encoding": "identity"}
-    request = urllib.request.Request(
-        url, headers=headers | ({"Range": f"bytes={here}-"} if here else {})
-    )
+    headers |= {"Range": f"bytes={here}-"} if here else {}
     try:
+        request = urllib.request.Request(url, headers=headers)
         answer = urllib.request.build_opener(_Redirects).open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
@@ -126,7 +127,8 @@ def _go_on(url: str, part: Path, limit: int, timeout: float, progress: Progress)
             return False
         if error.code >= 500 or error.code == 429:
             raise _Again(f"the host answers {error.code}") from None
-        raise FetchError(f"{url}: the host answers {error.code}") from None
+        refused = ": its redirect is refused" if error.code < 400 else ""
+        raise FetchError(f"{url}: the host answers {error.code}{refused}") from None
     except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
         raise _Again(_in_words(error, timeout)) from None
     except ValueError as error:
@@ -186,7 +188,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         scheme = newurl.partition(":")[0].lower()
         if scheme not in ("http", "https") or (req.type == "https" and scheme == "http"):
-            raise ValueError(f"it redirects to {newurl}, which is refused")
+            raise urllib.error.HTTPError(req.full_url, code, "refused", headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
