@@ -94,6 +94,7 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/command_agent.py
 	$(BIN)/python benchmarks/stori.py
 	$(BIN)/python benchmarks/parkour.py
+	$(BIN)/python benchmarks/neorl2.py
 	$(BIN)/python benchmarks/leaderboard_build.py
 	$(BIN)/python benchmarks/reading.py
 
