@@ -157,7 +157,7 @@ def test_starts_and_targets_are_those_of_the_specification() -> None:
 
 
 def test_a_safety_cost_is_a_measure_of_the_episode() -> None:
-    pytest.importorskip("mujoco", reason="pip install 'rlbench[mujoco]'")
+    pytest.importorskip("mujoco", reason="pip install 'rlbench[neorl2]'")
     env = NeoRL2Envs(make_simulator("SafetyHalfCheetah", 2), 2, np.random.SeedSequence(0), 3)
     env.reset()
     env._simulator.begin(np.arange(2), np.eye(18)[[9, 17]] * 6.0)
@@ -243,7 +243,7 @@ def test_fusion_agrees_with_data(networks: None) -> None:
 
 
 def test_rocket_recovery_agrees_with_data() -> None:
-    pytest.importorskip("Box2D", reason="pip install 'rlbench[box2d]'", exc_type=ImportError)
+    pytest.importorskip("Box2D", reason="pip install 'rlbench[neorl2]'", exc_type=ImportError)
     from rlbench.suites.neorl2 import rocket
 
     data = load("RocketRecovery-val")
@@ -254,7 +254,7 @@ def test_rocket_recovery_agrees_with_data() -> None:
 
 def test_rocket_recovery_replays_its_data() -> None:
     """The first 25 episodes: engines off by what the original's stream gives for the seed."""
-    pytest.importorskip("Box2D", reason="pip install 'rlbench[box2d]'", exc_type=ImportError)
+    pytest.importorskip("Box2D", reason="pip install 'rlbench[neorl2]'", exc_type=ImportError)
     from rlbench.suites.neorl2 import rocket
 
     data = load("RocketRecovery-val")
@@ -282,7 +282,7 @@ def test_rocket_recovery_replays_its_data() -> None:
 
 @pytest.mark.parametrize("task", ["RandomFrictionHopper", "SafetyHalfCheetah"])
 def test_locomotion_agrees_with_data(task: str) -> None:
-    pytest.importorskip("mujoco", reason="pip install 'rlbench[mujoco]'")
+    pytest.importorskip("mujoco", reason="pip install 'rlbench[neorl2]'")
     from rlbench.suites.neorl2 import locomotion
 
     data = load(f"{task}-val")
