@@ -29,6 +29,7 @@ from rlbench.suites import Suite
 MOST_FILES = 6  # that are spoken of one by one
 
 Curves = Mapping[str, Mapping[str, list[Curve]]]  # agent, then task, to runs
+Seeds = Mapping[str, Sequence[int | str]]  # task to runs
 
 
 class Gathered(NamedTuple):
@@ -41,6 +42,7 @@ class Gathered(NamedTuple):
         own: The terms of those that have records.
         curves: Steps and scores of each run by agent and task, where they are known.
         unordered: The agents whose runs are not in the order of seeds.
+        seeds: Seeds of the runs, or how sources call them, by agent and task, where they are known.
     """
 
     agents: Agents
@@ -49,6 +51,7 @@ class Gathered(NamedTuple):
     own: dict[str, Terms]
     curves: Curves
     unordered: list[str]
+    seeds: Mapping[str, Seeds]
 
 
 class _Found(NamedTuple):
@@ -63,6 +66,7 @@ class _Found(NamedTuple):
     curves: Mapping[str, list[Curve]] | None = None
     is_ordered: bool = True
     note: str = ""
+    seeds: Seeds | None = None
 
 
 class _Names:
@@ -131,6 +135,7 @@ def gather(asked: Asked, scale: Scale, tell: Tell, *, curves: bool = False) -> G
         {label: agent.terms for label, agent in chosen.items() if agent.terms},
         {label: agent.curves for label, agent in chosen.items() if agent.curves},
         [label for label, agent in chosen.items() if not agent.is_ordered],
+        {label: agent.seeds for label, agent in chosen.items() if agent.seeds},
     )
 
 
@@ -145,7 +150,12 @@ def gather_records(records: Sequence[Record], suite: Suite, notes: list[str]) ->
         {agent: terms_of(scores.records[agent], scores.engines[agent]) for agent in agents},
         {agent: scores.curves(agent) for agent in agents},
         [],
+        {agent: _seeds_of(scores, agent) for agent in agents},
     )
+
+
+def _seeds_of(scores: Scores, agent: str) -> Seeds:
+    return {task: seeds.tolist() for task, seeds in scores.seeds[agent].items()}
 
 
 def _told_apart(found: Sequence[_Found], notes: list[str]) -> dict[str, _Found]:
@@ -213,6 +223,7 @@ def _of_files(
                 curves=_normalised(of_agent, suite) if suite else of_agent,
                 is_ordered=_is_ordered(scores, agent),
                 note=_of_origin(agent, place, *origin) if origin else "",
+                seeds=scores.seeds.get(agent),
             )
         )  # fmt: skip
     return found
@@ -431,6 +442,7 @@ def _in_places(places: Sequence[Path], suite: Suite, tell: Tell, *, curves: bool
                 agent, str(place), 0, scores.normalised(agent),
                 terms=terms_of(scores.records[agent], scores.engines[agent]),
                 curves=scores.curves(agent) if curves else None,
+                seeds=_seeds_of(scores, agent),
             )
             for agent in scores.values
         ]  # fmt: skip

@@ -169,10 +169,11 @@ def evaluate(
         given=given, trust=trust, store=_own(store), device=device, jobs=jobs,
     )  # fmt: skip
     who = wanted.agent
-    notes = [f"{who.id.name} was evaluated as it is: no training budget was spent."]
+    facts = [f"{who.id.name} was evaluated as it is: no training budget was spent."]
+    notes = []
     if given is None and "pretraining" in who.id.given:
         notes.append(f"{who.id.name} counts as given pretraining; given=[] says that it was not.")
-    return _results(wanted, trains=False, progress=progress, notes=notes)
+    return _results(wanted, trains=False, progress=progress, facts=facts, notes=notes)
 
 
 def _results(
@@ -182,11 +183,12 @@ def _results(
     checkpoint_every: float = CHECKPOINT_SECONDS,
     trains: bool = True,
     progress: bool,
+    facts: Iterable[str] = (),
     notes: Iterable[str] = (),
 ) -> Results:
     """Execute what is left, and return the scores of all that is wanted."""
     place, who = wanted.store, wanted.agent
-    said = [f"agent {who.id.name}: {who.source_text}", *notes]
+    said = list(notes)
     runs = prepare(wanted, said.append, checkpoint_every=checkpoint_every, trains=trains)
     if runs:
         done = len(wanted.identities) - len(wanted.left)
@@ -201,8 +203,10 @@ def _results(
     records = [r for r in loaded.records if r.identity.key in keys]
     gathered = gather_records(records, wanted.suite, said)
     if not gathered.agents:
-        raise RunError(f"none of {len(keys)} runs has a score: {said[-1]}")
-    return Results(gathered, Scale(wanted.suite, "", ""))
+        why = f": {said[-1]}" if said else ""
+        raise RunError(f"none of {len(keys)} runs has a score{why}")
+    facts = [f"agent {who.id.name}: {who.source_text}", *facts]
+    return Results(gathered, Scale(wanted.suite, "", ""), facts=facts)
 
 
 def _failed(run: Run, reason: str, wanted: Wanted) -> str:

@@ -65,7 +65,7 @@ def summary_of(
     Raises:
         UsageError: Nothing is known of what is kept.
     """
-    agents, notes, papers, own, _, _ = found
+    agents, notes, papers, own = found[:4]
     if kept:
         agents = {a: tasks for a, tasks in agents.items() if not why_alone(own.get(a, NOTHING))}
         rows = _retention(agents, scale.suite, cast(PairMethod, method), by_strength=per_task)

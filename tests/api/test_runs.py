@@ -191,7 +191,7 @@ def test_the_command_evaluates(tmp_path: Path) -> None:
         ("toy", "random", {"tasks": []}, UsageError, "names no task"),
         ("toy", "random", {"seeds": 0}, UsageError, "seeds"),
         ("toy", "random", {"seeds": [-1]}, UsageError, "seeds"),
-        ("toy", "random", {"eval_points": [500]}, UsageError, "eval_points= '500,' is neither"),
+        ("toy", "random", {"eval_points": [500]}, UsageError, 'eval_points="500," is neither'),
         ("toy", "random", {"config": {"x": 1}}, UnknownName, "unknown option"),
         ("toy", "random", {"store": "published"}, UsageError, "names the published scores"),
         ("toy", "random", {"unofficial": {"budgt": 1}}, UnknownName, "Did you mean 'budget'"),
