@@ -16,7 +16,7 @@ from support.cells import cells
 from support.registered import register
 
 import rlbench
-from rlbench.errors import RunError, UnknownName, UsageError
+from rlbench.errors import Assumed, RunError, UnknownName, UsageError
 from rlbench.results import Record, Store
 
 AGENT = """
@@ -180,6 +180,31 @@ def test_the_command_evaluates(tmp_path: Path) -> None:
     found = rlbench.evaluate("toy", "fixed.py", seeds=2, progress=False)
     assert len(records()) == 2
     assert found.agents == ("fixed",)
+
+
+def test_a_saved_model_of_sb3_is_evaluated(tmp_path: Path) -> None:
+    sb3 = pytest.importorskip("stable_baselines3", reason="Stable-Baselines3 is not installed")
+    from rlbench.runners.agents.adapters.sb3_env import SB3Env
+
+    toy = rlbench.suites.get("toy")
+    env = toy.make(toy.task("Walk"), split="train", num_envs=1, seed=0)
+    model = sb3.PPO("MlpPolicy", SB3Env(env), n_steps=32, batch_size=32, device="cpu", seed=0)
+    model.learn(64).save(tmp_path / "ppo.zip")
+    spec = f"sb3-zip:{tmp_path / 'ppo.zip'}"
+    with pytest.raises(UsageError, match="add trust=True if you know where it comes from"):
+        rlbench.evaluate("toy", spec, progress=False)
+    found = rlbench.evaluate("toy", spec, seeds=2, trust=True, progress=False)
+    assert found.agents == ("ppo",)
+    with pytest.warns(Assumed, match="ppo counts as given pretraining; given="):
+        assert found.to_frame().seed.tolist() == [0, 1]
+    for record in records():
+        assert (record.budget_used, record.training.episodes) == (0, 0)
+        assert record.identity.agent.factory == "sb3-zip:PPO"
+        assert record.identity.agent.given == ("pretraining",)
+    words = ("evaluate", "--suite", "toy", "--agent", spec, "--seeds", "2")
+    done = command.rlbench(*words, "--trust", cwd=tmp_path)
+    assert "all 2 runs are in runs already" in done.stdout
+    assert "--trust" in command.rlbench(*words, cwd=tmp_path, code=2).stderr
 
 
 @pytest.mark.parametrize(
