@@ -124,7 +124,12 @@ class Results:
 
     @in_python
     def stats(
-        self, *, method: str = "rao-wu", per_task: bool = False, retention: bool = False
+        self,
+        *,
+        method: str = "rao-wu",
+        per_task: bool = False,
+        retention: bool = False,
+        evaluations: bool = False,
     ) -> Answer:
         """Return IQM, mean, median and optimality gap with 95% intervals.
 
@@ -133,21 +138,29 @@ class Results:
             per_task: The mean of every task instead.
             retention: The share of the clean score that is kept, by the type of disturbance;
                 with `per_task` also by its strength.
+            evaluations: The mean of each named evaluation at every evaluation point, and how far
+                they are apart, e.g. the generalisation gap of Procgen.
 
         Raises:
             UnknownName: There is no such method.
-            UsageError: Nothing is known of what is kept.
+            UsageError: Nothing is known of what is kept, or of named evaluations.
         """
-        from rlbench.api.cells import an_agent_a_row, methods_of
+        from rlbench.api.cells import a_point_a_row, an_agent_a_row, methods_of
         from rlbench.api.summaries import method_of, summary_of, warnings_of
 
         scale, how = self._scale, method_of(method)
-        found = summary_of(self._gathered, scale, how, per_task=per_task, kept=retention)
-        are_aggregates = not (per_task or retention)
+        found = summary_of(
+            self._gathered, scale, how, per_task=per_task, kept=retention, named=evaluations
+        )
+        are_aggregates = not (per_task or retention or evaluations)
         notes = warnings_of(
             found.agents, found.rows if are_aggregates else [], how, scale.suite, found.total
         )
-        shown = an_agent_a_row(found.rows, found.total, scale.sign) if are_aggregates else ()
+        shown: Sequence[Mapping[str, Any]] = ()
+        if are_aggregates:
+            shown = an_agent_a_row(found.rows, found.total, scale.sign)
+        elif evaluations:
+            shown = a_point_a_row(found.rows, found.total)
         said = methods_of(found.rows)
         return self._answer(found.rows, [*notes, *found.notes], sentences=said, shown=shown)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rlbench.results import Record, Store
 from rlbench.runners.replay import Frame, frames
+from rlbench.suites import Suite
 
 SHOWN = 8  # moments of an episode in a picture
 COLUMNS = 4
@@ -22,7 +23,7 @@ _LEAST_HEIGHT = 200  # smaller ones are enlarged
 _MARGIN = 4
 
 
-def picture_of(record: Record, store: Store) -> bytes:
+def picture_of(record: Record, store: Store, suite: Suite | None = None) -> bytes:
     """Return a PNG with moments of the first episode of a record's final evaluation.
 
     Raises:
@@ -31,10 +32,10 @@ def picture_of(record: Record, store: Store) -> bytes:
     """
     length = record.final.lengths[0]
     steps = np.unique(np.linspace(0, length - 1, SHOWN).round().astype(int))
-    return png([grid([_enlarged(frame) for frame in frames(record, store, steps.tolist())])])
+    return png([grid([_enlarged(frame) for frame in frames(record, store, steps.tolist(), suite)])])
 
 
-def video_of(record: Record, store: Store) -> tuple[bytes, int]:
+def video_of(record: Record, store: Store, suite: Suite | None = None) -> tuple[bytes, int]:
     """Return an animated PNG of that episode, and that it shows one of how many steps.
 
     Raises:
@@ -43,7 +44,7 @@ def video_of(record: Record, store: Store) -> tuple[bytes, int]:
     """
     length = record.final.lengths[0]
     every = -(-length // MOST_FRAMES)
-    found = frames(record, store, range(0, length, every))
+    found = frames(record, store, range(0, length, every), suite)
     return png([_enlarged(frame) for frame in found]), every
 
 

@@ -34,7 +34,7 @@ def suite_names(incomplete: str) -> list[str]:
 
 SuiteOption = Annotated[
     str,
-    typer.Option("--suite", help="A suite, e.g. atari100k.", autocompletion=suite_names),
+    typer.Option("--suite", help="A suite: atari100k, or a file.", autocompletion=suite_names),
 ]
 StoreOption = Annotated[Path, typer.Option("--store", help="The folder of records.", callback=_own)]
 ReadableStoreOption = Annotated[

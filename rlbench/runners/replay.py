@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable, Collection, Sequence
 from itertools import zip_longest
 from math import prod
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from rlbench import suites
-from rlbench.errors import RLBenchError, StoreError, UsageError
+from rlbench.errors import RLBenchError, StoreError, UnknownName, UsageError
 from rlbench.results import Evaluation, Record, Replay, Store
 from rlbench.runners.agents.agent import AgentPhase, Bools
 from rlbench.runners.loops.evaluation import evaluate
@@ -52,7 +53,10 @@ class _Player:
 
 
 def verify(
-    record: Record, store: Store, progress: Callable[[int], None] = lambda finished: None
+    record: Record,
+    store: Store,
+    progress: Callable[[int], None] = lambda finished: None,
+    suite: Suite | None = None,
 ) -> Verdict:
     """Play the final evaluation of a record again, by the actions that were kept.
 
@@ -63,6 +67,7 @@ def verify(
         record: An ``ok`` record.
         store: Where it is.
         progress: Called after every vector step with the number of episodes finished.
+        suite: The record's suite, where it is in a file.
 
     Raises:
         StoreError: The record has no actions, or they were changed.
@@ -70,7 +75,7 @@ def verify(
             made.
         MissingExtra: The environments are not installed.
     """
-    suite, task = _suite_of(record)
+    suite, task = _suite_of(record, suite)
     actions = _read(record, store)
     env = _environments(record, suite, task)
     trace = EvaluationTrace(env.single_action_space)
@@ -92,7 +97,9 @@ def verify(
     return _compare(record.replay, trace, record.final, found)
 
 
-def frames(record: Record, store: Store, steps: Collection[int]) -> list[Frame]:
+def frames(
+    record: Record, store: Store, steps: Collection[int], suite: Suite | None = None
+) -> list[Frame]:
     """Return pictures of the first episode of a record's final evaluation, played again.
 
     They are what the environments draw, or else what the agent saw, where that is a picture: the
@@ -102,6 +109,7 @@ def frames(record: Record, store: Store, steps: Collection[int]) -> list[Frame]:
         record: An ``ok`` record.
         store: Where it is.
         steps: Of the episode, from 0: the state before that step.
+        suite: As `verify`.
 
     Returns:
         A picture a step that the episode has, (height, width, 3) uint8 each, in their order.
@@ -111,7 +119,7 @@ def frames(record: Record, store: Store, steps: Collection[int]) -> list[Frame]:
         UsageError: The same; there are no pictures, or the environment is not the same here.
         MissingExtra: The environments are not installed.
     """
-    suite, task = _suite_of(record)
+    suite, task = _suite_of(record, suite)
     actions = _read(record, store)
     assert record.replay is not None
     env = _environments(record, suite, task)
@@ -192,18 +200,26 @@ def _as_picture(array: NDArray[Any]) -> Frame:
     return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
 
 
-def _suite_of(record: Record) -> tuple[Suite, Task]:
-    """Return the suite and task of a record.
+def _suite_of(record: Record, suite: Suite | None) -> tuple[Suite, Task]:
+    """Return the suite and task of a record; the suite may be given, if it is in a file.
 
     Raises:
-        UsageError: The suite is not the one of the record any more.
+        UsageError: The suite is not the one of the record any more, or not known.
     """
     identity = record.identity
-    suite = suites.get(identity.suite).make_unofficial(identity.unofficial)
+    if suite is None:
+        try:
+            suite = suites.get(identity.suite)
+        except UnknownName as error:
+            raise UsageError(
+                f"unknown suite {identity.suite!r}: if it is in a file, add --suite FILE"
+            ) from error
+    suite = suite.make_unofficial(identity.unofficial)
     task = suite.task(identity.task)
     if suite.digest(task) != identity.digest:
+        here = Path(suite.file).name if suite.file else "this release"
         raise UsageError(
-            f"run {identity.key} was made under other constants of {suite.id} than this release has"
+            f"run {identity.key} was made under other constants of {suite.id} than {here} has"
         )
     return suite, task
 

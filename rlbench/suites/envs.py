@@ -246,7 +246,7 @@ def _autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode | None:
         raise InvalidEnvironment(f"there is no autoreset_mode {mode!r} in gymnasium") from None
 
 
-def _check_space(space: Space[Any]) -> None:
+def check_space(space: Space[Any]) -> None:
     """Raise InvalidEnvironment unless observations of a space are one array."""
     if space.shape is None or space.dtype is None:
         raise InvalidEnvironment(
@@ -271,7 +271,7 @@ class SameStep(VectorWrapper[Obs, Any, Obs, Any, NDArray[Any]]):
         self, env: VectorEnv[Any, Any, Any], seeds: NDArray[np.int64], max_episode_steps: int
     ) -> None:
         super().__init__(env)
-        _check_space(env.single_observation_space)
+        check_space(env.single_observation_space)
         base, mode = env.unwrapped, _autoreset_mode(env)
         if (
             isinstance(base, AsyncVectorEnv)
@@ -443,7 +443,7 @@ class _Slots(VectorEnv[Obs, Any, NDArray[Any]]):
     ) -> None:
         self._envs = [make_one() for _ in seeds]
         one = self._envs[0]
-        _check_space(one.observation_space)
+        check_space(one.observation_space)
         for env in self._envs:
             if (env.observation_space, env.action_space) != (
                 one.observation_space,

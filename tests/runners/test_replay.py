@@ -13,6 +13,7 @@ from support.records import make_record
 from support.toy import TOY, Walks
 
 from rlbench.errors import UsageError
+from rlbench.registry import Entry
 from rlbench.results import Record, Store
 from rlbench.runners import Progress, load_factory, run_online
 from rlbench.runners.replay import frames, verify
@@ -76,7 +77,8 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the suites of this file found by their names."""
     here = {"toy": "support.toy:TOY", "unsteady": f"{__name__}:UNSTEADY",
             "painted": f"{__name__}:PAINTED"}  # fmt: skip
-    monkeypatch.setattr(registry, "_registered", lambda: here)
+    for name, target in here.items():
+        monkeypatch.setitem(registry.SUITES.own, name, Entry(target))
 
 
 def recorded(suite: Suite, seed: int, folder: Path) -> tuple[Record, Store]:

@@ -169,7 +169,7 @@ def test_exit_codes(tmp_path: Path) -> None:
         ("x = 1\n", "{}.py", r"s\d.py holds neither"),
         ("1 +\n", "{}.py", r"s\d.py cannot be imported: SyntaxError"),
         ("import sys; sys.exit(3)\n", "{}.py", "cannot be imported: SystemExit: 3"),
-        (None, "{}.py", r"there is no file s\d.py"),
+        (None, "{}.py", r"unknown suite 's\d.py': there is no such file"),
     ],
 )  # fmt: skip
 def test_what_a_file_must_hold(
