@@ -172,6 +172,9 @@ class Results:
         alpha: float = 0.05,
         against: float | None = None,
         despite_protocols: bool = False,
+        stop: str = "",
+        batch: int = 5,
+        max_batches: int = 6,
     ) -> Answer:
         """Say which agent is better, on the tasks that all of them have runs of.
 
@@ -180,28 +183,45 @@ class Results:
             alpha: The level, over all pairs.
             against: Compare each agent with this constant instead, e.g. 1: the human level.
             despite_protocols: Test agents whose protocols differ all the same; every row says so.
+            stop: ``adastop``: compare batch by batch, and say which agents need more runs: a pair
+                that does is ``undecided``.
+            batch: Runs a task in a batch.
+            max_batches: How many at most.
 
         Returns:
             A row a pair, with decisions that are right together with probability 1 - alpha.
 
         Raises:
-            UnknownName: There is no such statistic.
-            UsageError: There are too few agents, or they have no task in common.
+            UnknownName: There is no such statistic or stopping rule.
+            UsageError: There are too few agents, they have no task in common, or `stop` does not
+                fit what is compared.
         """
         from rlbench.api.against import against as compare_against
         from rlbench.api.against import sentence
         from rlbench.api.apart import Question
-        from rlbench.api.comparing import check_number, compared, statistic_of
+        from rlbench.api.comparing import (
+            check_number,
+            check_stop,
+            compared,
+            is_apart,
+            statistic_of,
+            stopping,
+        )
         from rlbench.api.scales import of_raw_scores
 
         chosen, found, scale = statistic_of(statistic), self._gathered, self._scale
         check_number(self.agents, 2 if against is None else 1)
+        check_stop(stop, found, against)
         raw = of_raw_scores(found.agents, scale)
         if against is not None:
             result = compare_against(found, against, chosen, alpha, scale)
             said = [sentence(row) for row in result.rows]
             return self._answer(result.rows, [*result.notes, *raw], sentences=said)
         question = Question(chosen, alpha, scale, despite_protocols)
+        if stop and not is_apart(found, question):
+            decided = stopping(found, question, batch, max_batches)
+            notes = [*decided.warnings, *decided.notes, *raw]
+            return self._answer(decided.rows, notes, sentences=decided.sentences)
         rows, said, notes = compared(found, question)
         return self._answer(rows, [*notes, *raw], sentences=said, shown=_shown_pairs(rows))
 
@@ -428,8 +448,8 @@ def compare(*sources: Any, **options: Any) -> Answer:
 
     Args:
         sources: As `load` takes them.
-        options: `statistic`, `alpha`, `against` and `despite_protocols` are those of
-            `Results.compare`, all others those of `load`.
+        options: `statistic`, `alpha`, `against`, `despite_protocols`, `stop`, `batch` and
+            `max_batches` are those of `Results.compare`, all others those of `load`.
     """
     own = {name: options.pop(name) for name in _OF_COMPARE if name in options}
     return load(*sources, **options).compare(**own)
@@ -456,7 +476,9 @@ def _outside() -> int:
 
 
 _SEED = re.compile(r"\d{1,18}")
-_OF_COMPARE = ("statistic", "alpha", "against", "despite_protocols")
+_OF_COMPARE = (
+    "statistic", "alpha", "against", "despite_protocols", "stop", "batch", "max_batches"
+)  # fmt: skip
 
 
 def _shown_pairs(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

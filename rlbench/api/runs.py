@@ -58,6 +58,7 @@ def run(
     timeout: float | None = None,
     step_timeout: float = STEP_TIMEOUT,
     checkpoint_every: float = CHECKPOINT_SECONDS,
+    track: str | Sequence[str] = (),
     progress: bool = True,
 ) -> Results:
     """Run an agent on the tasks of a suite, keep a record of each run, and return the scores.
@@ -89,6 +90,7 @@ def run(
         timeout: Seconds that a run may take.
         step_timeout: Seconds that a step may take, with all calls in it.
         checkpoint_every: Seconds between two checkpoints.
+        track: Where charts go besides: ``tensorboard``, ``wandb`` or ``mlflow``.
         progress: Show how far it is, in a terminal or a notebook.
 
     Returns:
@@ -99,6 +101,10 @@ def run(
         RunError: Every run failed.
         UsageError: Something does not fit; nothing was run.
     """
+    from rlbench.runners.tracking import check_trackers
+
+    trackers = (track,) if isinstance(track, str) else tuple(track)
+    check_trackers(trackers)
     chosen = parse_suite(suite).make_unofficial(unofficial or {})
     options = dict(config or {})
     mine = {k: v for k, v in options.items() if not k.startswith(TEACHER_PREFIX)}
@@ -113,7 +119,7 @@ def run(
     )  # fmt: skip
     return _results(
         wanted, limits=Limits(step_timeout, timeout), checkpoint_every=checkpoint_every,
-        progress=progress,
+        track=trackers, progress=progress,
     )  # fmt: skip
 
 
@@ -181,6 +187,7 @@ def _results(
     *,
     limits: Limits = Limits(),  # noqa: B008 - it is immutable
     checkpoint_every: float = CHECKPOINT_SECONDS,
+    track: tuple[str, ...] = (),
     trains: bool = True,
     progress: bool,
     facts: Iterable[str] = (),
@@ -189,7 +196,9 @@ def _results(
     """Execute what is left, and return the scores of all that is wanted."""
     place, who = wanted.store, wanted.agent
     said = list(notes)
-    runs = prepare(wanted, said.append, checkpoint_every=checkpoint_every, trains=trains)
+    runs = prepare(
+        wanted, said.append, checkpoint_every=checkpoint_every, track=track, trains=trains
+    )
     if runs:
         done = len(wanted.identities) - len(wanted.left)
         display = display_of(runs, wanted.at_a_time, done=done, tell=said.append, progress=progress)

@@ -53,6 +53,10 @@ def printed(*words: str, cwd: Path = ROOT) -> tuple[list[dict], list[str]]:
             ["compare", "--statistic", "mean", "--alpha", "0.1"],
             lambda found: found.compare(statistic="mean", alpha=0.1),
         ),
+        (
+            ["compare", "--stop", "adastop", "--batch", "1", "--max-batches", "3"],
+            lambda found: found.compare(stop="adastop", batch=1, max_batches=3),
+        ),
         (["plan", "--difference", "0.2"], lambda found: found.plan(difference=0.2)),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -61,7 +65,21 @@ def test_rows_and_notes_are_those_of_the_command(words, ask, store: Path) -> Non
     rows, notes = printed(*words, "--store", str(store), "--suite", "atari100k")
     answer = ask(rlbench.load(store, suite="atari100k"))
     assert list(answer.rows) == rows
-    assert set(notes) <= set(answer.notes)
+    assert {note.removeprefix("warning: ") for note in notes} <= set(answer.notes)
+
+
+def test_batches_are_compared_and_what_to_run_is_said(store: Path) -> None:
+    done = command.rlbench("compare", "--store", str(store), "--suite", "atari100k", "--stop",
+                           "adastop", "--batch", "3", cwd=ROOT, code=None)  # fmt: skip
+    answer = rlbench.compare(store, suite="atari100k", stop="adastop", batch=3)
+    assert answer.sentences
+    assert set(answer.sentences) <= set(done.stdout.splitlines())
+    with pytest.raises(UsageError, match="stop= decides between agents, not against="):
+        rlbench.compare(store, stop="adastop", against=1.0)
+    with pytest.raises(UnknownName, match="unknown stopping rule 'adastopp'"):
+        rlbench.compare(store, stop="adastopp")
+    with pytest.raises(UsageError, match="are published: leave stop= out"):
+        rlbench.compare("SPR", "CURL", suite="atari100k", stop="adastop")
 
 
 @SPEAKS

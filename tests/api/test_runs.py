@@ -230,6 +230,16 @@ def test_mistakes_are_told_in_one_line(suite, agent, options, error, said) -> No
     assert not Path("runs").exists()
 
 
+def test_charts_are_kept_besides(run_cell) -> None:
+    pytest.importorskip("tensorboardX")
+    for agent in ("random", run_cell(AGENT)["Agent"]):
+        rlbench.run("toy", agent, seeds=1, track="tensorboard", progress=False)
+    folders = {path.parent for path in Path("runs/tracking").rglob("events.out.tfevents.*")}
+    assert len(folders) == 2
+    with pytest.raises(UnknownName, match="Did you mean 'tensorboard'"):
+        rlbench.run("toy", "random", track=["tensorbord"])
+
+
 def test_a_timeout_is_for_workers(run_cell) -> None:
     with pytest.raises(UsageError, match="a timeout is for agents that run in workers"):
         rlbench.run("toy", run_cell(AGENT)["Agent"], timeout=3.0)

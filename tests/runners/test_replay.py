@@ -68,7 +68,7 @@ def make_painted(task, constants, *, split, num_envs, stream) -> Any:
     return make_slots(Painted, num_envs=num_envs, split=split, stream=stream, max_episode_steps=30)
 
 
-PAINTED = replace(TOY, name="painted", factory=f"{__name__}:make_painted")
+PAINTED = replace(TOY, name="painted", factory=f"{__name__}:make_painted", starts_vary=False)
 UNSTEADY = replace(TOY, name="unsteady", factory=f"{__name__}:make_unsteady")
 
 
