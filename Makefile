@@ -33,7 +33,7 @@ $(CORE): pyproject.toml $(VENV)
 	@touch $@
 
 $(DEV): pyproject.toml $(VENV)
-	$(INSTALL) --editable '.[atari,dev]'
+	$(INSTALL) --editable '.[atari,dmc,dev]'
 	@touch $(CORE) $@
 
 demo: install

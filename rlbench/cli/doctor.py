@@ -21,7 +21,7 @@ from rlbench import suites
 from rlbench.api.asking import DEFAULT_STORE
 from rlbench.cli.options import JsonOption, StoreOption
 from rlbench.cli.output import echo, print_json
-from rlbench.errors import RLBenchError
+from rlbench.errors import RLBenchError, install_command
 from rlbench.suites import Suite
 
 Condition = Literal["ok", "missing", "warning", "broken"]
@@ -180,7 +180,7 @@ def _extras() -> Iterator[Row]:
         if missing:
             yield Row(
                 f"extra {extra}", "missing", f"not installed: {', '.join(missing)}",
-                f"pip install 'rlbench[{extra}]'",
+                install_command(extra),
             )  # fmt: skip
         else:
             there = ", ".join(f"{name} {metadata.version(name)}" for name in names)
@@ -400,5 +400,5 @@ def _rendering() -> Iterator[Row]:
     else:
         yield Row(
             "rendering", "warning", "neither EGL nor OSMesa: suites in 3D cannot draw",
-            "apt install libegl1 libosmesa6; Atari needs neither",
+            "apt install libegl1 libegl-mesa0 libgl1-mesa-dri; suites from states need neither",
         )  # fmt: skip

@@ -358,7 +358,7 @@ def test_the_live_table(tmp_path: Path) -> None:
         (["run", "--suite", "atari100k", "--agent", "rando"], "Did you mean 'random'"),
         ([*RANDOM, "--tasks", "Pongg"], "'Pong'"),
         ([*RANDOM, "--tasks", ","], "names no task"),
-        ([*RANDOM, "--seeds", "0"], "seeds '0'"),
+        ([*RANDOM, "--seeds", "0"], "--seeds 0 is no seed at all"),
         ([*RANDOM, "--seeds", "4-2"], "seeds '4-2'"),
         ([*RANDOM, "--seeds", "a"], "seeds 'a'"),
         ([*RANDOM, "--seeds", "0-99999999"], "at most"),

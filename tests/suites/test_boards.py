@@ -21,7 +21,8 @@ BOARDS = {
     "stump-tracks": 6,
     "neorl2": 7,
 }
-RUN_BY_NOW = {"procgen-easy", "procgen-hard"}  # boards that have environments
+# Boards that have environments.
+RUN_BY_NOW = {"dmc-state", "dmc-vision", "dmc-hard", "procgen-easy", "procgen-hard"}
 # Where the authors' code has not what their paper has, and we have the paper's.
 IN_CODE = {("procgen-easy", "jumper"): (1.0, 10.0), ("procgen-easy", "leaper"): (1.5, 10.0)}
 

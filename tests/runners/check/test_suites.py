@@ -199,7 +199,7 @@ def test_a_file_must_not_hide_another_module(
 
 
 def test_what_cannot_be_checked_at_all() -> None:
-    board = suites.get("dmc-state")
+    board = suites.get("neorl2")
     with pytest.raises(UsageError, match="cannot be run yet"):
         list(check_suite(board, board.tasks[0]))
     absent = replace(COUNTING, factory="nobody_has_this.envs:make", extra="atari")
