@@ -191,9 +191,11 @@ class _Film(EvaluationTrace):
 def _as_picture(array: NDArray[Any]) -> Frame:
     """Return an array as a picture, (height, width, 3); the newest of a stack of them."""
     shape = array.shape
-    if array.dtype != np.uint8 or array.ndim not in (2, 3, 4):
+    is_stack = array.ndim == 4 or (array.ndim == 3 and shape[-1] not in (1, 3))
+    is_known = array.dtype == np.uint8 and array.ndim in (2, 3, 4)
+    if not is_known or (is_stack and shape[0] >= shape[1]):  # a stack along another axis
         raise _NoPicture(f"shape {shape} and dtype {array.dtype}")
-    if array.ndim == 4 or (array.ndim == 3 and shape[-1] not in (1, 3)):
+    if is_stack:
         array = array[-1]
     if array.ndim == 2:
         array = array[:, :, None]

@@ -15,7 +15,7 @@ from support.toy import TOY, Walks
 from rlbench.errors import UsageError
 from rlbench.registry import Entry
 from rlbench.results import Record, Store
-from rlbench.runners import Progress, load_factory, run_online
+from rlbench.runners import Progress, load_factory, replay, run_online
 from rlbench.runners.replay import frames, verify
 from rlbench.suites import Suite, registry
 from rlbench.suites.envs import make_slots
@@ -119,3 +119,22 @@ def test_what_environments_draw_is_taken_before_what_agents_see(tmp_path: Path) 
 def test_environments_without_pictures_say_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"of toy@1 draw nothing, and observations of shape \(2,"):
         frames(*recorded(TOY, 0, tmp_path), [0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "newest"),
+    [((8, 9), ...), ((8, 9, 3), ...), ((8, 9, 1), (..., 0)), ((4, 8, 9), -1), ((4, 8, 9, 3), -1)],
+)
+def test_the_newest_picture_of_a_stack_is_taken(shape: tuple[int, ...], newest: Any) -> None:
+    seen = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    picture, expected = replay._as_picture(seen), seen[newest]
+    assert picture.shape == (8, 9, 3)
+    for channel in range(3):
+        alone = expected if expected.ndim == 2 else expected[..., channel]
+        np.testing.assert_array_equal(picture[..., channel], alone)
+
+
+@pytest.mark.parametrize("shape", [(9,), (9, 9, 4), (2, 4, 8, 9, 3)])
+def test_what_is_no_picture_is_not_shown_as_one(shape: tuple[int, ...]) -> None:
+    with pytest.raises(replay._NoPicture, match="shape"):
+        replay._as_picture(np.zeros(shape, np.uint8))
