@@ -89,8 +89,11 @@ bench-adastop: $(DEV) .venv-peers
 bench: $(DEV)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/runner_overhead.py
+	$(BIN)/python benchmarks/metering.py
+	$(BIN)/python benchmarks/hangs.py
 	$(BIN)/python benchmarks/command_agent.py
 	$(BIN)/python benchmarks/stori.py
+	$(BIN)/python benchmarks/parkour.py
 	$(BIN)/python benchmarks/leaderboard_build.py
 	$(BIN)/python benchmarks/reading.py
 

@@ -107,6 +107,8 @@ class Drawing(Protocol):
 class Parametrised(Protocol):
     """Training environments of a curriculum.
 
+    They may also have ``knowledge``, what a teacher is told by name.
+
     Attributes:
         parameter_space: A box of (d,) task parameters.
     """

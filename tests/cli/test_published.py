@@ -11,7 +11,7 @@ import pytest
 from support.command import rlbench, run_short
 
 PAPERS = ("--suite", "atari100k", "--store", "published")
-BOARDS = {"parkour", "stump-tracks", "neorl2"}
+BOARDS = {"neorl2"}
 
 
 def rows_of(*arguments: str, cwd: Path) -> list[dict[str, Any]]:
@@ -40,8 +40,8 @@ def scores_file(folder: Path) -> str:
 @pytest.mark.parametrize(
     "command",
     [
-        ("run", "--agent", "random", "--suite", "parkour"),
-        ("run", "--agent", "random", "--suite", "stump-tracks", "--dry-run"),
+        ("run", "--agent", "random", "--suite", "neorl2"),
+        ("run", "--agent", "random", "--suite", "neorl2", "--dry-run"),
         ("check", "random", "--suite", "neorl2"),
     ],
 )

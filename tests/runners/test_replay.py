@@ -20,7 +20,7 @@ from rlbench.runners.replay import frames, verify
 from rlbench.suites import Suite, registry
 from rlbench.suites.envs import make_slots
 
-RUNS = 200
+RUNS = [40, pytest.param(200, marks=pytest.mark.slow)]
 
 
 class Unsteady(Walks):
@@ -98,14 +98,16 @@ def recorded(suite: Suite, seed: int, folder: Path) -> tuple[Record, Store]:
     return record, store
 
 
-def test_clean_runs_raise_no_alarm(tmp_path: Path) -> None:
-    for seed in range(RUNS):
+@pytest.mark.parametrize("runs", RUNS)
+def test_clean_runs_raise_no_alarm(runs: int, tmp_path: Path) -> None:
+    for seed in range(runs):
         verdict = verify(*recorded(TOY, seed, tmp_path))
         assert verdict.equal, (seed, verdict.detail)
 
 
-def test_an_environment_that_is_not_deterministic_is_found_out(tmp_path: Path) -> None:
-    verdicts = [verify(*recorded(UNSTEADY, seed, tmp_path)) for seed in range(RUNS)]
+@pytest.mark.parametrize("runs", RUNS)
+def test_an_environment_that_is_not_deterministic_is_found_out(runs: int, tmp_path: Path) -> None:
+    verdicts = [verify(*recorded(UNSTEADY, seed, tmp_path)) for seed in range(runs)]
     assert not any(verdict.equal for verdict in verdicts)
     assert all("step 1 differs" in verdict.detail for verdict in verdicts)
 
