@@ -18,7 +18,7 @@ RLBenchError
     ├── InvalidEnvironment  the environment answered what no environment may answer
     └── BudgetExhausted   the run's budget is spent
 
-There is one warning, `SwappedAxes`.
+There are two warnings, `SwappedAxes` and `Assumed`.
 
 The command line prints the message of an `RLBenchError` as one line and exits with 2.
 """
@@ -123,6 +123,10 @@ class InvalidScores(RLBenchError, ValueError):
 
 class SwappedAxes(UserWarning):
     """Scores whose axes look swapped: a warning, since there may be many runs of few tasks."""
+
+
+class Assumed(UserWarning):
+    """What was assumed of scores: a warning where they leave the `Results` that has it in notes."""
 
 
 class RunError(RLBenchError):

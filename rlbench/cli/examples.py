@@ -42,6 +42,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench show atari100k",
         "rlbench show SPR",
         "rlbench show 3f9c --json",
+        "rlbench show --video 3f9c",
     ),
     "verify": (
         "rlbench verify 3f9c",

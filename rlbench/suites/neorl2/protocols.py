@@ -38,11 +38,11 @@ class _Task(NamedTuple):
 _TASKS = (
     _Task("Pipeline", -296.0, 751.0, 1000),
     _Task("Simglucose", 9.75, 475.0, 480),
-    _Task("RocketRecovery", -176.0, 208.0, 500, 100, 25, "box2d", "box2d"),
-    _Task("RandomFrictionHopper", -3.0, 503.0, 1000, 0, 0, "mujoco", "mujoco"),
+    _Task("RocketRecovery", -176.0, 208.0, 500, 100, 25, "neorl2", "box2d"),
+    _Task("RandomFrictionHopper", -3.0, 503.0, 1000, 0, 0, "neorl2", "mujoco"),
     _Task("DMSD", 30.6, 849.51, 100),
     _Task("Fusion", -107.601, 98.05, 100, 20, 5),
-    _Task("SafetyHalfCheetah", -283.0, 2507.0, 1000, 0, 0, "mujoco", "mujoco"),
+    _Task("SafetyHalfCheetah", -283.0, 2507.0, 1000, 0, 0, "neorl2", "mujoco"),
 )
 
 
