@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -167,6 +166,22 @@ def test_agents_run_on_dmsd(shared: Path, tmp_path: Path, agent: str) -> None:
     (row,) = json.loads(listed.stdout)
     assert (row["suite"], row["task"], row["status"]) == ("neorl2@1", "DMSD", "ok")
     assert -2000 < row["score"] < 900
+
+
+@pytest.mark.parametrize("task", ["RocketRecovery", "RandomFrictionHopper"])
+def test_agents_are_told_what_ends_an_episode(shared: Path, cache: Path, task: str) -> None:
+    """Without the official training data, the validation data stand for them."""
+    module = {"RocketRecovery": "Box2D", "RandomFrictionHopper": "mujoco"}[task]
+    pytest.importorskip(module, reason="pip install 'rlbench[neorl2]'", exc_type=ImportError)
+    for split in ("train", "val"):
+        put(cache, f"{task}-{split}", (shared / f"{task}-val.npz").read_bytes())
+    own = SUITE.make_unofficial({"dataset": "unverified"})
+    train = own.dataset(own.task(task)).train
+    dataset = own.dataset(own.task(task))
+    assert dataset.terminal is not None
+    found = dataset.terminal(train.obs, train.action, train.next_obs)
+    np.testing.assert_array_equal(found, train.terminated)
+    assert train.terminated.sum() == {"RocketRecovery": 100, "RandomFrictionHopper": 218}[task]
 
 
 def test_missing_data_name_the_command(cache: Path) -> None:
@@ -383,25 +398,28 @@ def test_networks_are_pinned(cache: Path, hosts: tuple[str, Path], shared: Path)
         assert files.networks_status([name]) == "verified"
 
 
-def test_an_interruption_leaves_nothing_half_read(tmp_path: Path) -> None:
+def test_an_interruption_leaves_nothing_half_read(cache: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections, says nothing
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        process = subprocess.Popen(
-            [*COMMAND, "data", "fetch", "neorl2", "--task", "DMSD", "--host", url],
-            cwd=tmp_path, env={"RLBENCH_DATA": str(tmp_path / "data"), "PATH": "/usr/bin"},
-            stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts,
-        )  # fmt: skip
         server.settimeout(60)
-        connection, _ = server.accept()
-        with connection:
-            time.sleep(0.1)
-            process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=30)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        words = ["data", "fetch", "neorl2", "--task", "DMSD", "--host", url]
+        with subprocess.Popen(
+            [*COMMAND, *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+            preexec_fn=heed_interrupts,
+        ) as process:  # fmt: skip
+            try:
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(1)  # it has asked
+                    process.send_signal(signal.SIGINT)
+                    _, err = process.communicate(timeout=30)
+            finally:
+                process.kill()
     assert (process.returncode, err) == (
         130,
         "interrupted: the same command goes on with what came\n",
     )
-    assert list((tmp_path / "data/neorl2").iterdir()) == []
+    assert list((cache / "neorl2").iterdir()) == []
 
 
 def test_unknown_names_are_one_line(tmp_path: Path, cache: Path) -> None:
