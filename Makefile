@@ -1,5 +1,6 @@
 # make demo    run the main job for real on a small, unofficial budget and build the site
 # make test    run the tests
+# make test-procgen  run the tests of Procgen, in an environment of their own (1.5 GB)
 # make faults  inject many faults, for half an hour
 # make fuzz    read a million mutated records, and as many mutated files of others
 # make recipes run agents made with other libraries, which it installs (3 GB)
@@ -17,7 +18,7 @@ TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/
 # What Python compiles is kept: tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test test-slow faults fuzz recipes lint types wheel-test check bench bench-stats bench-adastop \
+.PHONY: install demo test test-slow test-procgen faults fuzz recipes lint types wheel-test check bench bench-stats bench-adastop \
         clean
 
 install: $(CORE)
@@ -33,7 +34,7 @@ $(CORE): pyproject.toml $(VENV)
 	@touch $@
 
 $(DEV): pyproject.toml $(VENV)
-	$(INSTALL) --editable '.[atari,dev]'
+	$(INSTALL) --editable '.[atari,dmc,dev]'
 	@touch $(CORE) $@
 
 demo: install
@@ -48,6 +49,15 @@ test: $(DEV)
 
 test-slow: $(DEV)
 	$(BIN)/pytest -m slow
+
+.venv-procgen/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-procgen
+	.venv-procgen/bin/pip install --quiet --disable-pip-version-check --editable '.[procgen]' pytest
+	@touch $@
+
+# The extra is too large for `make test`, which skips these where it is missing.
+test-procgen: .venv-procgen/.ready
+	.venv-procgen/bin/python -m pytest tests/golden/test_procgen.py tests/suites/test_procgen.py
 
 faults: $(DEV)
 	$(BIN)/pytest -n auto --dist load -m faults tests/faults
@@ -90,10 +100,13 @@ bench-adastop: $(DEV) .venv-peers
 bench: $(DEV)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/runner_overhead.py
+	$(BIN)/python benchmarks/metering.py
+	$(BIN)/python benchmarks/hangs.py
 	$(BIN)/python benchmarks/command_agent.py
 	$(BIN)/python benchmarks/stori.py
+	$(BIN)/python benchmarks/parkour.py
 	$(BIN)/python benchmarks/leaderboard_build.py
 	$(BIN)/python benchmarks/reading.py
 
 clean:
-	rm -rf .venv .venv-peers .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers .venv-procgen .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache

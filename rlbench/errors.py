@@ -17,12 +17,13 @@ RLBenchError
     ├── InvalidEnvironment  the environment answered what no environment may answer
     └── BudgetExhausted   the run's budget is spent
 
-There is one warning, `SwappedAxes`.
+There are two warnings, `SwappedAxes` and `Assumed`.
 
 The command line prints the message of an `RLBenchError` as one line and exits with 2.
 """
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
@@ -76,7 +77,19 @@ class MissingExtra(UsageError):
 
     def __init__(self, what: str, extra: str, module: str = "") -> None:
         missing = f" (there is no module {module!r})" if module else ""
-        super().__init__(f"{what} needs an extra: pip install 'rlbench[{extra}]'{missing}")
+        super().__init__(f"{what} needs an extra: {install_command(extra)}{missing}")
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra.
+
+    dm_control requires labmaze, which has no wheels for Python 3.13 and later. Only its files are
+    needed, so there it is installed alone.
+    """
+    command = f"pip install 'rlbench[{extra}]'"
+    if extra == "dmc" and sys.version_info >= (3, 13):
+        command += " && pip install --no-deps 'dm-control>=1.0.50,<1.1'"
+    return command
 
 
 class StoreError(RLBenchError):
@@ -105,6 +118,10 @@ class InvalidScores(RLBenchError, ValueError):
 
 class SwappedAxes(UserWarning):
     """Scores whose axes look swapped: a warning, since there may be many runs of few tasks."""
+
+
+class Assumed(UserWarning):
+    """What was assumed of scores: a warning where they leave the `Results` that has it in notes."""
 
 
 class RunError(RLBenchError):

@@ -90,11 +90,15 @@ def test_the_links_at_the_root_lead_into_the_package(part: str) -> None:
 def test_folders_import_only_what_the_design_lets_them() -> None:
     allowed = {
         "disturbances": {"disturbances", "errors"},
-        "suites": {"suites", "disturbances", "compiled", "errors", "registry"},
+        "suites": {
+            "suites", "disturbances", "compiled", "errors", "files", "limits", "registry",
+            "sources",
+        },
         "results": {"results", "suites", "errors", "files", "limits"},
         "stats": {"stats", "compiled", "errors", "limits"},
         "runners": {
             "runners", "suites", "results", "stats", "errors", "files", "limits", "registry",
+            "sources",
         },
         "leaderboard": {"leaderboard", "results", "stats", "suites", "errors", "files"},
         "api": {"api", "leaderboard", "runners", "results", "stats", "suites", "errors", "limits"},

@@ -40,7 +40,7 @@ def against(
     """
     if statistic not in STATISTICS:
         raise UsageError(f"--against has no reliable test of the {statistic}: use iqm or mean")
-    agents, notes, papers, own, _, _ = gathered
+    agents, notes, papers, own, *_ = gathered
     reasons = {agent: why_not_ranked(agent, agent, papers, own) for agent in agents}
     sign = scale.sign
     tested = {

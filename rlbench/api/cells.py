@@ -52,6 +52,25 @@ def an_agent_a_row(rows: Sequence[Row], total: int, sign: int) -> list[dict[str,
     return table
 
 
+def a_point_a_row(rows: Sequence[Row], total: int) -> list[dict[str, Any]]:
+    """Return one row an agent and evaluation point with a cell a named evaluation.
+
+    Args:
+        rows: As `leaderboard.evaluations` makes them.
+        total: How many tasks there are.
+    """
+    labels = dict.fromkeys(row["evaluation"] for row in rows)
+    table: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in rows:
+        begin = {"agent": row["agent"], "step": row["step"]}
+        tasks = {"tasks": f"{row['tasks']}/{total}", "runs": row["runs"]}
+        shown = table.setdefault(
+            (row["agent"], row["step"]), {**begin, **tasks, **dict.fromkeys(labels)}
+        )
+        shown[row["evaluation"]] = cell(row)
+    return list(table.values())
+
+
 def with_cells(rows: Sequence[Row], name: str, heading: str) -> list[dict[str, Any]]:
     """Return rows in which a number, its interval and its method are one cell.
 

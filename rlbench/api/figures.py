@@ -59,7 +59,7 @@ def to_show(found: Gathered) -> Shown:
     Raises:
         UsageError: There is nothing to show.
     """
-    agents, notes, papers, own, curves, _ = found
+    agents, notes, papers, own, curves, *_ = found
     means = [agent for agent, scores in papers.items() if scores.source.means_only]
     if means:
         notes = [*notes, f"Left out, since there are means and no runs: {', '.join(means)}."]

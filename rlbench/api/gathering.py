@@ -22,13 +22,14 @@ from rlbench.results.merging import merge, shortened
 from rlbench.results.published import Published
 from rlbench.results.published.retyped import origin_of
 from rlbench.results.rankable import Terms, terms_of
-from rlbench.results.scores import Curve
+from rlbench.results.scores import Curve, NamedScores
 from rlbench.results.task_names import task_of
 from rlbench.suites import Suite
 
 MOST_FILES = 6  # that are spoken of one by one
 
 Curves = Mapping[str, Mapping[str, list[Curve]]]  # agent, then task, to runs
+Seeds = Mapping[str, Sequence[int | str]]  # task to runs
 
 
 class Gathered(NamedTuple):
@@ -41,6 +42,8 @@ class Gathered(NamedTuple):
         own: The terms of those that have records.
         curves: Steps and scores of each run by agent and task, where they are known.
         unordered: The agents whose runs are not in the order of seeds.
+        named: Scores of all named evaluations by agent and task, of those that have records.
+        seeds: Seeds of the runs, or how sources call them, by agent and task, where they are known.
     """
 
     agents: Agents
@@ -49,6 +52,8 @@ class Gathered(NamedTuple):
     own: dict[str, Terms]
     curves: Curves
     unordered: list[str]
+    named: Mapping[str, Mapping[str, list[NamedScores]]]
+    seeds: Mapping[str, Seeds]
 
 
 class _Found(NamedTuple):
@@ -61,8 +66,10 @@ class _Found(NamedTuple):
     paper: Published | None = None
     terms: Terms | None = None
     curves: Mapping[str, list[Curve]] | None = None
+    named: Mapping[str, list[NamedScores]] | None = None
     is_ordered: bool = True
     note: str = ""
+    seeds: Seeds | None = None
 
 
 class _Names:
@@ -98,7 +105,7 @@ def gather(asked: Asked, scale: Scale, tell: Tell, *, curves: bool = False) -> G
         asked: What the user asks for.
         scale: How scores are normalised.
         tell: Is told of each bad file in a store.
-        curves: Return the curves of records, too.
+        curves: Return the curves of records and their named evaluations, too.
 
     Raises:
         InvalidScores: A file is bad, or a run is in two.
@@ -131,6 +138,8 @@ def gather(asked: Asked, scale: Scale, tell: Tell, *, curves: bool = False) -> G
         {label: agent.terms for label, agent in chosen.items() if agent.terms},
         {label: agent.curves for label, agent in chosen.items() if agent.curves},
         [label for label, agent in chosen.items() if not agent.is_ordered],
+        {label: agent.named for label, agent in chosen.items() if agent.named},
+        {label: agent.seeds for label, agent in chosen.items() if agent.seeds},
     )
 
 
@@ -145,7 +154,13 @@ def gather_records(records: Sequence[Record], suite: Suite, notes: list[str]) ->
         {agent: terms_of(scores.records[agent], scores.engines[agent]) for agent in agents},
         {agent: scores.curves(agent) for agent in agents},
         [],
+        {agent: scores.named(agent) for agent in agents},
+        {agent: _seeds_of(scores, agent) for agent in agents},
     )
+
+
+def _seeds_of(scores: Scores, agent: str) -> Seeds:
+    return {task: seeds.tolist() for task, seeds in scores.seeds[agent].items()}
 
 
 def _told_apart(found: Sequence[_Found], notes: list[str]) -> dict[str, _Found]:
@@ -213,6 +228,7 @@ def _of_files(
                 curves=_normalised(of_agent, suite) if suite else of_agent,
                 is_ordered=_is_ordered(scores, agent),
                 note=_of_origin(agent, place, *origin) if origin else "",
+                seeds=scores.seeds.get(agent),
             )
         )  # fmt: skip
     return found
@@ -431,6 +447,8 @@ def _in_places(places: Sequence[Path], suite: Suite, tell: Tell, *, curves: bool
                 agent, str(place), 0, scores.normalised(agent),
                 terms=terms_of(scores.records[agent], scores.engines[agent]),
                 curves=scores.curves(agent) if curves else None,
+                named=scores.named(agent) if curves else None,
+                seeds=_seeds_of(scores, agent),
             )
             for agent in scores.values
         ]  # fmt: skip

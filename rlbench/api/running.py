@@ -15,6 +15,7 @@ from rlbench.api.progress import Display
 from rlbench.api.stores import Tell
 from rlbench.errors import InvalidRecord, StoreError, UsageError
 from rlbench.results import Identity, Loaded, Problem, Store
+from rlbench.results.scores import under_other_constants
 from rlbench.results.store import check_recordable
 from rlbench.runners import (
     AgentFactory,
@@ -115,9 +116,11 @@ def want(
         runs=len(found),
         has_group=suite.protocol.kind != "offline" and agent.has_group,
     )
+    left = _not_done(found, loaded)
+    suite.check_can_run(suite.task(name) for name in dict.fromkeys(run.task for run in left))
     return Wanted(
         suite=suite, agent=agent, teacher=teacher, store=Store(store), loaded=loaded,
-        identities=found, left=_not_done(found, loaded), points=points, places=places,
+        identities=found, left=left, points=points, places=places,
         device=device, factory=factory,
     )  # fmt: skip
 
@@ -204,7 +207,8 @@ def prepare(
 
     Args:
         wanted: What is wanted.
-        tell: Is told of each file that is in the way, and of runs that cannot be recorded.
+        tell: Is told of each file that is in the way, of runs that cannot be recorded, and of
+            records that were made before the suite's file was changed.
         checkpoint_every: Seconds between two checkpoints.
         track: Trackers that are told of runs.
         trains: Spend the budget; else the agent is evaluated as it is made.
@@ -214,6 +218,8 @@ def prepare(
         UsageError: The reader would refuse the record of a run.
     """
     place, loaded = wanted.store, wanted.loaded
+    if wanted.suite.file and (said := under_other_constants(loaded.records, wanted.suite)):
+        tell(f"note: the store {place.path} has {said}; they are kept apart")
     place.prepare({r.identity.key for r in loaded.records if r.status == "ok"})
     return [
         Run(
@@ -221,6 +227,7 @@ def prepare(
             teacher=wanted.teacher.recipe if wanted.teacher else None,
             store=str(place.path), device=wanted.device, threads=wanted.places.threads,
             checkpoint_every=checkpoint_every, track=track, trains=trains,
+            suite_spec=wanted.suite.spec,
             eval_points=wanted.points[identity.task],
         )
         for identity in _clear_way(place, wanted.left, loaded.problems, tell)

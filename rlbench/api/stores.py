@@ -6,7 +6,7 @@ from pathlib import Path
 from rlbench.api.asking import PUBLISHED
 from rlbench.errors import UsageError
 from rlbench.results import Loaded, Record, Store, belongs, unofficial_text
-from rlbench.results.scores import is_old_of
+from rlbench.results.scores import is_old_of, under_other_constants
 from rlbench.suites import Suite
 
 Tell = Callable[[str], None]  # is told a line for people
@@ -51,6 +51,8 @@ def records_of(path: Path, suite: Suite, tell: Tell, *, old: bool = False) -> li
     } - {"", unofficial_text(suite.unofficial)}
     if any(is_old_of(record, suite) for record in records):
         message += " It has old ones, of schema 1: rlbench export shows them, nothing ranks them"
+    elif said := under_other_constants(records, suite):
+        message += f" It has {said}"
     elif others:
         message += (
             f" It has unofficial ones: add --unofficial {' or --unofficial '.join(sorted(others))}"

@@ -51,7 +51,13 @@ def method_of(name: str) -> Method:
 
 
 def summary_of(
-    found: Gathered, scale: Scale, method: Method, *, per_task: bool = False, kept: bool = False
+    found: Gathered,
+    scale: Scale,
+    method: Method,
+    *,
+    per_task: bool = False,
+    kept: bool = False,
+    named: bool = False,
 ) -> Summary:
     """Return aggregates of agents with 95% intervals.
 
@@ -61,12 +67,18 @@ def summary_of(
         method: Of the intervals.
         per_task: The mean of every task instead.
         kept: The share of the clean score that is kept instead.
+        named: The mean of each named evaluation and how far these are apart instead, point by
+            point.
 
     Raises:
-        UsageError: Nothing is known of what is kept.
+        UsageError: Nothing is known of what is kept, or of named evaluations.
     """
-    agents, notes, papers, own, _, _ = found
-    if kept:
+    if named and (per_task or kept):
+        raise UsageError("--evaluations is a table of its own: leave the other one out")
+    agents, notes, papers, own, *_ = found
+    if named:
+        rows = _evaluations(found, scale.suite, method)
+    elif kept:
         agents = {a: tasks for a, tasks in agents.items() if not why_alone(own.get(a, NOTHING))}
         rows = _retention(agents, scale.suite, cast(PairMethod, method), by_strength=per_task)
         notes = [*_of_retention(rows), *notes]
@@ -78,9 +90,29 @@ def summary_of(
         notes = [*of_raw_scores(agents, scale), *notes]
     known = {task for tasks in agents.values() for task in tasks}
     total = len(scale.suite.tasks) if scale.suite else len(known)
-    if papers:
+    if papers and not named:
         rows = _with_papers(rows, papers)
     return Summary(agents, rows, notes, total)
+
+
+def _evaluations(found: Gathered, suite: Suite | None, method: Method) -> list[dict[str, Any]]:
+    """Return one row an agent, evaluation point and evaluation, as `evaluation_rows` does.
+
+    Raises:
+        UsageError: The suite has only one evaluation, or no agent has records.
+    """
+    from rlbench.leaderboard.evaluations import evaluation_rows
+
+    if suite is None or len(suite.protocol.evaluations) < 2:
+        raise UsageError(
+            "--evaluations needs a suite with several evaluations, e.g. --suite procgen-easy"
+        )
+    alone = {a for a in found.named if why_alone(found.own.get(a, NOTHING))}
+    agents = {agent: tasks for agent, tasks in found.named.items() if agent not in alone}
+    rows = [row._asdict() for row in evaluation_rows(agents, suite, method=method)]
+    if not rows:
+        raise UsageError("--evaluations needs runs of rlbench's own: papers and files have none")
+    return rows
 
 
 def _aggregates(

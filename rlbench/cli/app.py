@@ -36,7 +36,7 @@ VERBS = {
     "run": Verb("run:run", "Run an agent on a suite's tasks; keep every run."),
     "evaluate": Verb("evaluate:evaluate", "Evaluate a saved policy; nothing is trained."),
     "check": Verb("check:check", "Check that an agent keeps the contract, by running it."),
-    "init": Verb("init:init", "Write a small agent that learns, to start from."),
+    "init": Verb("init:init", "Write a small agent, or a suite, to start from."),
     "doctor": Verb("doctor:doctor", "Say what this machine can run, and mend the rest."),
     "status": Verb("status:status", "Show which runs are going on or unfinished."),
     "show": Verb("show:show", "Show a suite, a run or published scores."),

@@ -36,7 +36,7 @@ def check(
         str,
         typer.Option(
             "--suite",
-            help="Whose environments: atari100k. Without an agent: a name or a file.py.",
+            help="Whose environments: atari100k, file.toml or file.py.",
             autocompletion=suite_names,
         ),
     ] = "",
@@ -73,13 +73,13 @@ def check(
     chosen = parse_suite(suite or "atari100k")
     named = chosen.task(task) if task else chosen.tasks[0]
     options = parse_options(option)
-    chosen.load_factory()
+    chosen.check_can_run([named])
     try:
         config = dict(resolve(agent, options, trust=trust).recipe.options)
     except CannotImport:
         config = given_options(options)  # the first check says what is wrong
     asked = {
-        "agent": agent, "suite": chosen.id, "task": named.name, "config": config,
+        "agent": agent, "suite": chosen.spec, "task": named.name, "config": config,
         "device": device, "steps": steps,
     }  # fmt: skip
     return _report(run_checks(asked, timeout), f"{chosen.id}, {named.name}", json=json)
@@ -90,13 +90,14 @@ def _check_suite(name: str, task: str, steps: int, *, json: bool) -> int:
     from rlbench import suites
     from rlbench.runners.check.suites import check_suite
 
-    if name.partition(":")[0].endswith(".py"):
+    if suites.names_file(name):
         suite, assumed = suites.load_file(name)
         if assumed:
             echo(f"note: {assumed}", err=True)
     else:
         suite = suites.get(name)
     named = suite.task(task) if task else suite.tasks[0]
+    suite.check_can_run([named])
     findings = check_suite(suite, named, steps=steps)
     return _report(findings, f"{suite.id}, {named.name}", json=json)
 

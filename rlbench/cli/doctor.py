@@ -21,7 +21,7 @@ from rlbench import suites
 from rlbench.api.asking import DEFAULT_STORE
 from rlbench.cli.options import JsonOption, StoreOption
 from rlbench.cli.output import echo, print_json
-from rlbench.errors import RLBenchError
+from rlbench.errors import RLBenchError, install_command
 from rlbench.suites import Suite
 
 Condition = Literal["ok", "missing", "warning", "broken"]
@@ -39,6 +39,12 @@ for suite in suites.load_all()[0]:
 for suite, task in games.values():
     suite.make(task, split="train", num_envs=1, seed=0).close()
 print(f"{len(games)} ROMs can be loaded")
+"""
+_PROCGEN_PROBE = """
+from rlbench import suites
+suite = suites.get("procgen-easy")
+suite.make(suite.tasks[0], split="train", num_envs=1, seed=0).reset()
+print(", ".join(f"{name} {version}" for name, version in suite.own_versions().items()))
 """
 _TORCH_PROBE = """
 import json, torch
@@ -96,6 +102,7 @@ def examine(store: Path) -> list[Row]:
         "rlbench": _rlbench,
         "extras": _extras,
         "atari": _atari,
+        "procgen": _procgen,
         "gpu": _gpus,
         "torch": _torch,
         "machine": _machine,
@@ -173,7 +180,7 @@ def _extras() -> Iterator[Row]:
         if missing:
             yield Row(
                 f"extra {extra}", "missing", f"not installed: {', '.join(missing)}",
-                f"pip install 'rlbench[{extra}]'",
+                install_command(extra),
             )  # fmt: skip
         else:
             there = ", ".join(f"{name} {metadata.version(name)}" for name in names)
@@ -215,6 +222,24 @@ def _atari() -> Iterator[Row]:
     yield Row("ROMs", "ok", said) if works else Row("ROMs", "broken", said, again)
 
 
+def _procgen() -> Iterator[Row]:
+    mend = "pip install 'rlbench[procgen]'"
+    if importlib.util.find_spec("envpool") is None:
+        yield Row("Procgen", "missing", "without envpool there is no procgen", mend)
+        return
+    works, said = _probe(_PROCGEN_PROBE)
+    if not works:
+        yield Row("Procgen", "broken", said.partition(": ")[2] or said, mend)
+    elif "unverified" in said:
+        yield Row(
+            "Procgen", "warning", said,
+            f"nobody has compared these versions with OpenAI's build; {mend} in a fresh "
+            "environment brings ones that were, or see rlbench doctor --engines",
+        )  # fmt: skip
+    else:
+        yield Row("Procgen", "ok", said)
+
+
 def _engines(name: str) -> list[Row]:
     """Compare the engines of all tasks that can be run with what their suites expect."""
     found, problems = ([suites.get(name)], []) if name else suites.load_all()
@@ -232,10 +257,10 @@ def _engines(name: str) -> list[Row]:
 def _engine(suite: Suite) -> Row:
     """Compare the engines of one suite's tasks with what it expects, where it expects anything."""
     from rlbench.runners.engine import examine_engine
-    from rlbench.runners.provenance import versions_of
+    from rlbench.runners.provenance import engine_versions
 
     stated = [task for task in suite.tasks if suite.expected_engine(task)]
-    versions = ", ".join(f"{name} {version}" for name, version in versions_of(suite.packages))
+    versions = ", ".join(f"{name} {version}" for name, version in engine_versions(suite).items())
     if not stated:
         return Row(suite.id, "ok", f"{versions}; nothing is expected of its engine")
     others = []
@@ -375,5 +400,5 @@ def _rendering() -> Iterator[Row]:
     else:
         yield Row(
             "rendering", "warning", "neither EGL nor OSMesa: suites in 3D cannot draw",
-            "apt install libegl1 libosmesa6; Atari needs neither",
+            "apt install libegl1 libegl-mesa0 libgl1-mesa-dri; suites from states need neither",
         )  # fmt: skip

@@ -12,6 +12,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench run --suite atari100k --agent my_agent.py --dry-run",
         "rlbench run --suite atari100k --agent my_agent.py --tasks Pong --seeds 3",
         "rlbench run --suite atari100k --agent random --unofficial budget=2000",
+        "rlbench run --suite my_suite.toml --agent my_agent.py",
     ),
     "evaluate": (
         "rlbench evaluate --suite atari100k --agent sb3-zip:ppo.zip --trust",
@@ -21,10 +22,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench check my_agent.py",
         "rlbench check my_agent.py --suite stori --task Boxing --steps 500",
         "rlbench check my_agent.py -o stretch=20 --json",
+        "rlbench check --suite my_suite.toml",
     ),
     "init": (
         "rlbench init",
         "rlbench init agents/mine.py --force",
+        "rlbench init --suite my_suite.toml",
     ),
     "doctor": (
         "rlbench doctor",
@@ -39,6 +42,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench show atari100k",
         "rlbench show SPR",
         "rlbench show 3f9c --json",
+        "rlbench show --video 3f9c",
     ),
     "verify": (
         "rlbench verify 3f9c",
@@ -92,6 +96,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "leaderboard build": (
         "rlbench leaderboard build --out site",
         "rlbench leaderboard build --store runs --suite atari100k --out site",
+        "rlbench leaderboard build --suite my_suite.toml",
     ),
     "leaderboard release": (
         "rlbench leaderboard release --store runs",

@@ -1,5 +1,7 @@
 """`rlbench leaderboard`: the static site, its releases, and a local look at it."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -9,11 +11,14 @@ from typing import Annotated
 import typer
 
 from rlbench import suites
-from rlbench.api.asking import DEFAULT_STORE
+from rlbench.api.asking import DEFAULT_STORE, parse_suite
 from rlbench.cli.examples import examples
 from rlbench.cli.options import ReadableStoreOption, load_store
 from rlbench.cli.output import echo
-from rlbench.errors import UsageError
+from rlbench.errors import UnknownName, UsageError
+from rlbench.results import Record
+from rlbench.results.scores import under_other_constants
+from rlbench.suites import Suite
 
 app = typer.Typer(help="Build, freeze and look at the leaderboard.", no_args_is_help=True)
 
@@ -34,7 +39,10 @@ def build(
         typer.Option("--replays", help="What `rlbench verify --json` printed: gives badges."),
     ] = None,
     suite: Annotated[
-        list[str] | None, typer.Option("--suite", help="A suite to show, by default all; repeat.")
+        list[str] | None,
+        typer.Option(
+            "--suite", help="A suite to show, by default all registered ones; or a file; repeat."
+        ),
     ] = None,
 ) -> None:
     """Build the site from the records in a store and from published scores."""
@@ -43,16 +51,39 @@ def build(
 
     if releases and not releases.is_dir():
         raise UsageError(f"there is no folder of releases at {releases}")
+    chosen = [parse_suite(name) for name in suite or ()]
+    if len({each.id for each in chosen}) < len(chosen):
+        raise UsageError("two of the suites that --suite names have the same name and version")
+    loaded = load_store(store)
+    name_left_out(loaded.records, chosen)
     index = build_site(
-        load_store(store),
+        loaded,
         out,
         replays=read_replays(replays) if replays else {},
         releases=[read_release(path) for path in sorted(releases.glob("*.json"))]
         if releases
         else [],
-        only=[suites.get(name).name for name in suite] if suite else None,
+        only=[each.name for each in chosen] if chosen else None,
+        more=[each for each in chosen if each.file],
     )
     echo(f"site: {index}")
+
+
+def name_left_out(records: Sequence[Record], chosen: Sequence[Suite]) -> None:
+    """Say which records no board will show, although nothing is wrong with them."""
+    for suite in chosen:
+        if said := under_other_constants(records, suite):
+            echo(f"left out: {said}", err=True)
+    if not chosen:
+        for name, number in sorted(Counter(record.identity.suite for record in records).items()):
+            try:
+                suites.get(name)
+            except UnknownName:
+                echo(
+                    f"left out: {number} records of {name}, which is not registered: if it is in a "
+                    "file, add --suite FILE",
+                    err=True,
+                )
 
 
 @app.command("release", epilog=examples("leaderboard release"))

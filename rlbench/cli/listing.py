@@ -1,11 +1,12 @@
 """`rlbench list`: suites, tasks, agents, teachers, runs."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
 
 from rlbench import suites
-from rlbench.api.asking import DEFAULT_STORE, PUBLISHED
+from rlbench.api.asking import DEFAULT_STORE, PUBLISHED, parse_suite
 from rlbench.cli.examples import examples
 from rlbench.cli.options import (
     JsonOption,
@@ -65,7 +66,7 @@ def list_suites(json: JsonOption = False) -> None:
 @app.command("tasks", epilog=examples("list tasks"))
 def list_tasks(suite: SuiteOption, json: JsonOption = False) -> None:
     """List the tasks of a suite with their reference scores and digests."""
-    chosen = suites.get(suite)
+    chosen = parse_suite(suite)
     low, high = chosen.references
     rows = [
         {
@@ -137,12 +138,28 @@ def list_runs(store: ReadableStoreOption = DEFAULT_STORE, json: JsonOption = Fal
                 "score": record.score if record.status == "ok" else None,
                 "seconds": record.timing.get("seconds"),
                 "schema": 1 if record.is_old else SCHEMA_VERSION,
+                "digest": identity.digest,
             }
         )
     if not json:
+        rows = _told_apart(rows)
         rows = [{**r, "status": f"{r['status']} (old)"} if r["schema"] == 1 else r for r in rows]
     columns = ("key", "suite", "unofficial", "agent", "task", "seed", "status", "score", "seconds")
     _print(rows, columns, json)
+
+
+def _told_apart(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows whose suite says more where one name stands for several protocols of a task."""
+    digests: dict[tuple[str, ...], set[str]] = {}
+    for row in rows:
+        if row["schema"] == SCHEMA_VERSION:
+            one = (row["suite"], row["unofficial"], row["task"])
+            digests.setdefault(one, set()).add(row["digest"])
+    several = {suite for (suite, _, _), of_task in digests.items() if len(of_task) > 1}
+    return [
+        {**row, "suite": f"{row['suite']} {row['digest'][:6]}"} if row["suite"] in several else row
+        for row in map(dict, rows)
+    ]
 
 
 def _published_rows() -> list[dict[str, Any]]:

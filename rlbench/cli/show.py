@@ -1,17 +1,20 @@
 """`rlbench show`: a suite's protocol card, or one run."""
 
 import json as json_module
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rlbench import suites
-from rlbench.api.asking import DEFAULT_STORE
+from rlbench.api.asking import DEFAULT_STORE, parse_suite
 from rlbench.api.words import format_cell
-from rlbench.cli.options import StoreOption, load_store
+from rlbench.cli.options import StoreOption, ended_run, load_store
 from rlbench.cli.output import echo, print_json
 from rlbench.errors import UnknownName, UsageError
-from rlbench.results import AgentId, Record, published, unofficial_text
+from rlbench.files import replace_file
+from rlbench.results import AgentId, Record, Store, published, unofficial_text
 from rlbench.results.labels import run_labels
 from rlbench.results.published import PublishedSource
 from rlbench.suites import Suite
@@ -21,14 +24,38 @@ def show(
     what: Annotated[
         str,
         typer.Argument(
-            help="A suite, the (start of the) key of a run, a published source or its agent."
+            help="A suite or its file, the (start of the) key of a run, a published source or its "
+            "agent."
         ),
     ],
     store: StoreOption = DEFAULT_STORE,
     json: Annotated[bool, typer.Option("--json", help="Print the record as it is kept.")] = False,
+    picture: Annotated[
+        bool, typer.Option("--picture", help="Write moments of a run's evaluation as a PNG.")
+    ] = False,
+    video: Annotated[
+        bool, typer.Option("--video", help="Write an episode of it as an animated PNG.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file; by default TASK-SEED-KEY.png.")
+    ] = None,
+    suite: Annotated[
+        str, typer.Option("--suite", help="The suite of the run, if it is in a file.")
+    ] = "",
 ) -> None:
-    """Show a suite's protocol, or what is known of a run or of a source of published scores."""
-    if what.partition("@")[0] in suites.names():
+    """Show a suite's protocol, or what is known of a run or of a source of published scores.
+
+    Pictures are of the first episode of a run's final evaluation. It is played again by the actions
+    that were kept, and shows what the environment draws, or else what the agent saw.
+    """
+    if picture or video:
+        if picture and video:
+            raise UsageError("--picture and --video make a file each: give one of them")
+        _draw(what, store, "video" if video else "picture", out, suite)
+        return
+    if out is not None or suite:
+        raise UsageError("--out and --suite are for --picture or --video: add one of them")
+    if suites.names_file(what) or what.partition("@")[0] in suites.names():
         _show_suite(suites.get(what))
         return
     sources = [s for s in published.sources() if what.casefold() in (s.slug, s.agent.casefold())]
@@ -36,8 +63,12 @@ def show(
         if number:
             echo()
         _show_source(source)
-    if sources:
-        return
+    if not sources:
+        _show_runs(what, store, json=json)
+
+
+def _show_runs(what: str, store: Path, *, json: bool) -> None:
+    """Show what the records of a run say, or name what there is to show."""
     records = [] if store == DEFAULT_STORE and not store.exists() else load_store(store).records
     found = [r for r in records if r.identity.key.startswith(what.lower())]
     if not found:
@@ -56,20 +87,51 @@ def show(
         _show_run(record, labels[record.identity.key])
 
 
+def _draw(what: str, store: Path, kind: str, out: Path | None, suite: str) -> None:
+    """Write a picture or a video of a run."""
+    from rlbench.api.pictures import picture_of, video_of
+
+    named = parse_suite(suite) if suite else None
+    record = ended_run(what, load_store(store), store)
+    identity = record.identity
+    name = f"{identity.task.replace('/', '-')}-{identity.seed}-{identity.key[:8]}"
+    path = out or Path(f"{name}-video.png" if kind == "video" else f"{name}.png")
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"{path}: a {kind} is a PNG: give its name the end .png")
+    if kind == "picture":
+        content, of_it = picture_of(record, Store(store), named), ""
+    else:
+        content, every = video_of(record, Store(store), named)
+        of_it = f", 1 of {every} steps" if every > 1 else ""
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    returns, steps = record.final.returns[0], record.final.lengths[0]
+    echo(f"{path}: the first of {len(record.final.returns)} episodes, {steps} steps{of_it}, "
+         f"return {returns:g}")  # fmt: skip
+
+
 def _show_suite(suite: Suite) -> None:
-    echo(f"{suite.id}: {suite.title}. {suite.summary}")
+    echo(f"{suite.id}: {suite.title}. {suite.summary}".rstrip())
     echo()
     if not suite.can_run:
         echo("It cannot be run yet: it holds published scores only.")
         echo()
     for name, value in suite.protocol.constants().items():
-        echo(f"  {name:<18} {value}")
+        echo(f"  {name:<18} {value}".rstrip())
     echo()
     for note in suite.notes:
         echo(f"- {note}")
-    echo()
-    echo(f"Reference scores ({', '.join(suite.references)}): {suite.reference_source}")
+    if suite.notes:
+        echo()
+    source = suite.reference_source or "no source is stated"
+    echo(f"Reference scores ({', '.join(suite.references)}): {source}")
     echo(f"Tasks: {', '.join(task.name for task in suite.tasks)}")
+    if suite.file:
+        for task in suite.tasks:
+            own = {**task.overrides, **task.assets}
+            echo(f"  {task.name}: {unofficial_text(own)}; digest {suite.digest(task)[:12]}")
 
 
 def _show_source(source: PublishedSource) -> None:
@@ -97,6 +159,16 @@ def _show_source(source: PublishedSource) -> None:
     for name, value in lines.items():
         if value is not None:
             echo(f"{name:<20} {value}")
+
+
+def _gaps(record: Record) -> Iterator[tuple[int, str, float]]:
+    """Yield how far each other evaluation's score is above the main one's, point by point."""
+    main = {e.budget_used: e for e in record.main_evaluations}
+    for evaluation in record.evaluations:
+        at = main.get(evaluation.budget_used)
+        if at is not None and evaluation.name != at.name:
+            gap = record.score_of(evaluation) - record.score_of(at)
+            yield evaluation.budget_used, f"{evaluation.name} - {at.name}", gap
 
 
 def _version(agent: AgentId) -> str:
@@ -138,6 +210,8 @@ def _show_run(record: Record, label: str) -> None:
             f"{format_cell(record.score_of(evaluation))} ({len(evaluation.returns)} episodes, "
             f"{evaluation.distinct_starts} distinct starts{extra})"
         )
+    for step, name, gap in _gaps(record):
+        lines[f"{name} at {step}"] = format_cell(gap)
     lines["budget used"] = record.budget_used
     lines["training episodes"] = record.training.episodes
     if record.replay:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from rlbench.api.asking import Asked
-from rlbench.api.cells import an_agent_a_row, methods_of, with_cells
+from rlbench.api.cells import a_point_a_row, an_agent_a_row, methods_of, with_cells
 from rlbench.api.gathering import gather
 from rlbench.api.scales import Agents, Scale
 from rlbench.api.summaries import method_of, summary_of, warnings_of
@@ -47,6 +47,14 @@ def stats(
             "with --per-task also by its strength.",
         ),
     ] = False,
+    named: Annotated[
+        bool,
+        typer.Option(
+            "--evaluations",
+            help="Print the mean of each named evaluation at every evaluation point, and how far "
+            "they are apart, e.g. the generalisation gap of Procgen.",
+        ),
+    ] = False,
     show_text: Annotated[
         bool, typer.Option("--methods-text", help="Print a paragraph and BibTeX for a paper.")
     ] = False,
@@ -62,20 +70,28 @@ def stats(
     """
     how = method_of(method)
     scale = Scale(suite, unofficial, normalise_by, lower_is_better=lower_is_better)
-    if kept and show_text:
-        raise UsageError("--methods-text tells of aggregates, not of --retention: leave one out")
-    gathered = gather(asked, scale, tell)
-    agents, rows, notes, total = summary_of(gathered, scale, how, per_task=per_task, kept=kept)
+    if show_text and (kept or named):
+        other = "--retention" if kept else "--evaluations"
+        raise UsageError(f"--methods-text tells of aggregates, not of {other}: leave one out")
+    gathered = gather(asked, scale, tell, curves=named)
+    agents, rows, notes, total = summary_of(
+        gathered, scale, how, per_task=per_task, kept=kept, named=named
+    )
     if json:
         print_json(rows)
     elif show_text:
         echo_lines(_text(agents, scale.by, how))
     else:
-        shown = _shown(rows, total, scale, per_task=per_task, kept=kept)
-        title = f"share of the clean score that is kept; {scale.title}" if kept else scale.title
-        print_table(shown, list(shown[0]), title)
+        what = {
+            "share of the clean score that is kept; ": kept,
+            "mean by evaluation; ": named,
+        }
+        begin = "".join(words for words, is_so in what.items() if is_so)
+        table = a_point_a_row(rows, total) if named else None
+        shown = table or _shown(rows, total, scale, per_task=per_task, kept=kept)
+        print_table(shown, list(shown[0]), begin + scale.title)
         echo_lines("\n".join(methods_of(rows)))
-        aggregates = [] if per_task or kept else rows
+        aggregates = [] if per_task or kept or named else rows
         notes = [*warnings_of(agents, aggregates, how, scale.suite, total), *notes]
     print_deviations(gathered.published, err=json or show_text)
     for note in notes:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from rlbench.api.asking import DEFAULT_STORE
-from rlbench.cli.options import JsonOption, StoreOption, load_store
+from rlbench.api.asking import DEFAULT_STORE, parse_suite
+from rlbench.cli.options import JsonOption, StoreOption, ended_run, load_store
 from rlbench.cli.output import echo, print_json
 from rlbench.errors import RLBenchError, UsageError
 from rlbench.results import Loaded, Record, Store
@@ -22,6 +22,12 @@ def verify(
         ),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
+    suite: Annotated[
+        str,
+        typer.Option(
+            "--suite", help="Runs of this suite, e.g. my_suite.toml: one in a file must be named."
+        ),
+    ] = "",
     json: JsonOption = False,
 ) -> int:
     """Play the final evaluation of runs again by the actions that were kept.
@@ -37,12 +43,16 @@ def verify(
     rows = []
     names = run_labels(record.identity for record in loaded.records)
     not_played = 0
-    chosen = [_record_of(key, loaded, store) for key in runs or ()] or _all_of(loaded, store)
+    named = parse_suite(suite) if suite else None
+    if named:
+        mine = [r for r in loaded.records if r.identity.suite == named.id]
+        loaded = Loaded(mine, loaded.problems)
+    chosen = [ended_run(key, loaded, store) for key in runs or ()] or _all_of(loaded, store)
     for record in chosen:
         identity = record.identity
         name = f"{identity.key} {identity.task} seed {identity.seed}"
         try:
-            verdict = verify_record(record, Store(store))
+            verdict = verify_record(record, Store(store), suite=named)
         except RLBenchError as error:
             echo(f"not played: {name}: {error}", err=True)
             not_played += 1
@@ -79,22 +89,3 @@ def _all_of(loaded: Loaded, store: object) -> list[Record]:
     if without := len(ended_well) - len(found):
         echo(f"records without actions, which are not played: {without}", err=True)
     return found
-
-
-def _record_of(key: str, loaded: Loaded, store: object) -> Record:
-    """Return the ``ok`` record of a run.
-
-    Raises:
-        UsageError: There is none, or several runs have keys that start so.
-    """
-    found = [
-        record
-        for record in loaded.records
-        if record.status == "ok" and record.identity.key.startswith(key.lower())
-    ]
-    if len(found) != 1:
-        said = f"{len(found)} runs that ended well have keys" if found else (
-            "no run that ended well has a key"
-        )  # fmt: skip
-        raise UsageError(f"{said} that starts with {key!r}. See: rlbench list runs --store {store}")
-    return found[0]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rlbench import suites
 from rlbench.errors import UsageError
+from rlbench.leaderboard.evaluations import EvaluationRow, evaluation_rows
 from rlbench.leaderboard.retention import RetentionRow, retention_rows
 from rlbench.results import Identity, Record, Scores, belongs, collect, published, unofficial_text
 from rlbench.results.labels import display_name, labels
@@ -174,6 +175,8 @@ class Board:
         improvements: Of each pool of at least two: x, y, point, low, high, method.
         curves: agent, step, point, low, high, method.
         retention: Of a suite with clean tasks, a row an agent and type of disturbance.
+        evaluations: Of a suite with several named evaluations, a row an agent and evaluation, at
+            the end of its runs.
     """
 
     suite: Suite
@@ -185,6 +188,7 @@ class Board:
     improvements: Mapping[int, list[Row]]
     curves: list[Row]
     retention: list[RetentionRow]
+    evaluations: list[EvaluationRow]
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -222,6 +226,7 @@ def make_boards(
     replays: Mapping[str, bool] | None = None,
     papers: frozenset[str] | None = None,
     only: Collection[str] | None = None,
+    more: Sequence[Suite] = (),
 ) -> list[Board]:
     """Return one board for each suite and set of unofficial constants, the official ones first.
 
@@ -233,7 +238,9 @@ def make_boards(
             played again.
         papers: The slugs of the published sources to show; by default all.
         only: The names of the suites to show; by default all.
+        more: Suites besides those that are registered.
     """
+    not_registered = {suite.id: suite for suite in more}
     groups: dict[tuple[str, str], tuple[Mapping[str, Constant], list[Record]]] = {}
     for record in records:
         identity = record.identity
@@ -247,7 +254,8 @@ def make_boards(
         groups.items(), key=lambda item: (item[0][1] != "", item[0][0].split("@"), item[0][1])
     ):
         try:
-            suite = suites.get(suite_id).make_unofficial(changed)
+            suite = not_registered.get(suite_id) or suites.get(suite_id)
+            suite = suite.make_unofficial(changed)
         except UsageError:
             # Nobody here knows the suite, so nothing can be said of its scores.
             continue
@@ -298,7 +306,7 @@ def _board(
             for agent in sorted(failures, key=called.__getitem__)
             if agent not in scored
         },
-        profiles={}, improvements={}, curves=[], retention=[],
+        profiles={}, improvements={}, curves=[], retention=[], evaluations=[],
     )  # fmt: skip
     total = len(suite.tasks)
     drawn = {
@@ -314,6 +322,9 @@ def _board(
         curves=_curves(drawn["records"], scores),
         retention=retention_rows(
             {entry.agent: entry.normalised for entry in entries if "iqm" in entry.metrics}, suite
+        ),
+        evaluations=evaluation_rows(
+            {e.agent: scores.named(e.agent) for e in drawn["records"]}, suite, last=True
         ),
     )
 

@@ -181,6 +181,7 @@ def _json(board: Board, agents: Sequence[Row], runs: Sequence[Row]) -> str:
         ],
         "curves": board.curves,
         "retention": [row._asdict() for row in board.retention],
+        "evaluations": [row._asdict() for row in board.evaluations],
     }
     return json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":")) + "\n"
 

@@ -23,7 +23,7 @@ from rlbench.leaderboard.retention import RetentionRow
 from rlbench.leaderboard.tables import number
 from rlbench.results import Loaded, Record, published
 from rlbench.results.values import value_text
-from rlbench.suites import slug
+from rlbench.suites import Suite, slug
 
 _MARK = ".rlbench-site"
 _PLOT_WIDTH = 160  # px
@@ -74,6 +74,7 @@ def build_site(
     replays: Mapping[str, bool] | None = None,
     releases: Sequence[Release] = (),
     only: Collection[str] | None = None,
+    more: Sequence[Suite] = (),
 ) -> Path:
     """Write the site.
 
@@ -84,6 +85,7 @@ def build_site(
             played again.
         releases: Each gets boards of its own, of its own records, under ``releases/DATE/``.
         only: The names of the suites to show; by default all.
+        more: Suites besides those that are registered.
 
     Returns:
         The index page.
@@ -99,7 +101,7 @@ def build_site(
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
             fresh = Path(folder) / "site"
-            for name, content in _files(loaded, replays or {}, releases, only):
+            for name, content in _files(loaded, replays or {}, releases, only, more):
                 path = fresh / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
@@ -116,6 +118,7 @@ def _files(
     replays: Mapping[str, bool],
     releases: Sequence[Release],
     only: Collection[str] | None,
+    more: Sequence[Suite],
 ) -> Iterator[tuple[str, bytes]]:
     """Give the name and the content of every file of the site."""
     newest_first = sorted(releases, key=lambda release: release.date, reverse=True)
@@ -128,11 +131,11 @@ def _files(
         yield f"assets/{name}", (templates / name).read_bytes()
     yield "assets/vega.js", charts.bundle()
     common = {"version": __version__, "dates": dates, "plot_width": _PLOT_WIDTH}
-    boards = make_boards(loaded.records, replays, only=only)
+    boards = make_boards(loaded.records, replays, only=only, more=more)
     yield from _pages(boards, {**common, "top": "", "release": "", "problems": loaded.problems})
     for release in newest_first:
         records, slugs = select(loaded.records, release)
-        frozen = make_boards(records, replays, slugs, only)
+        frozen = make_boards(records, replays, slugs, only, more)
         folder = f"releases/{release.date}/"
         context = {**common, "top": "../../", "release": release.date, "problems": []}
         for name, content in _pages(frozen, context):

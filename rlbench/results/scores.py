@@ -2,6 +2,7 @@
 
 import csv
 import numbers
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
@@ -15,12 +16,15 @@ from rlbench.results.engines import other_engines, usual_engines
 from rlbench.results.labels import all_options, labels
 from rlbench.results.record import SCHEMA_VERSION, Evaluation, Record
 from rlbench.results.values import unofficial_text
-from rlbench.suites import Suite
+from rlbench.suites import Constant, Suite
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]  # budgets and scores of one run
+_HASH = re.compile(r"[0-9a-f]{32,}")
+_SHOWN = 40  # characters of a constant
+NamedScores = Mapping[int, Mapping[str, float]]  # of one run, by budget, then evaluation
 FRAME_COLUMNS = ("suite", "agent", "task", "seed", "score", "normalised")
 
 
@@ -64,6 +68,23 @@ class Scores:
             at = {float(e.budget_used): record.score_of(e) for e in record.main_evaluations}
             scores = self.suite.normalise(task, np.array(list(at.values())))
             found[task.name].append((np.array(list(at)), scores))
+        return found
+
+    def named(self, agent: str) -> dict[str, list[NamedScores]]:
+        """Return the normalised scores of all named evaluations of an agent's records, by task.
+
+        Returns:
+            One mapping a run, from budgets to scores by the names of the evaluations; of two of one
+            name at one budget the later counts.
+        """
+        found: dict[str, list[NamedScores]] = {task: [] for task in self.values[agent]}
+        for record in self.records[agent]:
+            task = self.suite.task(record.identity.task)
+            of_run: dict[int, dict[str, float]] = {}
+            for e in record.evaluations:
+                score = self.suite.normalise(task, np.array(record.score_of(e)))
+                of_run.setdefault(e.budget_used, {})[e.name] = float(score)
+            found[task.name].append(of_run)
         return found
 
     def to_frame(self) -> "pd.DataFrame":
@@ -151,6 +172,43 @@ def belongs(record: Record, suite: Suite) -> bool:
     return identity.suite == suite.id and any(
         task.name == identity.task and suite.digest(task) == identity.digest for task in suite.tasks
     )
+
+
+def under_other_constants(records: Iterable[Record], suite: Suite) -> str:
+    """Say how many records are of a suite of that name but of other constants, and of which.
+
+    A suite in a file may be changed between two commands, and two files may give one name.
+
+    Returns:
+        One line, or nothing if there is none.
+    """
+    ours = {task.name: suite.constants(task) for task in suite.tasks}
+    number, differ = 0, dict[str, None]()
+    for record in records:
+        identity = record.identity
+        if (identity.suite, identity.unofficial) != (suite.id, suite.unofficial) or record.is_old:
+            continue
+        here = ours.get(identity.task)
+        if here == identity.constants:
+            continue
+        number += 1
+        if here is None:
+            differ[f"no task {identity.task} here"] = None
+            continue
+        for name in sorted({*here, *identity.constants}):
+            pair = identity.constants.get(name, "nothing"), here.get(name, "nothing")
+            if pair[0] != pair[1]:
+                differ[f"{name} {_short(pair[0])}, here {_short(pair[1])}"] = None
+    if not number:
+        return ""
+    some = "; ".join(list(differ)[:3]) + ("; ..." if len(differ) > 3 else "")
+    return f"{number} records of {suite.id} under other constants ({some})"
+
+
+def _short(value: Constant) -> str:
+    """Return a constant as a line can hold it; of a hash, the beginning."""
+    text = str(value)
+    return text[:8] if _HASH.fullmatch(text) else text[:_SHOWN]
 
 
 def is_old_of(record: Record, suite: Suite) -> bool:

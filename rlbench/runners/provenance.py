@@ -9,16 +9,21 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rlbench import __version__
+from rlbench.errors import UsageError
 from rlbench.runners.run import Run
+from rlbench.suites import Suite
 
 _PACKAGES = ("numpy", "gymnasium", "torch")
 
 
 def provenance(run: Run) -> dict[str, str | int | float | None]:
     """Return where a run was made: hardware, device, versions of what matters for its task."""
-    suite = run.suite
-    own = suite.packages + suite.task(run.identity.task).packages
-    versions = {f"version_{name}": number for name, number in versions_of(_PACKAGES + own)}
+    numbers = dict(versions_of(_PACKAGES))
+    with suppress(UsageError):  # the suite's file may have been changed meanwhile
+        suite = run.suite
+        numbers |= dict(versions_of(suite.task(run.identity.task).packages))
+        numbers |= engine_versions(suite)
+    versions = {f"version_{name}": number for name, number in numbers.items()}
     return {
         "version_rlbench": __version__,
         "version_python": platform.python_version(),
@@ -39,6 +44,11 @@ def versions_of(packages: Iterable[str]) -> list[tuple[str, str]]:
         with suppress(PackageNotFoundError):
             found.append((package, version(package)))
     return found
+
+
+def engine_versions(suite: Suite) -> dict[str, str]:
+    """Return the versions of what a suite's environments are made of, by name."""
+    return dict(versions_of(suite.packages)) | suite.own_versions()
 
 
 def _gpu(device: str) -> dict[str, str]:

@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from rlbench import suites
+from rlbench.errors import UsageError
 from rlbench.results import AgentId, Identity
 from rlbench.runners.agents.resolving import Recipe
 from rlbench.suites import Suite, Task
 
 # Signals to a worker: to keep a checkpoint and leave, and to say what its threads are doing.
 LEAVE = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+CHANGED = "the files of the {} were changed since the command began; the same command runs them"
 STACK_DUMP = getattr(signal, "SIGUSR2", None)  # there is none on Windows
 
 
@@ -30,6 +32,7 @@ class Run:
         track: Trackers that are told of it.
         eval_points: Extra evaluation points, besides the protocol's.
         trains: Spend the budget; else the agent is evaluated as it is made.
+        suite_spec: What names the suite here, see `Suite.spec`; by default its id.
         attempt: Which attempt it is, from 1.
         signalled: Attempts that were ended by signals that no command of ours sent.
     """
@@ -44,6 +47,7 @@ class Run:
     track: tuple[str, ...] = ()
     eval_points: tuple[int, ...] = ()
     trains: bool = True
+    suite_spec: str = ""
     attempt: int = 1
     signalled: int = 0
 
@@ -74,8 +78,16 @@ class Run:
 
     @property
     def suite(self) -> Suite:
-        """The suite, with the run's unofficial constants."""
-        return suites.get(self.identity.suite).make_unofficial(self.identity.unofficial)
+        """The suite, with the run's unofficial constants.
+
+        Raises:
+            UsageError: It is not what it was when the command began, or not there any more.
+        """
+        identity = self.identity
+        suite = suites.get(self.suite_spec or identity.suite).make_unofficial(identity.unofficial)
+        if suite.id != identity.suite or suite.digest(suite.task(identity.task)) != identity.digest:
+            raise UsageError(CHANGED.format("suite"))
+        return suite
 
 
 def identities(

@@ -52,14 +52,14 @@ from rlbench.runners.loops.offline import run_offline
 from rlbench.runners.loops.online import OnlineRun, run_online
 from rlbench.runners.progress import Leave, Progress
 from rlbench.runners.provenance import provenance
-from rlbench.runners.run import LEAVE, STACK_DUMP, Run
+from rlbench.runners.run import CHANGED, LEAVE, STACK_DUMP, Run
 from rlbench.runners.teachers.teacher import TeacherFactory, load_teacher, teacher_version
 from rlbench.runners.tracking import Tracker, open_trackers
+from rlbench.suites import Suite
 
 _REPORT_SECONDS = 0.5
 _TRACK_SECONDS = 5.0
 _KEEP_CHECKPOINT = "oom"  # another attempt may end otherwise
-_CHANGED = "the files of the {} were changed since the command began; the same command runs them"
 _RESERVE = 8  # open files that are given up for the record, if the agent has left none
 
 
@@ -88,6 +88,7 @@ class Attempt:
         self.run = run
         self.progress = Progress()
         self.is_over = False
+        self._suite: Suite | None = None  # once it was found to be what it was
         self._tell, self._leaving, self._reserve = send, leaving, reserve
         # The agent may go to another folder.
         self._store = Store(Path(run.store).absolute())
@@ -116,7 +117,7 @@ class Attempt:
             BaseException: Whatever ended it.
         """
         run, identity = self.run, self.run.identity
-        suite = run.suite
+        suite = self._suite = run.suite
         execute: Callable[..., None] = partial(run_online, teacher=self._teacher())
         if suite.protocol.kind == "offline":
             execute = run_offline
@@ -148,12 +149,13 @@ class Attempt:
         """
         agent, recipe = self.run.identity.agent, self.run.agent
         if agent_version(recipe.spec, recipe.options) != (agent.version, agent.source):
-            raise UsageError(_CHANGED.format("agent"))
+            raise UsageError(CHANGED.format("agent"))
         return open_options(recipe.options)
 
     def prepare(self) -> OnlineRun:
         """Make the environments of a run that is one of a group."""
         identity, suite = self.run.identity, self.run.suite
+        self._suite = suite
         while True:
             try:
                 return OnlineRun(
@@ -190,11 +192,10 @@ class Attempt:
 
     def _look_at_engine(self) -> None:
         """Say, once, if the engine does not behave as the suite expects."""
-        engine, identity = self.progress.engine, self.run.identity
-        if engine is None or self._has_looked:
+        engine, identity, suite = self.progress.engine, self.run.identity, self._suite
+        if engine is None or suite is None or self._has_looked:
             return
         self._has_looked = True
-        suite = self.run.suite
         expected = suite.expected_engine(suite.task(identity.task))
         if expected and engine.fingerprint != expected:
             text = (
@@ -254,7 +255,7 @@ class Attempt:
         if teacher is None or recipe is None:
             return None
         if teacher_version(recipe.spec) != (teacher.version, teacher.source):
-            raise UsageError(_CHANGED.format("teacher"))
+            raise UsageError(CHANGED.format("teacher"))
         return partial(load_teacher(recipe.spec), **open_options(recipe.options))
 
     def _send(self, **event: Any) -> None:

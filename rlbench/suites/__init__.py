@@ -6,6 +6,7 @@
 """
 
 from rlbench.suites.dataset import Dataset, Episodes
+from rlbench.suites.files import names_file
 from rlbench.suites.registry import get, load_all, load_file, names
 from rlbench.suites.suite import (
     Constant,
@@ -33,6 +34,7 @@ __all__ = [
     "load_all",
     "load_file",
     "names",
+    "names_file",
     "sha256_of",
     "slug",
 ]

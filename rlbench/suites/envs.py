@@ -95,8 +95,19 @@ class Retiring(Protocol):
 
 
 @runtime_checkable
+class Drawing(Protocol):
+    """Environments that can be looked at."""
+
+    def draw(self, slot: int) -> NDArray[np.uint8] | None:
+        """Return the picture of a slot now, (height, width[, 3]); None if there is none."""
+        ...
+
+
+@runtime_checkable
 class Parametrised(Protocol):
     """Training environments of a curriculum.
+
+    They may also have ``knowledge``, what a teacher is told by name.
 
     Attributes:
         parameter_space: A box of (d,) task parameters.
@@ -237,7 +248,7 @@ def _autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode | None:
         raise InvalidEnvironment(f"there is no autoreset_mode {mode!r} in gymnasium") from None
 
 
-def _check_space(space: Space[Any]) -> None:
+def check_space(space: Space[Any]) -> None:
     """Raise InvalidEnvironment unless observations of a space are one array."""
     if space.shape is None or space.dtype is None:
         raise InvalidEnvironment(
@@ -262,7 +273,7 @@ class SameStep(VectorWrapper[Obs, Any, Obs, Any, NDArray[Any]]):
         self, env: VectorEnv[Any, Any, Any], seeds: NDArray[np.int64], max_episode_steps: int
     ) -> None:
         super().__init__(env)
-        _check_space(env.single_observation_space)
+        check_space(env.single_observation_space)
         base, mode = env.unwrapped, _autoreset_mode(env)
         if (
             isinstance(base, AsyncVectorEnv)
@@ -434,7 +445,7 @@ class _Slots(VectorEnv[Obs, Any, NDArray[Any]]):
     ) -> None:
         self._envs = [make_one() for _ in seeds]
         one = self._envs[0]
-        _check_space(one.observation_space)
+        check_space(one.observation_space)
         for env in self._envs:
             if (env.observation_space, env.action_space) != (
                 one.observation_space,
@@ -492,6 +503,12 @@ class _Slots(VectorEnv[Obs, Any, NDArray[Any]]):
     def retire(self, mask: Mask) -> None:
         """End the stepping of the marked slots (n,) for good."""
         self._active &= ~mask
+
+    def draw(self, slot: int) -> NDArray[np.uint8] | None:
+        """Return what an environment with the render mode ``rgb_array`` draws; else None."""
+        env = self._envs[slot]
+        picture: Any = env.render() if env.render_mode == "rgb_array" else None
+        return picture if picture is None else np.asarray(picture, np.uint8)
 
     def _begin(self, slot: int, options: dict[str, Any] | None) -> None:
         obs, info = self._envs[slot].reset(seed=self._seeds[slot], options=options)

@@ -1,13 +1,11 @@
-"""Which suites there are: our own, and those of other packages (`rlbench.suites` entry points)."""
+"""Which suites there are: our own, those of other packages (entry points), and those in files."""
 
 import importlib
-import sys
-from pathlib import Path
-from types import ModuleType
 
 from rlbench.errors import UnknownName, UsageError, one_line
 from rlbench.registry import Entry, Registry
-from rlbench.suites.suite import Protocol, Suite, Task, slug
+from rlbench.suites import files
+from rlbench.suites.suite import Suite
 
 SUITES = Registry(
     "suite",
@@ -19,14 +17,21 @@ SUITES = Registry(
         "stori-original": Entry("rlbench.suites.stori:STORI_ORIGINAL"),
         "stori-transfer": Entry("rlbench.suites.stori:STORI_TRANSFER"),
         "stori26": Entry("rlbench.suites.stori:STORI26"),
-        "dmc-state": Entry("rlbench.suites.dmc:DMC_STATE"),
-        "dmc-vision": Entry("rlbench.suites.dmc:DMC_VISION"),
-        "dmc-hard": Entry("rlbench.suites.dmc:DMC_HARD"),
-        "procgen-easy": Entry("rlbench.suites.procgen:PROCGEN_EASY"),
-        "procgen-hard": Entry("rlbench.suites.procgen:PROCGEN_HARD"),
-        "parkour": Entry("rlbench.suites.parkour:PARKOUR"),
-        "stump-tracks": Entry("rlbench.suites.parkour:STUMP_TRACKS"),
-        "neorl2": Entry("rlbench.suites.neorl2:NEORL2"),
+        "dmc-state": Entry("rlbench.suites.dmc.protocols:DMC_STATE"),
+        "dmc-vision": Entry("rlbench.suites.dmc.protocols:DMC_VISION"),
+        "dmc-hard": Entry("rlbench.suites.dmc.protocols:DMC_HARD"),
+        "dmc-mini": Entry("rlbench.suites.dmc.protocols:DMC_MINI"),
+        "procgen-easy": Entry("rlbench.suites.procgen.protocols:PROCGEN_EASY"),
+        "procgen-hard": Entry("rlbench.suites.procgen.protocols:PROCGEN_HARD"),
+        "procgen-easy-all": Entry("rlbench.suites.procgen.protocols:PROCGEN_EASY_ALL"),
+        "procgen-hard-all": Entry("rlbench.suites.procgen.protocols:PROCGEN_HARD_ALL"),
+        "procgen-mini": Entry("rlbench.suites.procgen.protocols:PROCGEN_MINI"),
+        "parkour": Entry("rlbench.suites.teachmyagent.protocols:PARKOUR"),
+        "parkour-1m": Entry("rlbench.suites.teachmyagent.protocols:PARKOUR_1M"),
+        "parkour-bodies": Entry("rlbench.suites.teachmyagent.protocols:PARKOUR_BODIES"),
+        "stump-tracks": Entry("rlbench.suites.teachmyagent.protocols:STUMP_TRACKS"),
+        "stump-tracks-1m": Entry("rlbench.suites.teachmyagent.protocols:STUMP_TRACKS_1M"),
+        "neorl2": Entry("rlbench.suites.neorl2.protocols:NEORL2"),
     },
 )
 
@@ -40,12 +45,20 @@ def get(name: str) -> Suite:
     """Return a suite.
 
     Args:
-        name: ``atari100k`` or, with the version that is meant, ``atari100k@1``.
+        name: ``atari100k`` or, with the version that is meant, ``atari100k@1``; or a file:
+            ``my_suite.toml``, ``my_suite.py`` or ``my_suite.py:SUITE``. The ids that records hold
+            end in a version, so they never name a file.
 
     Raises:
         UnknownName: There is no such suite.
-        UsageError: The suite is here in another version, or its entry point is broken.
+        UsageError: The suite is here in another version, its entry point is broken, or its file
+            cannot be read.
     """
+    if files.names_file(name):
+        suite, assumed = load_file(name)
+        if assumed:
+            raise UsageError(f"{assumed}; rlbench check --suite takes it so, to run it state one")
+        return suite
     base, _, version = name.partition("@")
     own = SUITES.own.get(base)
     target = own.target if own else SUITES.targets().get(base)
@@ -76,72 +89,13 @@ def load_all() -> tuple[list[Suite], list[str]]:
 
 
 def load_file(spec: str) -> tuple[Suite, str]:
-    """Return the suite in a Python file; its code runs in this process.
-
-    A file that holds no suite but a ``make``, the function that makes environments, stands for a
-    suite of one task.
+    """Return the suite in a file, and in one line what was assumed, if anything.
 
     Args:
-        spec: ``my_suite.py``, or with the attribute that is meant ``my_suite.py:SUITE``.
-
-    Returns:
-        The suite, and in one line what was assumed, if anything.
+        spec: See `rlbench.suites.files.load_file`.
 
     Raises:
-        UsageError: The file cannot be read or imported, or holds no suite or several.
+        UsageError: The file cannot be read, holds no suite or several, or what it says of it makes
+            no sense.
     """
-    target, _, attribute = spec.partition(":")
-    path = Path(target).resolve()
-    if not path.is_file():
-        raise UsageError(f"there is no file {target}")
-    try:
-        module = _import_file(path)
-    except UsageError:
-        raise
-    except (Exception, SystemExit) as error:  # whatever the file raises
-        raise UsageError(f"{path.name} cannot be imported: {one_line(error)}") from error
-    suites = {name: value for name, value in vars(module).items() if isinstance(value, Suite)}
-    if not suites and not attribute and callable(getattr(module, "make", None)):
-        suite = _suite_around(path.stem)
-        return suite, f"{path.name} holds make() but no Suite; assumed: {suite.summary}"
-    if attribute and attribute not in suites:
-        raise UnknownName(f"suite in {path.name}:", attribute, suites)
-    if not suites:
-        raise UsageError(f"{path.name} holds neither an rlbench.suites.Suite nor a make()")
-    first = next(iter(suites))
-    if not attribute and len({id(suite) for suite in suites.values()}) > 1:
-        names = ", ".join(suites)
-        raise UsageError(f"{path.name} holds {names}: name one, e.g. {path.name}:{first}")
-    return suites[attribute or first], ""
-
-
-def _suite_around(module: str) -> Suite:
-    """Return a suite whose environments a module's ``make`` makes."""
-    protocol = Protocol(
-        budget=100_000, episodes=10, eval_envs=4, max_episode_steps=1000, environment={}
-    )
-    return Suite(
-        name=slug(module),
-        version=1,
-        title=module,
-        summary=f"one task {module!r}, at most {protocol.max_episode_steps} steps an episode, no "
-        "constants of the environment, starts that vary",
-        protocol=protocol,
-        tasks=(Task(name=module, low=0.0, high=1.0),),
-        references=("0", "1"),
-        reference_source="",
-        factory=f"{module}:make",
-        extra="",
-    )
-
-
-def _import_file(path: Path) -> ModuleType:
-    """Import a file under its bare name, by which the suite in it names its factory."""
-    folder = str(path.parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    module = importlib.import_module(path.stem)
-    found = getattr(module, "__file__", None)
-    if found is None or Path(found).resolve() != path:
-        raise UsageError(f"{path.name} has the name of another module: rename the file")
-    return module
+    return files.load_file(spec, SUITES.own)

@@ -7,11 +7,13 @@ import json
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from math import inf
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -35,6 +37,7 @@ MAX_EVALUATIONS = 1000  # of a run: what its record holds
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")  # of an evaluation
 
 
+@lru_cache(10_000)
 def slug(name: str) -> str:
     """Return the form of a display name that is safe in a path.
 
@@ -217,6 +220,7 @@ class Task:
         returns: The lowest and the highest return that an episode can have, where that is known.
         extra: The optional dependencies of this task, where they are not those of the suite.
         packages: Distributions whose versions matter for this task, besides those of the suite.
+        starts_vary: Its episodes begin in different states, as the suite says of all.
     """
 
     name: str
@@ -228,6 +232,7 @@ class Task:
     returns: tuple[float, float] = (-inf, inf)
     extra: str = ""
     packages: tuple[str, ...] = ()
+    starts_vary: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,12 +259,16 @@ class Suite:
             that would cost too much, it goes on in new episodes.
         extra: The optional dependencies that the environments need.
         packages: The distributions whose versions matter: a record keeps them.
+        versions: ``module:function`` that returns versions by the names in `packages`, where
+            installed distributions do not tell them, e.g. of a library of the system.
         engine_steps: Steps whose hash tells an engine from another, see `runners.engine`.
         engine_digits: Significant digits of observations and rewards that go into that hash, for
             engines that differ in the last digits from one processor to another; None for all.
         engines: ``package:file.json`` of the hashes that are expected, by suite id and task.
         starts_vary: Episodes begin in different states. Where they do not, a run is invalid.
         unofficial: Constants that were changed for trying things out.
+        file: Where it was loaded from, as `rlbench.suites.get` takes it, with the folders of this
+            machine: ``/home/me/my_suite.py:MINE``. Empty for a registered suite.
     """
 
     name: str
@@ -277,16 +286,23 @@ class Suite:
     replays: bool = True
     extra: str
     packages: tuple[str, ...] = ()
+    versions: str = ""
     engine_steps: int = 200
     engine_digits: int | None = None
     engines: str = ""
     starts_vary: bool = True
     unofficial: Mapping[str, Constant] = field(default_factory=dict)
+    file: str = ""
 
     @property
     def id(self) -> str:
         """Name and version, e.g. ``atari100k@1``."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def spec(self) -> str:
+        """What `rlbench.suites.get` takes in another process of this machine."""
+        return self.file or self.id
 
     @property
     def can_run(self) -> bool:
@@ -299,8 +315,9 @@ class Suite:
         Raises:
             UnknownName: The suite has no such task.
         """
+        wanted = name.lower()
         for task in self.tasks:
-            if slug(task.name) == name.lower() or task.name.lower() == name.lower():
+            if task.name.lower() == wanted or slug(task.name) == wanted:
                 return task
         names = [task.name for task in self.tasks]
         raise UnknownName("task", name, names, see=f"rlbench list tasks --suite {self.name}")
@@ -483,6 +500,16 @@ class Suite:
         fields: dict[str, Any] = self._import(self.papers)(self.protocol.constants())
         return fields
 
+    def own_versions(self) -> dict[str, str]:
+        """Return the versions that `versions` finds; none where the engine is not installed."""
+        if not self.versions:
+            return {}
+        try:
+            found: dict[str, str] = self._import(self.versions)()
+        except (UsageError, ModuleNotFoundError):
+            return {}
+        return found
+
     def load_factory(self, task: Task | None = None) -> Callable[..., Any]:
         """Import what makes the environments.
 
@@ -500,11 +527,31 @@ class Suite:
         factory: Callable[..., Any] = self._import(self.factory, task.extra if task else "")
         return factory
 
+    def check_can_run(self, tasks: Iterable[Task]) -> None:
+        """Import what makes the environments; of a TOML file, make each once, and look at it.
+
+        Raises:
+            UsageError: They cannot be made; of a TOML file, in a form that agents can take.
+            MissingExtra: They are not installed.
+        """
+        self.load_factory()
+        if not self.file.endswith(".toml"):
+            return
+        from rlbench.suites.gymnasium_ids import check  # gymnasium is imported when needed
+
+        for task in tasks:
+            try:
+                check(self.constants(task))
+            except UsageError as error:
+                raise UsageError(f"{Path(self.file).name}: task {task.name}: {error}") from error
+
     def _import(self, target: str, extra: str = "") -> Any:
         """Import a part of the suite."""
         module, _, name = target.partition(":")
         try:
-            return getattr(importlib.import_module(module), name)
+            found = importlib.import_module(module)
+            self._check_file(found)
+            return getattr(found, name)
         except ModuleNotFoundError as error:
             missing = (error.name or "").partition(".")[0]
             if _is_installed(missing):
@@ -514,12 +561,26 @@ class Suite:
                     f"the suite {self.id} needs the module {missing!r}, which is not installed"
                 ) from error
             raise MissingExtra(f"the suite {self.id}", extra or self.extra, missing) from error
+        except UsageError:
+            raise
         except Exception as error:  # whatever another package's module raises
             raise self._broken(target, error) from error
+
+    def _check_file(self, module: ModuleType) -> None:
+        """Raise UsageError if a module has the name of the suite's file, and is another."""
+        path = Path(self.file.partition(":")[0])
+        if path.suffix == ".py" and module.__name__ == path.stem and not is_module_of(module, path):
+            raise UsageError(f"{path.name} has the name of another module: rename the file")
 
     def _broken(self, target: str, error: Exception) -> UsageError:
         """Return the error that a part of the suite cannot be imported, though all is installed."""
         return UsageError(f"the suite {self.id} is broken: {target!r} raises {one_line(error)}")
+
+
+def is_module_of(module: ModuleType, path: Path) -> bool:
+    """Say whether a module is what a file was imported as."""
+    found = getattr(module, "__file__", None)
+    return found is not None and Path(found).resolve() == path
 
 
 def _is_installed(module: str) -> bool:

@@ -1,4 +1,4 @@
-"""Boards: suites whose environments are to come hold the right tasks and reference scores."""
+"""Boards hold the right tasks and reference scores, with or without environments."""
 
 import csv
 from pathlib import Path
@@ -21,6 +21,11 @@ BOARDS = {
     "stump-tracks": 6,
     "neorl2": 7,
 }
+# Boards that have environments.
+RUN_BY_NOW = {
+    "dmc-state", "dmc-vision", "dmc-hard", "procgen-easy", "procgen-hard", "parkour",
+    "stump-tracks", "neorl2",
+}  # fmt: skip
 # Where the authors' code has not what their paper has, and we have the paper's.
 IN_CODE = {("procgen-easy", "jumper"): (1.0, 10.0), ("procgen-easy", "leaper"): (1.5, 10.0)}
 
@@ -38,10 +43,12 @@ def board(request: pytest.FixtureRequest) -> Suite:
     return suites.get(request.param)
 
 
-def test_boards_have_their_tasks_and_no_environments(board: Suite) -> None:
+def test_boards_have_their_tasks_and_few_have_environments(board: Suite) -> None:
     assert len(board.tasks) == BOARDS[board.name]
     assert len({slug(task.name) for task in board.tasks}) == len(board.tasks)
-    assert not board.can_run
+    assert board.can_run == (board.name in RUN_BY_NOW)
+    if board.can_run:
+        return
     task = board.tasks[0]
     message = rf"^the suite {board.id} cannot be run yet: it holds published scores only$"
     with pytest.raises(UsageError, match=message):
@@ -56,7 +63,8 @@ def test_the_easy_ranges_of_two_games_are_those_of_the_paper() -> None:
 
 
 def test_only_boards_cannot_be_run() -> None:
-    assert {name for name in suites.names() if not suites.get(name).can_run} == set(BOARDS)
+    boards = set(BOARDS) - RUN_BY_NOW
+    assert {name for name in suites.names() if not suites.get(name).can_run} == boards
 
 
 def test_overrides_are_in_force_and_references_are_the_ends_of_the_scale(board: Suite) -> None:

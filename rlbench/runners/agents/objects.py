@@ -25,7 +25,7 @@ from rlbench.errors import UsageError
 from rlbench.results.strict_json import dump
 from rlbench.runners.agents.factories import stated_by
 from rlbench.runners.agents.resolving import Found
-from rlbench.runners.agents.sources import hash_file, sources
+from rlbench.sources import hash_file, sources
 
 MAIN = "__main__"
 

@@ -1,5 +1,6 @@
 """From what names an agent or a teacher to its identity; its code runs in another process only."""
 
+import hashlib
 import json
 import os
 import select
@@ -20,7 +21,7 @@ from rlbench.results.identity import check_given
 from rlbench.results.values import plain
 from rlbench.runners.agents import factories
 from rlbench.runners.agents.factories import OPTION, RESERVED, Place, Signature
-from rlbench.runners.agents.sources import hash_file, sha256_of_files, sources
+from rlbench.sources import hash_file, sources
 from rlbench.suites import slug
 
 IMPORT_SECONDS = 300.0  # that importing an agent may take
@@ -247,9 +248,19 @@ def _version(place: Place) -> tuple[str, str | None, tuple[str, ...]]:
     try:
         files = sources(place.path, "" if place.is_file else place.module)
         return "", sha256_of_files(files), tuple(files)
+    except UsageError as error:
+        raise UsageError(
+            f"{error}: state a __version__ in it, which then stands for them"
+        ) from error
     except OSError as error:
         where = error.filename or f"what {place.path.name} imports"
         raise UsageError(f"cannot read {where}: {error.strerror}") from error
+
+
+def sha256_of_files(files: Mapping[str, Path]) -> str:
+    """Return the hash of files with their names."""
+    content = [[name, hash_file(path)] for name, path in sorted(files.items())]
+    return hashlib.sha256(strict_json.dump(content).encode()).hexdigest()
 
 
 def ask(kind: str, spec: str) -> dict[str, Any]:

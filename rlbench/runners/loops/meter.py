@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete, Space
@@ -91,6 +91,17 @@ def _named(value: Any) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}{of}"
 
 
+@runtime_checkable
+class Counting(Protocol):
+    """Environments that are told before each step which slots are charged for it.
+
+    Attributes:
+        charged: (n,) Those slots.
+    """
+
+    charged: NDArray[np.bool_]
+
+
 class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any]]):
     """A suite's training environments with the run's budget on them.
 
@@ -117,6 +128,7 @@ class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
         self.used = 0
         self.failure: Exception | None = None
         self.after_step: Callable[[], None] | None = None
+        self._counting = env if isinstance(env, Counting) else None
         self._n = env.num_envs  # a wrapper asks all that it wraps
         self._budget = budget
         self._clock = EpisodeClock(env.num_envs, max_episode_steps)
@@ -162,14 +174,15 @@ class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
         if self.failure is not None:
             raise self.failure
         checked = self._check(actions)
+        active = self._all_active if left >= self._n else np.arange(self._n) < left
+        if self._counting is not None:
+            self._counting.charged = active
         try:
             obs, reward, terminated, truncated, info = self.env.step(checked)
         except Exception as error:
             self.failure = error
             raise
-        active = self._all_active
         if left < self._n:
-            active = np.arange(self._n) < left
             obs = np.where(active.reshape(-1, *[1] * (obs.ndim - 1)), obs, self._last_obs)
             reward, terminated, truncated = reward * active, terminated & active, truncated & active
         self.used += min(left, self._n)

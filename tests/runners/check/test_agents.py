@@ -539,11 +539,11 @@ BROKEN: dict[str, list[tuple[Callable[..., Any], str, str]]] = {
     ],
     "train": [
         (watches(observe=raises(ValueError("no"))), "observe raised ValueError: no", "discrete"),
-        (late("act", 5), "act raised ValueError: I am lost (test_contract.py, line", "discrete"),
+        (late("act", 5), "act raised ValueError: I am lost (test_agents.py, line", "discrete"),
         (loops(raises(ValueError("no"))), "train raised ValueError: no", "discrete"),
         (loops(raises(SystemExit())), "SystemExit", "discrete"),
         (fits(fit=raises(ValueError("no"))), "fit raised ValueError: no", "offline"),
-        (fit_late(5), "fit raised ValueError: I am lost (test_contract.py, line", "offline"),
+        (fit_late(5), "fit raised ValueError: I am lost (test_agents.py, line", "offline"),
         (fits(fit=writes_into_the_dataset), "array is read-only", "offline"),
         (fits(fit=counts_back), "fit called checkpoint(19) after 20 updates", "offline"),
     ],

@@ -37,7 +37,7 @@ from rlbench.runners.agents.agent import (
 )
 from rlbench.runners.agents.factories import Signature
 from rlbench.runners.agents.resolving import Found
-from rlbench.runners.agents.sources import hash_file
+from rlbench.sources import hash_file
 
 PROTOCOL_VERSION = 1
 MAX_HEADER = 1_000_000  # bytes

@@ -22,7 +22,7 @@ from rlbench.runners.agents.adapters.sb3 import ALGORITHMS, SB3Player, View, rel
 from rlbench.runners.agents.agent import SB3, SB3_ZIP, Agent, AgentFactory, TaskInfo
 from rlbench.runners.agents.factories import Signature
 from rlbench.runners.agents.resolving import Found
-from rlbench.runners.agents.sources import hash_file
+from rlbench.sources import hash_file
 
 NEEDS_TRUST = True
 MAX_DATA = 2**26  # bytes of the member that is read; a model's weights are in others

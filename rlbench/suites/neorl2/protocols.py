@@ -1,7 +1,7 @@
-"""NeoRL-2: seven tasks to be learned from near-real-world datasets, as a board.
+"""NeoRL-2: seven tasks to be learned from near-real-world datasets.
 
 Protocol and ranges are those of Gao et al. 2025 (arXiv 2503.19267) and of polixir/NeoRL2 (commit
-b50d91d); the environments and datasets are to come.
+b50d91d).
 """
 
 from typing import NamedTuple
@@ -11,23 +11,35 @@ from rlbench.suites.suite import Protocol, Scalar, Suite, Task
 
 
 class _Task(NamedTuple):
-    """A task with its range and its limits; 0 trajectories are all that the file holds."""
+    """A task with its range and its limits.
+
+    Attributes:
+        name: Its name.
+        low: The score that is normalised to 0.
+        high: The score that is normalised to 1.
+        steps: After which an episode is cut off.
+        trajectories: Of the training data that count; 0 for all that the file holds.
+        extra: The optional dependencies that it needs.
+        package: The distribution whose version matters.
+    """
 
     name: str
     low: float
     high: float
     steps: int
     trajectories: int = 0
+    extra: str = ""
+    package: str = ""
 
 
 _TASKS = (
     _Task("Pipeline", -296.0, 751.0, 1000),
     _Task("Simglucose", 9.75, 475.0, 480),
-    _Task("RocketRecovery", -176.0, 208.0, 500, 100),
-    _Task("RandomFrictionHopper", -3.0, 503.0, 1000),
+    _Task("RocketRecovery", -176.0, 208.0, 500, 100, "neorl2", "box2d"),
+    _Task("RandomFrictionHopper", -3.0, 503.0, 1000, 0, "neorl2", "mujoco"),
     _Task("DMSD", 30.6, 849.51, 100),
     _Task("Fusion", -107.601, 98.05, 100, 20),
-    _Task("SafetyHalfCheetah", -283.0, 2507.0, 1000),
+    _Task("SafetyHalfCheetah", -283.0, 2507.0, 1000, 0, "neorl2", "mujoco"),
 )
 
 
@@ -68,12 +80,20 @@ NEORL2 = Suite(
         environment={"dataset": "train", "train_trajectories": 0, "mode": "train"},
     ),
     tasks=tuple(
-        Task(name=task.name, low=task.low, high=task.high, overrides=_overrides(task))
+        Task(
+            name=task.name,
+            low=task.low,
+            high=task.high,
+            overrides=_overrides(task),
+            extra=task.extra,
+            packages=(task.package,) if task.package else (),
+            starts_vary=task.name != "Fusion",
+        )
         for task in _TASKS
     ),
     references=("min", "max"),
     reference_source="polixir/NeoRL2@b50d91d neorl2/envs/info.py",
-    factory="",
-    papers="rlbench.suites.neorl2:fields",
+    factory="rlbench.suites.neorl2.envs:make",
+    papers="rlbench.suites.neorl2.protocols:fields",
     extra="",
 )

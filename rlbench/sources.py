@@ -1,14 +1,13 @@
-"""Which files hold an agent's code: its own, and those that it imports from beside it."""
+"""Which files hold the code of an agent or a suite: its own, and those imported from beside it."""
 
 import ast
 import hashlib
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from rlbench.errors import UsageError
-from rlbench.results.strict_json import dump
 
 MAX_FILES = 1000
 MAX_BYTES = 100_000_000
@@ -48,17 +47,11 @@ def sources(path: Path, module: str = "") -> dict[str, Path]:
         if len(found) > MAX_FILES or size > MAX_BYTES:
             raise UsageError(
                 f"{path} imports more than {MAX_FILES:,} files or {MAX_BYTES // 10**6} MB from its"
-                " own folder: state a __version__ in it, which then stands for them"
+                " own folder"
             )
         if file.suffix == ".py" and (package or root not in _INSTALLED):
             left += _imported(file, root, package)
     return dict(sorted(found.items()))
-
-
-def sha256_of_files(files: Mapping[str, Path]) -> str:
-    """Return the hash of files with their names."""
-    content = [[name, hash_file(path)] for name, path in sorted(files.items())]
-    return hashlib.sha256(dump(content).encode()).hexdigest()
 
 
 def hash_file(path: Path) -> str:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from rlbench import sources as module
 from rlbench.errors import UsageError
-from rlbench.runners.agents import sources as module
-from rlbench.runners.agents.sources import sha256_of_files, sources
+from rlbench.runners.agents.resolving import sha256_of_files
+from rlbench.sources import sources
 
 
 def write(folder: Path, **files: str) -> None:
@@ -114,7 +115,7 @@ def test_it_is_bounded(
 ) -> None:
     write(tmp_path, mine="import nets", nets="")
     monkeypatch.setattr(module, name, value)
-    with pytest.raises(UsageError, match="state a __version__"):
+    with pytest.raises(UsageError, match="from its own folder"):
         sources(tmp_path / "mine.py", "mine")
 
 

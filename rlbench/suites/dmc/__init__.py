@@ -1,0 +1,1 @@
+"""The DeepMind Control Suite on an engine of its own: many simulations in one batch."""

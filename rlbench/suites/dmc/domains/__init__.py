@@ -1,0 +1,1 @@
+"""The domains of the suite: how episodes start, what is seen, what is rewarded."""

@@ -1,0 +1,182 @@
+"""The environments of the DeepMind Control suites."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import mujoco
+import numpy as np
+from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from rlbench.suites.dmc.engine import Simulations
+from rlbench.suites.dmc.rendering import Camera
+from rlbench.suites.dmc.tasks import CONTROL_STEPS
+from rlbench.suites.envs import refuse_seed, slot_seeds
+from rlbench.suites.suite import Constant, Split, Task
+
+_SHARE = 8  # simulations that a thread has to step, or it is not worth its waking
+
+Observation = NDArray[np.float32] | NDArray[np.uint8]
+Step = tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
+
+
+def make(
+    task: Task,
+    constants: Mapping[str, Constant],
+    *,
+    split: Split,
+    num_envs: int,
+    stream: np.random.SeedSequence,
+) -> "ControlEnvs":
+    """Make the environments of one task; see `Suite.make`."""
+    return ControlEnvs(task.name, constants, slot_seeds(stream, num_envs, split))
+
+
+class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
+    """Simulations of one task, each with a random stream of its own.
+
+    Observations are states (n, k) of float32, or pictures (n, stack, height, width, 3) of uint8.
+    Actions are in [-1, 1] and scaled to what the actuators take. A step repeats its action for
+    some control steps and adds their rewards up, (n,) float64; inside everything is float64.
+    Episodes end by time only, all in the same step; slots then reset within the step, and `info`
+    is that of `Suite.make`. The k-th episode of a slot is that of dm_control's task with a
+    `RandomState` of the slot's seed.
+
+    Args:
+        task: Its name, e.g. ``walker_walk``.
+        constants: Of the protocol.
+        seeds: (n,) of the slots.
+        threads: That step the simulations, by default as many as ``OMP_NUM_THREADS`` says, or one.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        constants: Mapping[str, Constant],
+        seeds: NDArray[np.int64],
+        threads: int = 0,
+    ) -> None:
+        c: dict[str, Any] = dict(constants)
+        self.num_envs = len(seeds)
+        self._simulations = Simulations(task, seeds, threads or _threads(self.num_envs))
+        self._repeat = c["action_repeat"]
+        self._limit = min(CONTROL_STEPS, c["max_episode_steps"] * self._repeat)
+        self._clock = 0
+        self._active = np.ones(self.num_envs, dtype=np.bool_)
+        self._stepped: NDArray[np.intp] | None = None
+        self._pictures: _Pictures | None = None
+        low, high = self._simulations.control_range.T
+        self._scale = None if (low == -1).all() and (high == 1).all() else (low, (high - low) / 2)
+        self.single_action_space = Box(-1, 1, low.shape, np.float32)
+        if c["observation"] == "pixels":
+            self._pictures = _Pictures(self._simulations, c)
+            self.single_observation_space = Box(0, 255, self._pictures.shape[1:], np.uint8)
+        else:
+            size = self._simulations.obs.shape[1]
+            self.single_observation_space = Box(-np.inf, np.inf, (size,), np.float32)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin new episodes in all slots; the streams go on from where they are.
+
+        Raises:
+            UsageError: A seed is given: the seeds are those that the environments were made with.
+        """
+        refuse_seed(seed)
+        return self._begin(), {}
+
+    def step(self, actions: NDArray[np.floating[Any]]) -> Step:
+        """Play one step in every slot that is not retired.
+
+        Raises:
+            InvalidEnvironment: A simulation became unstable.
+        """
+        controls = np.asarray(actions, dtype=np.float64)
+        if self._scale is not None:
+            low, half = self._scale
+            controls = low + (controls + 1) * half
+        rewards = np.zeros(self.num_envs)
+        nothing = np.zeros(self.num_envs, dtype=np.bool_)
+        if not self._active.any():
+            return self._observe(), rewards, nothing, nothing.copy(), {}
+        steps = min(self._repeat, self._limit - self._clock)
+        for _ in range(steps):
+            rewards += self._simulations.step(controls, self._stepped)
+        if self._stepped is not None:
+            rewards[~self._active] = 0
+        self._simulations.check()
+        self._clock += steps
+        obs, info = self._observe(), {}
+        truncated = self._active & (self._clock >= self._limit)
+        if truncated.any():
+            info["final_obs"], obs = obs, self._begin()
+        return obs, rewards, nothing, truncated, info
+
+    def retire(self, mask: NDArray[np.bool_]) -> None:
+        """End the stepping of the marked slots (n,) for good."""
+        self._active &= ~mask
+        self._stepped = None if self._active.all() else np.flatnonzero(self._active)
+
+    def _begin(self) -> Observation:
+        """Begin new episodes, and return their first observations."""
+        self._clock = 0
+        for slot in np.flatnonzero(self._active).tolist():
+            self._simulations.reset(slot)
+            if self._pictures is not None:
+                self._pictures.begin(slot)
+        if self._pictures is not None:
+            return self._pictures.stacks.copy()
+        return self._simulations.obs.astype(np.float32)
+
+    def _observe(self) -> Observation:
+        if self._pictures is None:
+            return self._simulations.observe().astype(np.float32)
+        for slot in np.flatnonzero(self._active).tolist():
+            self._pictures.add(slot)
+        return self._pictures.stacks.copy()
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Free what draws."""
+        if self._pictures is not None:
+            self._pictures.close()
+
+
+class _Pictures:
+    """The last pictures of each slot."""
+
+    def __init__(self, simulations: Simulations, constants: Mapping[str, Any]) -> None:
+        c = constants
+        self._simulations = simulations
+        self._data = mujoco.MjData(simulations.model)
+        self._camera = Camera(simulations.model, c["camera"], c["height"], c["width"])
+        n = len(simulations.obs)
+        self.shape = n, c["stack"], c["height"], c["width"], 3
+        self.stacks = np.zeros(self.shape, dtype=np.uint8)
+
+    def begin(self, slot: int) -> None:
+        """Fill a slot's stack with the start that was drawn last."""
+        self.stacks[slot] = self._camera.picture(self._simulations.scene.data)
+
+    def add(self, slot: int) -> None:
+        """Put a picture of a slot's state at the end of its stack."""
+        self._simulations.batch.get_data(slot, self._data)
+        self.stacks[slot, :-1] = self.stacks[slot, 1:]
+        self.stacks[slot, -1] = self._camera.picture(self._data)
+
+    def close(self) -> None:
+        """Free the camera."""
+        self._camera.close()
+
+
+def _threads(num_envs: int) -> int:
+    """Return how many threads step simulations: as many as the runner grants, if they pay."""
+    granted = os.environ.get("OMP_NUM_THREADS", "1")
+    wanted = int(granted) if granted.isdecimal() else 1
+    return max(1, min(wanted, num_envs // _SHARE))

@@ -1,0 +1,1 @@
+"""Procgen: generalisation to levels that were not trained on."""

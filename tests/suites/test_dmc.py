@@ -1,0 +1,228 @@
+"""DeepMind Control: starts, observations and rewards are dm_control's; the protocol is kept."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from support.dm_control import flat, load
+
+pytest.importorskip("mujoco")
+pytest.importorskip("dm_control")
+
+import mujoco
+
+from rlbench import suites
+from rlbench.errors import InvalidEnvironment, UnknownName, UsageError
+from rlbench.runners.check.suites import check_suite
+from rlbench.suites.dmc.engine import Simulations
+from rlbench.suites.dmc.envs import ControlEnvs
+from rlbench.suites.dmc.tasks import CONTROL_STEPS, TASKS, control_task
+from rlbench.suites.envs import slot_seeds
+
+SUITES = ("dmc-state", "dmc-hard", "dmc-mini", "dmc-vision")
+STATE = suites.get("dmc-state")
+SEEDS = np.array([5, 2**30 + 1])
+FIELDS = ("qpos", "qvel", "act", "qacc_warmstart", "sensordata")
+
+
+def constants(**changed: Any) -> dict[str, Any]:
+    return {**STATE.constants(STATE.tasks[0]), **changed}
+
+
+def random_state(scene: Any, rng: np.random.Generator) -> None:
+    """Write a state: near the default one as often as anywhere."""
+    model, data = scene.model, scene.data
+    data.qpos[:] = model.qpos0 + 0.1 * rng.standard_normal(model.nq)
+    if rng.random() < 0.5:
+        for kind, at, (low, high) in zip(
+            model.jnt_type, model.jnt_qposadr, model.jnt_range, strict=True
+        ):
+            if kind == mujoco.mjtJoint.mjJNT_FREE:
+                data.qpos[at : at + 3] = rng.uniform((-1, -1, 0), (1, 1, 2))
+                data.qpos[at + 3 : at + 7] = rng.standard_normal(4)
+            else:
+                data.qpos[at] = rng.uniform(low, high) if high > low else rng.uniform(-4, 4)
+    data.qvel[:] = rng.exponential(3) * rng.standard_normal(model.nv)
+    if model.na:
+        data.act[:] = rng.uniform(-1, 1, model.na)
+    data.ctrl[:] = rng.uniform(*model.actuator_ctrlrange.T)
+    data.qacc_warmstart[:] = 0
+
+
+def compare_with_oracle(name: str, resets: int, steps: int, states: int) -> None:
+    """Compare starts and steps bit for bit; observations and rewards up to 1e-12."""
+    simulations = Simulations(name, SEEDS)
+    oracles = [load(name, int(seed)) for seed in SEEDS]
+    rng = np.random.default_rng(0)
+    low, high = simulations.control_range.T
+    spec = oracles[0].action_spec()
+    np.testing.assert_array_equal([low, high], [spec.minimum, spec.maximum])
+    assert oracles[0]._step_limit == CONTROL_STEPS
+    batch = simulations.batch
+    for _ in range(resets):
+        for slot, oracle in enumerate(oracles):
+            simulations.reset(slot)
+            start = oracle.reset()
+            for field in FIELDS:
+                theirs = getattr(oracle.physics.data, field)
+                np.testing.assert_array_equal(getattr(simulations.scene.data, field), theirs)
+            close(simulations.obs[slot], flat(start.observation))
+        for _ in range(steps):
+            controls = rng.uniform(low, high, (len(SEEDS), len(low)))
+            rewards, obs = simulations.step(controls), simulations.observe()
+            for slot, oracle in enumerate(oracles):
+                found = oracle.step(controls[slot])
+                for field in FIELDS:
+                    theirs = getattr(oracle.physics.data, field)
+                    np.testing.assert_array_equal(batch.bind(field)[slot], theirs)
+                close(obs[slot], flat(found.observation))
+                close(rewards[slot], found.reward)
+        simulations.check()
+    scene, domain, oracle = simulations.scene, simulations._domain, oracles[-1]
+    for _ in range(states):
+        random_state(scene, rng)
+        for field in ("qpos", "qvel", "act", "ctrl", "qacc_warmstart"):
+            getattr(oracle.physics.data, field)[:] = getattr(scene.data, field)
+        with oracle.physics.suppress_physics_errors():
+            oracle.physics.forward()
+        mujoco.mj_forward(scene.model, scene.data)
+        close(
+            np.concatenate(domain.observe(simulations._start), axis=1)[0],
+            flat(oracle.task.get_observation(oracle.physics)),
+        )
+        close(domain.reward(simulations._start)[0], oracle.task.get_reward(oracle.physics))
+
+
+def close(found: Any, expected: Any) -> None:
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_is_that_of_dm_control(name: str) -> None:
+    compare_with_oracle(name, resets=2, steps=3, states=10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_is_that_of_dm_control_in_many_states(name: str) -> None:
+    compare_with_oracle(name, resets=50, steps=3, states=1000)
+
+
+def test_every_task_of_a_suite_is_one_of_the_engine() -> None:
+    assert {task.name for name in SUITES for task in suites.get(name).tasks} <= set(TASKS)
+    with pytest.raises(UnknownName, match=r"walker_wall.*Did you mean 'walker_walk'"):
+        control_task("walker_wall")
+
+
+def episodes(env: Any, steps: int) -> Iterator[tuple[Any, ...]]:
+    """Yield what a reset and then steps of random actions show."""
+    rng = np.random.default_rng(1)
+    yield env.reset()[0], np.zeros(env.num_envs), np.zeros(env.num_envs, dtype=bool), {}
+    size = env.single_action_space.shape
+    for _ in range(steps):
+        actions = rng.uniform(-1, 1, (8, *size)).astype(np.float32)[: env.num_envs]
+        obs, reward, terminated, truncated, info = env.step(actions)
+        assert not terminated.any()
+        yield obs, reward, truncated, info
+
+
+@pytest.mark.parametrize("name", ["cartpole_swingup", "quadruped_walk"])
+def test_a_slot_plays_dm_controls_episodes_of_its_seed(name: str) -> None:
+    """Two episodes of few steps; the quadruped's actuators take more than [-1, 1]."""
+    suite = STATE.make_unofficial({"max_episode_steps": 4})
+    task = suite.task(name)
+    env = suite.make(task, split="eval", num_envs=2, seed=3)
+    seeds = slot_seeds(suite.stream(task, "eval", 3), 2, "eval")
+    oracle = load(name, int(seeds[1]))
+    spec = oracle.action_spec()
+    rng = np.random.default_rng(1)
+    obs, _ = env.reset()
+    for _ in range(2):
+        expected = flat(oracle.reset().observation)
+        for step in range(4):
+            np.testing.assert_allclose(obs[1], expected.astype(np.float32), rtol=1e-6)
+            actions = rng.uniform(-1, 1, (2, *spec.shape)).astype(np.float32)
+            obs, reward, _, truncated, info = env.step(actions)
+            scaled = spec.minimum + (spec.maximum - spec.minimum) / 2 * (
+                actions[1].astype(float) + 1
+            )
+            found = [oracle.step(scaled) for _ in range(2)]
+            assert reward[1] == pytest.approx(sum(f.reward for f in found), abs=1e-12)
+            assert truncated.all() == (step == 3)
+            expected = flat(found[1].observation)
+            if step == 3:
+                final = info["final_obs"][1]
+                np.testing.assert_allclose(final, expected.astype(np.float32), rtol=1e-6)
+    env.close()
+
+
+def test_repeated_actions_stop_at_the_end_of_an_episode() -> None:
+    """1,000 control steps are 333 steps of 3 and one of 1."""
+    env = ControlEnvs("pendulum_swingup", constants(action_repeat=3), SEEDS)
+    once = ControlEnvs(
+        "pendulum_swingup", constants(action_repeat=1, max_episode_steps=1000), SEEDS
+    )
+    env.reset()
+    once.reset()
+    action = np.ones((2, 1), dtype=np.float32)
+    for step in range(334):
+        obs, reward, _, truncated, info = env.step(action)
+        total = np.zeros(2)
+        for _ in range(3 if step < 333 else 1):
+            _, one, _, ended, last = once.step(action)
+            total += one
+        np.testing.assert_array_equal(reward, total)
+        assert truncated.all() == ended.all() == (step == 333)
+    np.testing.assert_array_equal(info["final_obs"], last["final_obs"])
+    assert (info["final_obs"] != obs).any()
+
+
+@pytest.mark.parametrize("name", ["cheetah_run", "finger_turn_hard", "humanoid_run", "dog_run"])
+def test_results_do_not_depend_on_slots_or_threads(name: str) -> None:
+    seeds = np.arange(5)
+    shown = [
+        [
+            (obs[:2], reward[:2])
+            for obs, reward, *_ in episodes(
+                ControlEnvs(name, constants(max_episode_steps=3), seeds[:n], threads), 4
+            )
+        ]
+        for n, threads in ((2, 1), (5, 1), (5, 2))
+    ]
+    for other in shown[1:]:
+        for (obs, reward), (other_obs, other_reward) in zip(shown[0], other, strict=True):
+            np.testing.assert_array_equal(obs, other_obs)
+            np.testing.assert_array_equal(reward, other_reward)
+
+
+@pytest.mark.parametrize("name", ["ball_in_cup_catch", "walker_walk"])
+def test_the_contract_of_suites_is_kept(name: str) -> None:
+    suite = suites.get("dmc-mini")
+    results = list(check_suite(suite, suite.task(name), steps=40))
+    assert [(r.name, r.detail) for r in results if r.status == "failed"] == []
+
+
+def test_an_unstable_simulation_is_an_error_as_in_dm_control() -> None:
+    env = ControlEnvs("walker_walk", constants(), SEEDS)
+    env.reset()
+    with pytest.raises(InvalidEnvironment, match="slot 1 became unstable: MuJoCo warns of BADCTRL"):
+        env.step(np.array([[0.0] * 6, [np.nan] * 6]))
+
+
+def test_pictures_are_stacked_and_begin_with_copies_of_the_first() -> None:
+    suite = suites.get("dmc-vision").make_unofficial({"max_episode_steps": 3})
+    try:
+        env = suite.make(suite.task("cheetah_run"), split="train", num_envs=2, seed=0)
+    except UsageError as error:
+        pytest.skip(str(error))
+    shown = list(episodes(env, 3))
+    for obs, *_ in (shown[0], shown[3]):
+        assert obs.shape == (2, 3, 84, 84, 3)
+        assert obs.dtype == np.uint8
+        assert (obs == obs[:, :1]).all()
+    assert (shown[1][0][:, :2] == shown[0][0][:, 1:]).all()
+    assert (shown[2][0][:, :2] == shown[1][0][:, 1:]).all()
+    assert (shown[3][3]["final_obs"][:, :2] == shown[2][0][:, 1:]).all()
+    assert len(np.unique(shown[2][0][0], axis=0)) == 3
+    env.close()
