@@ -255,6 +255,18 @@ def test_damaged_files_are_one_line(cache: Path, content: bytes, message: str) -
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
 
 
+def test_files_hold_the_same_in_other_forms() -> None:
+    data = episodes()
+    for changed in (
+        {"obs": np.asfortranarray(data.obs)},
+        {"obs": data.obs.astype(">f4")},
+        {"done": data.done, "truncated": data.truncated.astype(np.int64)},
+        {"index": np.arange(9)},
+    ):
+        found = files.parse(packed(data, **changed), "DMSD")
+        assert content_hash(found) == content_hash(data)
+
+
 def test_flipped_bits_never_pass(cache: Path) -> None:
     good = packed(episodes())
     right = content_hash(episodes())

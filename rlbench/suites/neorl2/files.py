@@ -219,7 +219,7 @@ def _array(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
         else np.lib.format.read_array_header_2_0
     )
     shape, by_columns, dtype = header(file, max_header_size=1000)
-    if dtype.hasobject or dtype.kind not in "fb" or by_columns:
+    if dtype.hasobject or dtype.kind not in "fbiu":
         raise ValueError(f"{name} is an array of {dtype}")
     rest = content[file.tell() :]
     number = 1
@@ -227,7 +227,7 @@ def _array(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
         number *= int(length)
     if len(rest) != number * dtype.itemsize:
         raise ValueError(f"{name} says that its shape is {shape}, but holds {len(rest):,} bytes")
-    return np.frombuffer(rest, dtype).reshape(shape)
+    return np.frombuffer(rest, dtype).reshape(shape, order="F" if by_columns else "C")
 
 
 def _checked(arrays: dict[str, NDArray[Any]], task: str) -> Trajectories:
