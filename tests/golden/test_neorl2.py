@@ -173,7 +173,7 @@ def test_fusion(path: Path) -> None:
 
 @pytest.mark.parametrize("path", cases_of("rocketrecovery"))
 def test_rocket_recovery(path: Path) -> None:
-    pytest.importorskip("Box2D", reason="pip install 'rlbench[box2d]'", exc_type=ImportError)
+    pytest.importorskip("Box2D", reason="pip install 'rlbench[neorl2]'", exc_type=ImportError)
     from rlbench.suites.neorl2.rocket import Rockets
 
     for case in read(path):
@@ -187,7 +187,7 @@ def test_rocket_recovery(path: Path) -> None:
 
 @pytest.mark.parametrize("path", cases_of("safetyhalfcheetah"))
 def test_safety_half_cheetah(path: Path) -> None:
-    pytest.importorskip("mujoco", reason="pip install 'rlbench[mujoco]'")
+    pytest.importorskip("mujoco", reason="pip install 'rlbench[neorl2]'")
     from rlbench.suites.neorl2.locomotion import HalfCheetahs
 
     for case in read(path):
@@ -202,7 +202,7 @@ def test_safety_half_cheetah(path: Path) -> None:
 
 @pytest.mark.parametrize("path", cases_of("randomfrictionhopper"))
 def test_random_friction_hopper(path: Path) -> None:
-    mujoco = pytest.importorskip("mujoco", reason="pip install 'rlbench[mujoco]'")
+    mujoco = pytest.importorskip("mujoco", reason="pip install 'rlbench[neorl2]'")
     from rlbench.suites.neorl2 import locomotion
 
     compared = 0

@@ -13,6 +13,7 @@ from rlbench import suites
 from rlbench.errors import MissingExtra, UsageError
 from rlbench.suites.neorl2 import dmsd, fusion, pipeline, simglucose
 from rlbench.suites.neorl2.envs import NeoRL2Env, NeoRL2Envs, make_simulator
+from rlbench.suites.neorl2.onnx import read_constants
 
 DATA = Path(__file__).parents[3] / "shared/data"
 SUITE = suites.get("neorl2")
@@ -138,6 +139,13 @@ def test_damaged_networks_are_one_line(
     with pytest.raises(UsageError) as caught:
         SUITE.make(SUITE.task("Fusion"), split="eval", num_envs=1, seed=0)
     assert "\n" not in str(caught.value)
+    assert "another file than the pinned one" in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", [b"no onnx", b"\x3a\xff\xff\xff\x7f"])
+def test_what_is_no_onnx_is_one_line(damage: bytes) -> None:
+    with pytest.raises(UsageError, match=r"^it is no ONNX file, or not a whole one \(.*\)$"):
+        read_constants(damage)
 
 
 def test_starts_and_targets_are_those_of_the_specification() -> None:
@@ -157,7 +165,7 @@ def test_starts_and_targets_are_those_of_the_specification() -> None:
 
 
 def test_a_safety_cost_is_a_measure_of_the_episode() -> None:
-    pytest.importorskip("mujoco", reason="pip install 'rlbench[mujoco]'")
+    pytest.importorskip("mujoco", reason="pip install 'rlbench[neorl2]'")
     env = NeoRL2Envs(make_simulator("SafetyHalfCheetah", 2), 2, np.random.SeedSequence(0), 3)
     env.reset()
     env._simulator.begin(np.arange(2), np.eye(18)[[9, 17]] * 6.0)
@@ -243,7 +251,7 @@ def test_fusion_agrees_with_data(networks: None) -> None:
 
 
 def test_rocket_recovery_agrees_with_data() -> None:
-    pytest.importorskip("Box2D", reason="pip install 'rlbench[box2d]'", exc_type=ImportError)
+    pytest.importorskip("Box2D", reason="pip install 'rlbench[neorl2]'", exc_type=ImportError)
     from rlbench.suites.neorl2 import rocket
 
     data = load("RocketRecovery-val")
@@ -254,7 +262,7 @@ def test_rocket_recovery_agrees_with_data() -> None:
 
 def test_rocket_recovery_replays_its_data() -> None:
     """The first 25 episodes: engines off by what the original's stream gives for the seed."""
-    pytest.importorskip("Box2D", reason="pip install 'rlbench[box2d]'", exc_type=ImportError)
+    pytest.importorskip("Box2D", reason="pip install 'rlbench[neorl2]'", exc_type=ImportError)
     from rlbench.suites.neorl2 import rocket
 
     data = load("RocketRecovery-val")
@@ -282,7 +290,7 @@ def test_rocket_recovery_replays_its_data() -> None:
 
 @pytest.mark.parametrize("task", ["RandomFrictionHopper", "SafetyHalfCheetah"])
 def test_locomotion_agrees_with_data(task: str) -> None:
-    pytest.importorskip("mujoco", reason="pip install 'rlbench[mujoco]'")
+    pytest.importorskip("mujoco", reason="pip install 'rlbench[neorl2]'")
     from rlbench.suites.neorl2 import locomotion
 
     data = load(f"{task}-val")

@@ -16,6 +16,7 @@ skip_without_box2d()
 from rlbench import suites  # noqa: E402
 from rlbench.errors import UnknownName, UsageError  # noqa: E402
 from rlbench.runners.loops.common import task_info  # noqa: E402
+from rlbench.suites.fetching import data_folder  # noqa: E402
 from rlbench.suites.teachmyagent import bodies, data, envs, kernels, terrain  # noqa: E402
 from rlbench.suites.teachmyagent.drawing import draw  # noqa: E402
 from rlbench.suites.teachmyagent.physics import Scene  # noqa: E402
@@ -234,7 +235,7 @@ def test_the_originals_data_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         tests = data.load_tests(name)
         assert tests.shape == (100, 8)
     grid = envs.load_tests({"test_set": "stumps"})
-    with np.load(data.folder() / "parkour_test_sets.npz") as file:
+    with np.load(data_folder() / "parkour_test_sets.npz") as file:
         theirs = np.array(sorted(file["stumps"].round(9).tolist()))
     np.testing.assert_allclose(np.array(sorted(grid.round(9).tolist())), theirs, atol=1e-8)
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from rlbench.errors import MissingExtra, UsageError
 from rlbench.suites.envs import Mask, Obs, refuse_seed
+from rlbench.suites.fetching import data_folder
 from rlbench.suites.neorl2.protocols import NEORL2
 from rlbench.suites.neorl2.simulator import EquationSimulator, Floats, Simulator
 from rlbench.suites.suite import Constant, Split, Task
@@ -79,7 +80,6 @@ def _simglucose(num_envs: int, mode: str, reference: bool) -> Simulator:
 
 def _fusion(num_envs: int, mode: str, reference: bool) -> Simulator:
     from rlbench.suites.neorl2 import fusion, fusion_networks
-    from rlbench.suites.neorl2.files import data_folder
 
     networks = fusion_networks.load(data_folder() / "neorl2" / "fusion")
     return EquationSimulator(fusion.equations(networks, reference=reference), num_envs)

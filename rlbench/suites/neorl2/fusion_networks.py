@@ -8,6 +8,7 @@ The products are our own. They add in one order, whatever the number of slots, s
 the same bits alone and among others; BLAS adds in another order for another shape.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from rlbench.compiled import compiled
 from rlbench.errors import UsageError
 from rlbench.suites.neorl2.onnx import read_constants
+from rlbench.suites.neorl2.protocols import NETWORK_SHA256
 from rlbench.suites.neorl2.simulator import Floats
 
 Reals = NDArray[np.float32]
@@ -41,11 +43,7 @@ _LSTM_MEAN = np.array([1.30934765, 5.20082444, 1.47538417, 1.14439883])
 _LSTM_STD = np.array([0.74135689, 1.44731883, 0.56747578, 0.23018484])
 _PRESSURE_MEAN, _PRESSURE_STD = 1.021588, 0.643390272  # betaP
 
-FILES = (
-    "nn/best_model0.onnx",
-    *(f"lstm/best_model{i}.onnx" for i in range(NETWORKS)),
-    *(f"bpw/best_model{i}.onnx" for i in range(NETWORKS)),
-)
+FILES = tuple(NETWORK_SHA256)  # the first one, then those of the recurrent networks, then of bpw
 
 
 class _Dense(NamedTuple):
@@ -311,7 +309,7 @@ def load(folder: Path) -> Networks:
     Raises:
         UsageError: A file is missing or is not what it should be.
     """
-    read = {name: _constants(folder / name) for name in FILES}
+    read = {name: _constants(folder / name, NETWORK_SHA256[name]) for name in FILES}
     lstm = [_recurrent(read[name]) for name in FILES[1 : 1 + NETWORKS]]
     width = max(-(-len(net["index"]) // _ROWS) * _ROWS for net in lstm)
     index = np.zeros((NETWORKS, width), np.int64)
@@ -345,10 +343,13 @@ def load(folder: Path) -> Networks:
 _LOOPS = {3: (_COLUMNS,), 4: (_UNITS,), 5: (), 14: (_UNITS,), 15: (_UNITS,), 16: ()}
 
 
-def _constants(path: Path) -> dict[str, Reals]:
+def _constants(path: Path, sha256: str) -> dict[str, Reals]:
     """Return the constants of a file by name."""
     try:
-        return read_constants(path.read_bytes())
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise UsageError("it is another file than the pinned one; delete it and fetch it again")
+        return read_constants(content)
     except FileNotFoundError:
         raise UsageError(
             f"the networks of Fusion are not here (no {path}): rlbench data fetch neorl2 --task "

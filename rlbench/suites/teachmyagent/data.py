@@ -2,27 +2,20 @@
 
 import hashlib
 import io
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from rlbench.errors import UsageError
+from rlbench.suites.fetching import data_folder
 from rlbench.suites.teachmyagent.protocols import SHA256
 from rlbench.suites.teachmyagent.terrain import Singles, seeded_network
 
 _MAX_BYTES = 1_000_000
 _NETWORK_SEED = 20_210_318  # of the unofficial network
-
-
-def folder() -> Path:
-    """Return where fetched data is: ``RLBENCH_DATA``, or a folder of the user's cache."""
-    named = os.environ.get("RLBENCH_DATA")
-    return Path(named) if named else user_cache_path("rlbench", appauthor=False) / "data"
 
 
 def load_network(name: str) -> list[Singles]:
@@ -56,22 +49,22 @@ def load_tests(name: str) -> NDArray[np.float64]:
 
 
 def _read(name: str) -> dict[str, NDArray[Any]]:
-    return _load(folder() / name, SHA256[name])
+    return _load(data_folder() / name, SHA256[name])
 
 
 @cache
 def _load(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise UsageError(
-            f"parkour's {path.name} is not in {path.parent}: run rlbench data fetch parkour, or "
-            "play on unofficial terrain with --unofficial network=seeded,test_set=drawn"
+            f"parkour's {path.name} is not in {path.parent}: rlbench data fetch parkour says what "
+            "to do; or play on unofficial terrain with --unofficial network=seeded,test_set=drawn"
         )
     with path.open("rb") as file:
         data = file.read(_MAX_BYTES)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise UsageError(
-            f"{path} is not the file that the protocol names: delete it and run rlbench data "
-            "fetch parkour"
+            f"{path} is not the file that the protocol names: put it there again (rlbench "
+            "data fetch parkour)"
         )
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return {key: arrays[key] for key in arrays.files if arrays[key].dtype.kind == "f"}
