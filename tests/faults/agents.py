@@ -367,7 +367,7 @@ QUICK = {
     "Huge": Fault(lambda _: np.zeros(10**9, np.int8), "failed", "shape (1000000000,), not (3,)"),
     "Ragged": Fault(lambda _: [[1], [2, 3], 4], "failed", "no array"),
     "Object": Fault(lambda _: object(), "failed", "act returned an object: return an array"),
-    "Words": Fault(lambda _: ["a", "b", "c"], "failed", "a list of dtype <U1: return an array of 3"),
+    "Words": Fault(lambda _: ["a", "b", "c"], "failed", "a list of dtype <U1: return an array"),
     "Recursion": Fault(recurse, "failed", "RecursionError"),
     "Garbage": Fault(print_garbage),
     "Everywhere": Fault(write_everywhere),
