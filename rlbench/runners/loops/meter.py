@@ -76,7 +76,8 @@ def _as_array(actions: Any, shape: tuple[int, ...]) -> NDArray[Any]:
         raise AgentError(f"act returned {_named(actions)}, which is no array: {error}") from error
     if array.dtype.kind not in "biuf":
         n = f"{shape[0]} action{'s'[: shape[0] != 1]}"
-        raise AgentError(f"act returned {_named(actions)}: return an array of {n}")
+        of = f" of dtype {array.dtype}" if array.ndim else ""
+        raise AgentError(f"act returned {_named(actions)}{of}: return an array of {n}")
     if array.shape != shape:
         raise AgentError(f"act answered shape {array.shape}, not {shape}")
     return array
