@@ -3,6 +3,7 @@
 # make test-procgen  run the tests of Procgen, in an environment of their own (1.5 GB)
 # make faults  inject many faults, for half an hour
 # make fuzz    read a million mutated records, and as many mutated files of others
+# make recipes run agents made with other libraries, which it installs (3 GB)
 # make check   what CI runs besides: lint, types, the wheel
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/
 # What Python compiles is kept: tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test test-slow test-procgen faults fuzz lint types wheel-test check bench bench-stats bench-adastop \
+.PHONY: install demo test test-slow test-procgen faults fuzz recipes lint types wheel-test check bench bench-stats bench-adastop \
         clean
 
 install: $(CORE)
@@ -44,7 +45,7 @@ demo: install
 
 # The tests of a file share what they set up, so they stay in one process.
 test: $(DEV)
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not faults"
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not faults and not recipes"
 
 test-slow: $(DEV)
 	$(BIN)/pytest -m slow
@@ -63,6 +64,16 @@ faults: $(DEV)
 
 fuzz: $(DEV)
 	RLBENCH_FUZZ=1000000 $(BIN)/pytest -n auto --dist load tests/results/test_fuzz.py tests/results/test_reading_fuzz.py
+
+.venv-recipes/.done: tests/recipes/requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv-recipes
+	.venv-recipes/bin/pip install --quiet --disable-pip-version-check --editable '.[sb3,sbx]' \
+	  --requirement tests/recipes/requirements.txt
+	@touch $@
+
+recipes: .venv-recipes/.done
+	.venv-recipes/bin/pip list | grep -E '^(gymnasium|jax|numpy|sbx-rl|skrl|stable_baselines3|torch|torchrl) '
+	.venv-recipes/bin/pytest -m recipes tests/recipes
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -89,11 +100,15 @@ bench-adastop: $(DEV) .venv-peers
 bench: $(DEV)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/runner_overhead.py
+	$(BIN)/python benchmarks/metering.py
+	$(BIN)/python benchmarks/hangs.py
 	$(BIN)/python benchmarks/command_agent.py
 	$(BIN)/python benchmarks/stori.py
 	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/parkour.py
+	$(BIN)/python benchmarks/neorl2.py
 	$(BIN)/python benchmarks/leaderboard_build.py
 	$(BIN)/python benchmarks/reading.py
 
 clean:
-	rm -rf .venv .venv-peers .venv-procgen build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers .venv-procgen .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -5,6 +5,7 @@ RLBenchError
 │   ├── UnknownName       a suite, task, agent or constant that is not there
 │   ├── CannotImport      an agent or a teacher that raises when it is imported
 │   └── MissingExtra      an optional dependency is not installed
+├── FetchError            data cannot be fetched, or is not what it should be
 ├── StoreError            a store cannot be read or written
 │   ├── RecordExists      a record with that name is there already
 │   └── InvalidRecord     a file that is not a record, or not one any more
@@ -17,7 +18,7 @@ RLBenchError
     ├── InvalidEnvironment  the environment answered what no environment may answer
     └── BudgetExhausted   the run's budget is spent
 
-There is one warning, `SwappedAxes`.
+There are two warnings, `SwappedAxes` and `Assumed`.
 
 The command line prints the message of an `RLBenchError` as one line and exits with 2.
 """
@@ -92,6 +93,10 @@ def install_command(extra: str) -> str:
     return command
 
 
+class FetchError(RLBenchError):
+    """Data cannot be fetched, or is not what it should be."""
+
+
 class StoreError(RLBenchError):
     """A store cannot be read or written."""
 
@@ -118,6 +123,10 @@ class InvalidScores(RLBenchError, ValueError):
 
 class SwappedAxes(UserWarning):
     """Scores whose axes look swapped: a warning, since there may be many runs of few tasks."""
+
+
+class Assumed(UserWarning):
+    """What was assumed of scores: a warning where they leave the `Results` that has it in notes."""
 
 
 class RunError(RLBenchError):

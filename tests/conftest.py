@@ -3,7 +3,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.golden import folder
+
+# Others may use the machine: no example takes too long.
+settings.register_profile("rlbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("rlbench")
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,9 @@ from rlbench.results.rankable import ranked_together, why_not_ranked
 from rlbench.stats import AdaStopResult, RunsNeeded, adastop, plan, runs_needed
 from rlbench.stats.comparisons import TestStatistic
 from rlbench.stats.permutation import STATISTICS
+from rlbench.stats.stopping import CLAIM
+
+ADASTOP = "adastop"  # the stopping rule that there is
 
 Row = dict[str, Any]
 
@@ -31,12 +34,16 @@ class Stopping(NamedTuple):
     Attributes:
         result: Of the test.
         rows: A pair a row.
+        sentences: What to do now.
         notes: What must be said of them.
+        warnings: What is wrong with the plan.
     """
 
     result: AdaStopResult
     rows: list[Row]
+    sentences: list[str]
     notes: list[str]
+    warnings: list[str]
 
 
 class Planned(NamedTuple):
@@ -85,6 +92,24 @@ def check_number(agents: Sequence[str], least: int) -> None:
         )
 
 
+def check_stop(stop: str, found: Gathered, against: float | None) -> None:
+    """Check that runs of agents can be compared batch by batch, where that is asked for.
+
+    Raises:
+        UnknownName: There is no such rule.
+        UsageError: It does not fit what is compared.
+    """
+    if stop and against is not None:
+        raise UsageError("--stop decides between agents, not --against a constant: leave one")
+    if stop not in ("", ADASTOP):
+        raise UnknownName("stopping rule", stop, [ADASTOP])
+    if stop and found.published:
+        raise UsageError(
+            f"--stop decides on runs that are still to be done; those of {min(found.published)} "
+            "are published: leave --stop out"
+        )
+
+
 def is_apart(found: Gathered, question: Question) -> bool:
     """Say whether the agents may not all be tested together."""
     barred = barring(found.published, despite=question.despite)
@@ -130,7 +155,23 @@ def stopping(found: Gathered, question: Question, batch: int, max_batches: int) 
         {**row, "decision": scale.shown_decision(row["decision"]), **scale.better}
         for row in result.rows()
     ]
-    return Stopping(result, rows, [*notes, _order(found.unordered, list(found.agents))])
+    done, _ = result.looks
+    said = [f"Level spent: {result.level_spent:.4f}. Here {CLAIM}."]
+    if result.undecided_agents:
+        agents = ", ".join(result.undecided_agents)
+        said.append(f"To go on, runs {done * batch + 1} to {(done + 1) * batch} of: {agents}.")
+    notes.append(_order(found.unordered, list(found.agents)))
+    return Stopping(result, rows, said, notes, _blind(result.blind_looks))
+
+
+def _blind(looks: Sequence[int]) -> list[str]:
+    """Return at which looks nothing can be decided."""
+    if not looks:
+        return []
+    return [
+        f"nothing can be decided after batch {', '.join(map(str, looks))}, whatever the scores: "
+        "there are too few permutations for the level. Take larger batches."
+    ]
 
 
 def planned(

@@ -29,6 +29,7 @@ from rlbench.suites import Suite
 MOST_FILES = 6  # that are spoken of one by one
 
 Curves = Mapping[str, Mapping[str, list[Curve]]]  # agent, then task, to runs
+Seeds = Mapping[str, Sequence[int | str]]  # task to runs
 
 
 class Gathered(NamedTuple):
@@ -42,6 +43,7 @@ class Gathered(NamedTuple):
         curves: Steps and scores of each run by agent and task, where they are known.
         unordered: The agents whose runs are not in the order of seeds.
         named: Scores of all named evaluations by agent and task, of those that have records.
+        seeds: Seeds of the runs, or how sources call them, by agent and task, where they are known.
     """
 
     agents: Agents
@@ -51,6 +53,7 @@ class Gathered(NamedTuple):
     curves: Curves
     unordered: list[str]
     named: Mapping[str, Mapping[str, list[NamedScores]]]
+    seeds: Mapping[str, Seeds]
 
 
 class _Found(NamedTuple):
@@ -66,6 +69,7 @@ class _Found(NamedTuple):
     named: Mapping[str, list[NamedScores]] | None = None
     is_ordered: bool = True
     note: str = ""
+    seeds: Seeds | None = None
 
 
 class _Names:
@@ -135,6 +139,7 @@ def gather(asked: Asked, scale: Scale, tell: Tell, *, curves: bool = False) -> G
         {label: agent.curves for label, agent in chosen.items() if agent.curves},
         [label for label, agent in chosen.items() if not agent.is_ordered],
         {label: agent.named for label, agent in chosen.items() if agent.named},
+        {label: agent.seeds for label, agent in chosen.items() if agent.seeds},
     )
 
 
@@ -150,7 +155,12 @@ def gather_records(records: Sequence[Record], suite: Suite, notes: list[str]) ->
         {agent: scores.curves(agent) for agent in agents},
         [],
         {agent: scores.named(agent) for agent in agents},
+        {agent: _seeds_of(scores, agent) for agent in agents},
     )
+
+
+def _seeds_of(scores: Scores, agent: str) -> Seeds:
+    return {task: seeds.tolist() for task, seeds in scores.seeds[agent].items()}
 
 
 def _told_apart(found: Sequence[_Found], notes: list[str]) -> dict[str, _Found]:
@@ -218,6 +228,7 @@ def _of_files(
                 curves=_normalised(of_agent, suite) if suite else of_agent,
                 is_ordered=_is_ordered(scores, agent),
                 note=_of_origin(agent, place, *origin) if origin else "",
+                seeds=scores.seeds.get(agent),
             )
         )  # fmt: skip
     return found
@@ -437,6 +448,7 @@ def _in_places(places: Sequence[Path], suite: Suite, tell: Tell, *, curves: bool
                 terms=terms_of(scores.records[agent], scores.engines[agent]),
                 curves=scores.curves(agent) if curves else None,
                 named=scores.named(agent) if curves else None,
+                seeds=_seeds_of(scores, agent),
             )
             for agent in scores.values
         ]  # fmt: skip

@@ -1,5 +1,8 @@
 """`rlbench.load`: scores of any source, and what can be asked of them."""
 
+import re
+import sys
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -15,7 +18,7 @@ from rlbench.api.gathering import Gathered, gather
 from rlbench.api.pythonic import in_python, pythonic
 from rlbench.api.scales import Scale, said_of_papers
 from rlbench.api.words import printable
-from rlbench.errors import UnknownName, UsageError
+from rlbench.errors import Assumed, UnknownName, UsageError
 from rlbench.results import Store, unofficial_text
 from rlbench.results.scores import Curve
 from rlbench.results.store import is_store
@@ -31,7 +34,9 @@ Kind = Literal["intervals", "profiles", "curves", "improvement", "ranks"]
 class Results:
     """Scores of agents, and what must be said of them.
 
-    Made by `load`, `run` and `evaluate`.
+    Made by `load`, `run` and `evaluate`. The answers of its methods have the notes. Scores, curves,
+    frames and figures have none: the first of them to be asked for warns of each note with
+    `rlbench.errors.Assumed`, once.
 
     Attributes:
         suite: The suite that scores are normalised by, if there is one.
@@ -39,12 +44,21 @@ class Results:
         title: On which scale the scores are.
     """
 
-    def __init__(self, gathered: Gathered, scale: Scale, notes: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        gathered: Gathered,
+        scale: Scale,
+        notes: Iterable[str] = (),
+        *,
+        facts: Iterable[str] = (),
+    ) -> None:
         self._gathered = gathered
         self._scale = scale
         self.suite = scale.suite
+        known = list(map(pythonic, facts))  # said too, but nothing to be warned of
         said = [*notes, *gathered.notes, *said_of_papers(gathered.published)]
-        self.notes = tuple(map(pythonic, dict.fromkeys(said)))
+        self.notes = tuple(dict.fromkeys([*known, *map(pythonic, said)]))
+        self._unsaid = [note for note in self.notes if note not in known]
         self.title = pythonic(scale.title)
 
     @property
@@ -58,6 +72,7 @@ class Results:
         Tasks that an agent has no runs of are not there, and tasks may have different numbers of
         runs. ``list(scores[agent].values())`` is what the functions of `rlbench.stats` take.
         """
+        self._say()
         return {
             agent: {task: scores.copy() for task, scores in tasks.items()}
             for agent, tasks in self._gathered.agents.items()
@@ -68,19 +83,44 @@ class Results:
 
         A curve is a pair (steps, scores), each (points,) float64, on this scale.
         """
+        self._say()
         return {agent: dict(tasks) for agent, tasks in self._gathered.curves.items()}
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return a frame of pandas, a row a run: agent, task, run (from 0) and score."""
+        """Return a frame of pandas, a row a run: agent, task, run (from 0), seed and score.
+
+        The column seed is there if a source has seeds, or other names of runs. It holds integers
+        if all of them are, and nothing where a source has none.
+        """
         import pandas as pd
 
+        self._say()
         rows = [
             (agent, task, run, score)
             for agent, tasks in self._gathered.agents.items()
             for task, scores in tasks.items()
             for run, score in enumerate(scores.tolist())
         ]
-        return pd.DataFrame(rows, columns=["agent", "task", "run", "score"])
+        frame = pd.DataFrame(rows, columns=["agent", "task", "run", "score"])
+        seeds = self._seeds()
+        known = [seed for seed in seeds if seed is not None]
+        if not known:
+            return frame
+        if all(_SEED.fullmatch(str(seed)) for seed in known):
+            whole = [pd.NA if seed is None else int(seed) for seed in seeds]
+            column: Any = pd.array(whole, dtype="int64" if len(known) == len(seeds) else "Int64")
+        else:
+            column = pd.array(seeds, dtype="object")
+        frame.insert(3, "seed", column)
+        return frame
+
+    def _seeds(self) -> list[int | str | None]:
+        """Return the seed of each run, as `to_frame` goes through them; None where it has none."""
+        seeds: list[int | str | None] = []
+        for agent, tasks in self._gathered.agents.items():
+            for task, scores in tasks.items():
+                seeds += self._gathered.seeds.get(agent, {}).get(task) or [None] * len(scores)
+        return seeds
 
     @in_python
     def stats(
@@ -132,6 +172,9 @@ class Results:
         alpha: float = 0.05,
         against: float | None = None,
         despite_protocols: bool = False,
+        stop: str = "",
+        batch: int = 5,
+        max_batches: int = 6,
     ) -> Answer:
         """Say which agent is better, on the tasks that all of them have runs of.
 
@@ -140,28 +183,45 @@ class Results:
             alpha: The level, over all pairs.
             against: Compare each agent with this constant instead, e.g. 1: the human level.
             despite_protocols: Test agents whose protocols differ all the same; every row says so.
+            stop: ``adastop``: compare batch by batch, and say which agents need more runs: a pair
+                that does is ``undecided``.
+            batch: Runs a task in a batch.
+            max_batches: How many at most.
 
         Returns:
             A row a pair, with decisions that are right together with probability 1 - alpha.
 
         Raises:
-            UnknownName: There is no such statistic.
-            UsageError: There are too few agents, or they have no task in common.
+            UnknownName: There is no such statistic or stopping rule.
+            UsageError: There are too few agents, they have no task in common, or `stop` does not
+                fit what is compared.
         """
         from rlbench.api.against import against as compare_against
         from rlbench.api.against import sentence
         from rlbench.api.apart import Question
-        from rlbench.api.comparing import check_number, compared, statistic_of
+        from rlbench.api.comparing import (
+            check_number,
+            check_stop,
+            compared,
+            is_apart,
+            statistic_of,
+            stopping,
+        )
         from rlbench.api.scales import of_raw_scores
 
         chosen, found, scale = statistic_of(statistic), self._gathered, self._scale
         check_number(self.agents, 2 if against is None else 1)
+        check_stop(stop, found, against)
         raw = of_raw_scores(found.agents, scale)
         if against is not None:
             result = compare_against(found, against, chosen, alpha, scale)
             said = [sentence(row) for row in result.rows]
             return self._answer(result.rows, [*result.notes, *raw], sentences=said)
         question = Question(chosen, alpha, scale, despite_protocols)
+        if stop and not is_apart(found, question):
+            decided = stopping(found, question, batch, max_batches)
+            notes = [*decided.warnings, *decided.notes, *raw]
+            return self._answer(decided.rows, notes, sentences=decided.sentences)
         rows, said, notes = compared(found, question)
         return self._answer(rows, [*notes, *raw], sentences=said, shown=_shown_pairs(rows))
 
@@ -217,6 +277,7 @@ class Results:
         from rlbench.api.figures import KINDS, draw, to_draw
         from rlbench.leaderboard import WIDTHS
 
+        self._say()
         if kind not in KINDS:
             raise UnknownName("kind of figure", kind, KINDS)
         if isinstance(width, str) and width not in WIDTHS:
@@ -245,6 +306,12 @@ class Results:
             sentences=tuple(map(pythonic, sentences)),
             shown=tuple(shown),
         )
+
+    def _say(self) -> None:
+        """Warn of what was assumed, once: who takes scores does not see the notes."""
+        unsaid, self._unsaid = self._unsaid, []
+        for note in unsaid:
+            warnings.warn(note, Assumed, stacklevel=_outside())
 
     def _rows(self) -> list[dict[str, Any]]:
         return [
@@ -299,7 +366,8 @@ def load(
         UsageError: What is asked for does not fit.
     """
     notes: list[str] = []
-    named, data, stores = _sorted(sources, notes)
+    facts: list[str] = []
+    named, data, stores = _sorted(sources, facts)
     stores += [Path(s) for s in ([store] if isinstance(store, str | PathLike) else store)]
     if stores and suite is None:
         suite, changed = _only_suite(stores, notes)
@@ -316,7 +384,7 @@ def load(
         reading=reading_of(**reading),
         data=data,
     )
-    return Results(gather(asked, scale, notes.append, curves=True), scale, notes)
+    return Results(gather(asked, scale, notes.append, curves=True), scale, notes, facts=facts)
 
 
 def _changed(suite: str | Suite | None, unofficial: Mapping[str, Constant] | None) -> Suite | str:
@@ -380,8 +448,8 @@ def compare(*sources: Any, **options: Any) -> Answer:
 
     Args:
         sources: As `load` takes them.
-        options: `statistic`, `alpha`, `against` and `despite_protocols` are those of
-            `Results.compare`, all others those of `load`.
+        options: `statistic`, `alpha`, `against`, `despite_protocols`, `stop`, `batch` and
+            `max_batches` are those of `Results.compare`, all others those of `load`.
     """
     own = {name: options.pop(name) for name in _OF_COMPARE if name in options}
     return load(*sources, **options).compare(**own)
@@ -399,7 +467,18 @@ def figure(kind: Kind, *sources: Any, **options: Any) -> "Figure":
     return load(*sources, **options).figure(kind, **own)
 
 
-_OF_COMPARE = ("statistic", "alpha", "against", "despite_protocols")
+def _outside() -> int:
+    """Return the level of the caller's caller outside of rlbench, for `warnings.warn`."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("rlbench."):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+_SEED = re.compile(r"\d{1,18}")
+_OF_COMPARE = (
+    "statistic", "alpha", "against", "despite_protocols", "stop", "batch", "max_batches"
+)  # fmt: skip
 
 
 def _shown_pairs(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

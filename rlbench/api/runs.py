@@ -58,6 +58,7 @@ def run(
     timeout: float | None = None,
     step_timeout: float = STEP_TIMEOUT,
     checkpoint_every: float = CHECKPOINT_SECONDS,
+    track: str | Sequence[str] = (),
     progress: bool = True,
 ) -> Results:
     """Run an agent on the tasks of a suite, keep a record of each run, and return the scores.
@@ -89,6 +90,7 @@ def run(
         timeout: Seconds that a run may take.
         step_timeout: Seconds that a step may take, with all calls in it.
         checkpoint_every: Seconds between two checkpoints.
+        track: Where charts go besides: ``tensorboard``, ``wandb`` or ``mlflow``.
         progress: Show how far it is, in a terminal or a notebook.
 
     Returns:
@@ -99,6 +101,10 @@ def run(
         RunError: Every run failed.
         UsageError: Something does not fit; nothing was run.
     """
+    from rlbench.runners.tracking import check_trackers
+
+    trackers = (track,) if isinstance(track, str) else tuple(track)
+    check_trackers(trackers)
     chosen = parse_suite(suite).make_unofficial(unofficial or {})
     options = dict(config or {})
     mine = {k: v for k, v in options.items() if not k.startswith(TEACHER_PREFIX)}
@@ -113,7 +119,7 @@ def run(
     )  # fmt: skip
     return _results(
         wanted, limits=Limits(step_timeout, timeout), checkpoint_every=checkpoint_every,
-        progress=progress,
+        track=trackers, progress=progress,
     )  # fmt: skip
 
 
@@ -169,10 +175,11 @@ def evaluate(
         given=given, trust=trust, store=_own(store), device=device, jobs=jobs,
     )  # fmt: skip
     who = wanted.agent
-    notes = [f"{who.id.name} was evaluated as it is: no training budget was spent."]
+    facts = [f"{who.id.name} was evaluated as it is: no training budget was spent."]
+    notes = []
     if given is None and "pretraining" in who.id.given:
         notes.append(f"{who.id.name} counts as given pretraining; given=[] says that it was not.")
-    return _results(wanted, trains=False, progress=progress, notes=notes)
+    return _results(wanted, trains=False, progress=progress, facts=facts, notes=notes)
 
 
 def _results(
@@ -180,14 +187,18 @@ def _results(
     *,
     limits: Limits = Limits(),  # noqa: B008 - it is immutable
     checkpoint_every: float = CHECKPOINT_SECONDS,
+    track: tuple[str, ...] = (),
     trains: bool = True,
     progress: bool,
+    facts: Iterable[str] = (),
     notes: Iterable[str] = (),
 ) -> Results:
     """Execute what is left, and return the scores of all that is wanted."""
     place, who = wanted.store, wanted.agent
-    said = [f"agent {who.id.name}: {who.source_text}", *notes]
-    runs = prepare(wanted, said.append, checkpoint_every=checkpoint_every, trains=trains)
+    said = list(notes)
+    runs = prepare(
+        wanted, said.append, checkpoint_every=checkpoint_every, track=track, trains=trains
+    )
     if runs:
         done = len(wanted.identities) - len(wanted.left)
         display = display_of(runs, wanted.at_a_time, done=done, tell=said.append, progress=progress)
@@ -201,8 +212,10 @@ def _results(
     records = [r for r in loaded.records if r.identity.key in keys]
     gathered = gather_records(records, wanted.suite, said)
     if not gathered.agents:
-        raise RunError(f"none of {len(keys)} runs has a score: {said[-1]}")
-    return Results(gathered, Scale(wanted.suite, "", ""))
+        why = f": {said[-1]}" if said else ""
+        raise RunError(f"none of {len(keys)} runs has a score{why}")
+    facts = [f"agent {who.id.name}: {who.source_text}", *facts]
+    return Results(gathered, Scale(wanted.suite, "", ""), facts=facts)
 
 
 def _failed(run: Run, reason: str, wanted: Wanted) -> str:

@@ -48,6 +48,7 @@ VERBS = {
     "figures": Verb("figures:figures", "Draw figures for a paper."),
     "table": Verb("table:table", "Print a table as LaTeX or Markdown."),
     "list": Verb("listing:app", "List suites, tasks, agents, teachers or runs."),
+    "data": Verb("data:app", "Fetch datasets, and look at those that are here."),
     "leaderboard": Verb("leaderboard:app", "Build, freeze and look at the leaderboard."),
 }
 

@@ -10,6 +10,7 @@ from rlbench.api.asking import Asked
 from rlbench.api.comparing import (
     Stopping,
     check_number,
+    check_stop,
     compared,
     gather_to_compare,
     is_apart,
@@ -32,10 +33,8 @@ from rlbench.cli.sources import (
     print_deviations,
     reads_files,
 )
-from rlbench.errors import UnknownName, UsageError
 from rlbench.stats.aggregates import LABELS
 from rlbench.stats.permutation import STATISTICS
-from rlbench.stats.stopping import CLAIM
 
 EXIT_UNDECIDED = 3
 
@@ -85,24 +84,16 @@ def compare_agents(
     scale = Scale(suite, unofficial, normalise_by, lower_is_better=lower_is_better)
     gathered = gather_to_compare(asked, scale, tell)
     check_number(list(gathered.agents), 2 if against is None else 1)
+    check_stop(stop, gathered, against)
     if against is not None:
-        if stop:
-            raise UsageError("--stop decides between agents, not --against a constant: leave one")
         found = compare_against(gathered, against, chosen, alpha, scale)
         show_against(found, statistic, alpha, scale, json)
         _print_notes(gathered, found.notes, json)
         return 0
-    if stop not in ("", "adastop"):
-        raise UnknownName("stopping rule", stop, ["adastop"])
-    if stop and gathered.published:
-        raise UsageError(
-            f"--stop decides on runs that are still to be done; those of {min(gathered.published)} "
-            "are published: leave --stop out"
-        )
     question = Question(chosen, alpha, scale, despite_protocols)
     if stop and not is_apart(gathered, question):
         decided = stopping(gathered, question, batch, max_batches)
-        _show_adastop(decided, batch, json)
+        _show_adastop(decided, json)
         _print_notes(gathered, decided.notes, json)
         return EXIT_UNDECIDED if decided.result.undecided_agents else 0
     if json:
@@ -173,23 +164,15 @@ def plan_runs(
     _print_notes(gathered, found.notes, json)
 
 
-def _show_adastop(decided: Stopping, batch: int, json: bool) -> None:
-    result = decided.result
-    if result.blind_looks:
-        looks = ", ".join(map(str, result.blind_looks))
-        echo(
-            f"warning: nothing can be decided after batch {looks}, whatever the scores: there are "
-            "too few permutations for the level. Take larger batches.",
-            err=True,
-        )
+def _show_adastop(decided: Stopping, json: bool) -> None:
+    for line in decided.warnings:
+        echo(f"warning: {line}", err=True)
     if json:
         print_json(decided.rows)
         return
-    done, most = result.looks
+    done, most = decided.result.looks
     print_table(
         decided.rows, ["a", "b", "decision"], f"AdaStop after batch {done} of at most {most}"
     )
-    echo(f"Level spent: {result.level_spent:.4f}. Here {CLAIM}.")
-    if result.undecided_agents:
-        agents = ", ".join(result.undecided_agents)
-        echo(f"To go on, runs {done * batch + 1} to {(done + 1) * batch} of: {agents}.")
+    for line in decided.sentences:
+        echo(line)

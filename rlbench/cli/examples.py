@@ -42,6 +42,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench show atari100k",
         "rlbench show SPR",
         "rlbench show 3f9c --json",
+        "rlbench show --video 3f9c",
     ),
     "verify": (
         "rlbench verify 3f9c",
@@ -87,6 +88,19 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "list runs": (
         "rlbench list runs",
         "rlbench list runs --store published",
+    ),
+    "data": (
+        "rlbench data fetch neorl2 --task DMSD",
+        "rlbench data list",
+    ),
+    "data fetch": (
+        "rlbench data fetch neorl2",
+        "rlbench data fetch neorl2 --task DMSD",
+    ),
+    "data list": ("rlbench data list", "rlbench data list --json"),
+    "data show": (
+        "rlbench data show neorl2 --task DMSD",
+        "rlbench data show neorl2 --json",
     ),
     "leaderboard": (
         "rlbench leaderboard build --store runs --out site",

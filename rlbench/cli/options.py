@@ -10,7 +10,7 @@ from rlbench.api import stores
 from rlbench.api.asking import PUBLISHED
 from rlbench.cli.output import echo
 from rlbench.errors import UsageError
-from rlbench.results import Loaded
+from rlbench.results import Loaded, Record
 
 
 def _own(store: Path) -> Path:
@@ -59,3 +59,22 @@ def tell(text: str) -> None:
 def load_store(path: Path) -> Loaded:
     """Read a store, naming each bad file on standard error; the published scores have no record."""
     return stores.load_store(path, tell)
+
+
+def ended_run(key: str, loaded: Loaded, store: object) -> Record:
+    """Return the ``ok`` record of a run.
+
+    Raises:
+        UsageError: There is none, or several runs have keys that start so.
+    """
+    found = [
+        record
+        for record in loaded.records
+        if record.status == "ok" and record.identity.key.startswith(key.lower())
+    ]
+    if len(found) != 1:
+        said = f"{len(found)} runs that ended well have keys" if found else (
+            "no run that ended well has a key"
+        )  # fmt: skip
+        raise UsageError(f"{said} that starts with {key!r}. See: rlbench list runs --store {store}")
+    return found[0]

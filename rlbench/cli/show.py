@@ -2,17 +2,19 @@
 
 import json as json_module
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rlbench import suites
-from rlbench.api.asking import DEFAULT_STORE
+from rlbench.api.asking import DEFAULT_STORE, parse_suite
 from rlbench.api.words import format_cell
-from rlbench.cli.options import StoreOption, load_store
+from rlbench.cli.options import StoreOption, ended_run, load_store
 from rlbench.cli.output import echo, print_json
 from rlbench.errors import UnknownName, UsageError
-from rlbench.results import AgentId, Record, published, unofficial_text
+from rlbench.files import replace_file
+from rlbench.results import AgentId, Record, Store, published, unofficial_text
 from rlbench.results.labels import run_labels
 from rlbench.results.published import PublishedSource
 from rlbench.suites import Suite
@@ -28,8 +30,31 @@ def show(
     ],
     store: StoreOption = DEFAULT_STORE,
     json: Annotated[bool, typer.Option("--json", help="Print the record as it is kept.")] = False,
+    picture: Annotated[
+        bool, typer.Option("--picture", help="Write moments of a run's evaluation as a PNG.")
+    ] = False,
+    video: Annotated[
+        bool, typer.Option("--video", help="Write an episode of it as an animated PNG.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file; by default TASK-SEED-KEY.png.")
+    ] = None,
+    suite: Annotated[
+        str, typer.Option("--suite", help="The suite of the run, if it is in a file.")
+    ] = "",
 ) -> None:
-    """Show a suite's protocol, or what is known of a run or of a source of published scores."""
+    """Show a suite's protocol, or what is known of a run or of a source of published scores.
+
+    Pictures are of the first episode of a run's final evaluation. It is played again by the actions
+    that were kept, and shows what the environment draws, or else what the agent saw.
+    """
+    if picture or video:
+        if picture and video:
+            raise UsageError("--picture and --video make a file each: give one of them")
+        _draw(what, store, "video" if video else "picture", out, suite)
+        return
+    if out is not None or suite:
+        raise UsageError("--out and --suite are for --picture or --video: add one of them")
     if suites.names_file(what) or what.partition("@")[0] in suites.names():
         _show_suite(suites.get(what))
         return
@@ -38,8 +63,12 @@ def show(
         if number:
             echo()
         _show_source(source)
-    if sources:
-        return
+    if not sources:
+        _show_runs(what, store, json=json)
+
+
+def _show_runs(what: str, store: Path, *, json: bool) -> None:
+    """Show what the records of a run say, or name what there is to show."""
     records = [] if store == DEFAULT_STORE and not store.exists() else load_store(store).records
     found = [r for r in records if r.identity.key.startswith(what.lower())]
     if not found:
@@ -56,6 +85,31 @@ def show(
     labels = run_labels(record.identity for record in records)
     for record in found:
         _show_run(record, labels[record.identity.key])
+
+
+def _draw(what: str, store: Path, kind: str, out: Path | None, suite: str) -> None:
+    """Write a picture or a video of a run."""
+    from rlbench.api.pictures import picture_of, video_of
+
+    named = parse_suite(suite) if suite else None
+    record = ended_run(what, load_store(store), store)
+    identity = record.identity
+    name = f"{identity.task.replace('/', '-')}-{identity.seed}-{identity.key[:8]}"
+    path = out or Path(f"{name}-video.png" if kind == "video" else f"{name}.png")
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"{path}: a {kind} is a PNG: give its name the end .png")
+    if kind == "picture":
+        content, of_it = picture_of(record, Store(store), named), ""
+    else:
+        content, every = video_of(record, Store(store), named)
+        of_it = f", 1 of {every} steps" if every > 1 else ""
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    returns, steps = record.final.returns[0], record.final.lengths[0]
+    echo(f"{path}: the first of {len(record.final.returns)} episodes, {steps} steps{of_it}, "
+         f"return {returns:g}")  # fmt: skip
 
 
 def _show_suite(suite: Suite) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rlbench.api.asking import DEFAULT_STORE, parse_suite
-from rlbench.cli.options import JsonOption, StoreOption, load_store
+from rlbench.cli.options import JsonOption, StoreOption, ended_run, load_store
 from rlbench.cli.output import echo, print_json
 from rlbench.errors import RLBenchError, UsageError
 from rlbench.results import Loaded, Record, Store
@@ -47,7 +47,7 @@ def verify(
     if named:
         mine = [r for r in loaded.records if r.identity.suite == named.id]
         loaded = Loaded(mine, loaded.problems)
-    chosen = [_record_of(key, loaded, store) for key in runs or ()] or _all_of(loaded, store)
+    chosen = [ended_run(key, loaded, store) for key in runs or ()] or _all_of(loaded, store)
     for record in chosen:
         identity = record.identity
         name = f"{identity.key} {identity.task} seed {identity.seed}"
@@ -89,22 +89,3 @@ def _all_of(loaded: Loaded, store: object) -> list[Record]:
     if without := len(ended_well) - len(found):
         echo(f"records without actions, which are not played: {without}", err=True)
     return found
-
-
-def _record_of(key: str, loaded: Loaded, store: object) -> Record:
-    """Return the ``ok`` record of a run.
-
-    Raises:
-        UsageError: There is none, or several runs have keys that start so.
-    """
-    found = [
-        record
-        for record in loaded.records
-        if record.status == "ok" and record.identity.key.startswith(key.lower())
-    ]
-    if len(found) != 1:
-        said = f"{len(found)} runs that ended well have keys" if found else (
-            "no run that ended well has a key"
-        )  # fmt: skip
-        raise UsageError(f"{said} that starts with {key!r}. See: rlbench list runs --store {store}")
-    return found[0]

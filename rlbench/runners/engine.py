@@ -42,7 +42,8 @@ def examine_engine(suite: Suite, task: Task) -> Engine:
                 # The suite may tell states apart that look alike.
                 starts.add((start, *np.ravel(info.get("start", ())).tolist()))
                 digest.update(start)
-            if len(starts) == 1 and suite.starts_vary and not suite.unofficial:
+            vary = suite.starts_vary and task.starts_vary
+            if len(starts) == 1 and vary and not suite.unofficial:
                 raise InvalidEnvironment(
                     f"{RESETS} resets of {task.name} led to one state: a suite whose episodes "
                     "begin alike says so by starts_vary=False"

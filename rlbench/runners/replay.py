@@ -1,13 +1,14 @@
-"""Playing the final evaluation of a record again: is the score what the actions lead to?"""
+"""Playing the final evaluation of a record again: is its score right, and what did it look like?"""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from itertools import zip_longest
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from rlbench import suites
@@ -15,8 +16,11 @@ from rlbench.errors import RLBenchError, StoreError, UnknownName, UsageError
 from rlbench.results import Evaluation, Record, Replay, Store
 from rlbench.runners.agents.agent import AgentPhase, Bools
 from rlbench.runners.loops.evaluation import evaluate
-from rlbench.runners.loops.traces import MAX_BYTES, EvaluationTrace
-from rlbench.suites import Suite
+from rlbench.runners.loops.traces import HASHED_STEPS, MAX_BYTES, EvaluationTrace
+from rlbench.suites import Suite, Task
+from rlbench.suites.envs import Drawing
+
+Frame = NDArray[np.uint8]  # (height, width, 3)
 
 
 class Verdict(NamedTuple):
@@ -71,6 +75,139 @@ def verify(
             made.
         MissingExtra: The environments are not installed.
     """
+    suite, task = _suite_of(record, suite)
+    actions = _read(record, store)
+    env = _environments(record, suite, task)
+    trace = EvaluationTrace(env.single_action_space)
+    try:
+        found = evaluate(
+            _Player(actions),
+            env,
+            episodes=suite.protocol_of(task).episodes,
+            trace=trace,
+            progress=progress,
+        )
+    except Exception as error:
+        if not isinstance(error.__cause__, _EndOfActions):
+            return Verdict(equal=False, detail=f"playing it again ended with: {error}")
+        found = None
+    finally:
+        env.close()
+    assert record.replay is not None
+    return _compare(record.replay, trace, record.final, found)
+
+
+def frames(
+    record: Record, store: Store, steps: Collection[int], suite: Suite | None = None
+) -> list[Frame]:
+    """Return pictures of the first episode of a record's final evaluation, played again.
+
+    They are what the environments draw, or else what the agent saw, where that is a picture: the
+    newest of a stack.
+
+    Args:
+        record: An ``ok`` record.
+        store: Where it is.
+        steps: Of the episode, from 0: the state before that step.
+        suite: As `verify`.
+
+    Returns:
+        A picture a step that the episode has, (height, width, 3) uint8 each, in their order.
+
+    Raises:
+        StoreError: As `verify`.
+        UsageError: The same; there are no pictures, or the environment is not the same here.
+        MissingExtra: The environments are not installed.
+    """
+    suite, task = _suite_of(record, suite)
+    actions = _read(record, store)
+    assert record.replay is not None
+    env = _environments(record, suite, task)
+    key = record.identity.key
+    film = _Film(env, record.replay.hashes, set(steps))
+    try:
+        evaluate(_Player(actions), env, episodes=suite.protocol_of(task).episodes, trace=film)
+    except _EndOfFilm:
+        return film.frames
+    except _NoPicture as error:
+        raise UsageError(
+            f"the environments of {suite.id} draw nothing, and observations of "
+            f"{error} are no pictures"
+        ) from None
+    except Exception as error:
+        if isinstance(error.__cause__, _EndOfActions):
+            raise UsageError(f"not all actions of run {key} were kept") from None
+        raise UsageError(f"run {key} cannot be played again: {error}") from error
+    finally:
+        env.close()
+    raise UsageError(f"run {key} ended before its first episode did")
+
+
+class _EndOfFilm(Exception):
+    """The first episode is over."""
+
+
+class _NoPicture(Exception):
+    """An observation is no picture; the message is its shape."""
+
+
+class _Film(EvaluationTrace):
+    """Pictures of the first slot while its first episode goes on, as far as all is as recorded."""
+
+    def __init__(
+        self, env: VectorEnv[Any, Any, Any], hashes: Sequence[str], steps: Collection[int]
+    ) -> None:
+        super().__init__(env.single_action_space)
+        self._env, self._recorded, self._steps = env, hashes, steps
+        self._now = 0
+        self.frames: list[Frame] = []
+
+    def start(self, obs: NDArray[Any]) -> None:
+        super().start(obs)
+        self._take(obs)
+
+    def step(
+        self,
+        action: NDArray[Any],
+        obs: NDArray[Any],
+        reward: NDArray[np.float64],
+        ended: NDArray[np.bool_],
+    ) -> None:
+        super().step(action, obs, reward, ended)
+        self._now += 1
+        if ended[0]:
+            raise _EndOfFilm
+        self._take(obs)
+
+    def _take(self, obs: NDArray[Any]) -> None:
+        hashes = self.finish()[0].hashes if self._now <= HASHED_STEPS else ()
+        if tuple(self._recorded[: len(hashes)]) != tuple(hashes):
+            raise UsageError(f"step {self._now} differs: the environment is not the same")
+        if self._now in self._steps:
+            drawn = self._env.draw(0) if isinstance(self._env, Drawing) else None
+            self.frames.append(_as_picture(obs[0] if drawn is None else drawn))
+
+
+def _as_picture(array: NDArray[Any]) -> Frame:
+    """Return an array as a picture, (height, width, 3); the newest of a stack of them."""
+    shape = array.shape
+    is_stack = array.ndim == 4 or (array.ndim == 3 and shape[-1] not in (1, 3))
+    is_known = array.dtype == np.uint8 and array.ndim in (2, 3, 4)
+    if not is_known or (is_stack and shape[0] >= shape[1]):  # a stack along another axis
+        raise _NoPicture(f"shape {shape} and dtype {array.dtype}")
+    if is_stack:
+        array = array[-1]
+    if array.ndim == 2:
+        array = array[:, :, None]
+    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+
+
+def _suite_of(record: Record, suite: Suite | None) -> tuple[Suite, Task]:
+    """Return the suite and task of a record; the suite may be given, if it is in a file.
+
+    Raises:
+        UsageError: The suite is not the one of the record any more, or not known.
+    """
     identity = record.identity
     if suite is None:
         try:
@@ -86,32 +223,24 @@ def verify(
         raise UsageError(
             f"run {identity.key} was made under other constants of {suite.id} than {here} has"
         )
-    actions = _read(record, store)
+    return suite, task
+
+
+def _environments(record: Record, suite: Suite, task: Task) -> VectorEnv[Any, Any, Any]:
+    """Return fresh environments of the final evaluation.
+
+    Raises:
+        MissingExtra: They are not installed.
+        UsageError: They cannot be made.
+    """
     protocol = suite.protocol_of(task)
     slots = min(protocol.eval_envs, protocol.episodes)
     try:
-        env = suite.make(task, split="eval", num_envs=slots, seed=identity.seed)
+        return suite.make(task, split="eval", num_envs=slots, seed=record.identity.seed)
     except RLBenchError:
         raise
     except Exception as error:
         raise UsageError(f"the environments cannot be made: {error}") from error
-    trace = EvaluationTrace(env.single_action_space)
-    try:
-        found = evaluate(
-            _Player(actions),
-            env,
-            episodes=protocol.episodes,
-            trace=trace,
-            progress=progress,
-        )
-    except Exception as error:
-        if not isinstance(error.__cause__, _EndOfActions):
-            return Verdict(equal=False, detail=f"playing it again ended with: {error}")
-        found = None
-    finally:
-        env.close()
-    assert record.replay is not None
-    return _compare(record.replay, trace, record.final, found)
 
 
 def _read(record: Record, store: Store) -> NDArray[Any]:

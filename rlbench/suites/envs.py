@@ -96,8 +96,19 @@ class Retiring(Protocol):
 
 
 @runtime_checkable
+class Drawing(Protocol):
+    """Environments that can be looked at."""
+
+    def draw(self, slot: int) -> NDArray[np.uint8] | None:
+        """Return the picture of a slot now, (height, width[, 3]); None if there is none."""
+        ...
+
+
+@runtime_checkable
 class Parametrised(Protocol):
     """Training environments of a curriculum.
+
+    They may also have ``knowledge``, what a teacher is told by name.
 
     Attributes:
         parameter_space: A box of (d,) task parameters.
@@ -494,6 +505,12 @@ class _Slots(VectorEnv[Obs, Any, NDArray[Any]]):
     def retire(self, mask: Mask) -> None:
         """End the stepping of the marked slots (n,) for good."""
         self._active &= ~mask
+
+    def draw(self, slot: int) -> NDArray[np.uint8] | None:
+        """Return what an environment with the render mode ``rgb_array`` draws; else None."""
+        env = self._envs[slot]
+        picture: Any = env.render() if env.render_mode == "rgb_array" else None
+        return picture if picture is None else np.asarray(picture, np.uint8)
 
     def _begin(self, slot: int, options: dict[str, Any] | None) -> None:
         obs, info = self._envs[slot].reset(seed=self._seeds[slot], options=options)

@@ -26,9 +26,12 @@ SUITES = Registry(
         "procgen-easy-all": Entry("rlbench.suites.procgen.protocols:PROCGEN_EASY_ALL"),
         "procgen-hard-all": Entry("rlbench.suites.procgen.protocols:PROCGEN_HARD_ALL"),
         "procgen-mini": Entry("rlbench.suites.procgen.protocols:PROCGEN_MINI"),
-        "parkour": Entry("rlbench.suites.parkour:PARKOUR"),
-        "stump-tracks": Entry("rlbench.suites.parkour:STUMP_TRACKS"),
-        "neorl2": Entry("rlbench.suites.neorl2:NEORL2"),
+        "parkour": Entry("rlbench.suites.teachmyagent.protocols:PARKOUR"),
+        "parkour-1m": Entry("rlbench.suites.teachmyagent.protocols:PARKOUR_1M"),
+        "parkour-bodies": Entry("rlbench.suites.teachmyagent.protocols:PARKOUR_BODIES"),
+        "stump-tracks": Entry("rlbench.suites.teachmyagent.protocols:STUMP_TRACKS"),
+        "stump-tracks-1m": Entry("rlbench.suites.teachmyagent.protocols:STUMP_TRACKS_1M"),
+        "neorl2": Entry("rlbench.suites.neorl2.protocols:NEORL2"),
     },
 )
 

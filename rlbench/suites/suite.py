@@ -9,7 +9,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from math import inf
 from pathlib import Path
@@ -38,6 +38,7 @@ MAX_EVALUATIONS = 1000  # of a run: what its record holds
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")  # of an evaluation
 
 
+@lru_cache(10_000)
 def slug(name: str) -> str:
     """Return the form of a display name that is safe in a path.
 
@@ -220,6 +221,7 @@ class Task:
         returns: The lowest and the highest return that an episode can have, where that is known.
         extra: The optional dependencies of this task, where they are not those of the suite.
         packages: Distributions whose versions matter for this task, besides those of the suite.
+        starts_vary: Its episodes begin in different states, as the suite says of all.
     """
 
     name: str
@@ -231,6 +233,7 @@ class Task:
     returns: tuple[float, float] = (-inf, inf)
     extra: str = ""
     packages: tuple[str, ...] = ()
+    starts_vary: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,8 +316,9 @@ class Suite:
         Raises:
             UnknownName: The suite has no such task.
         """
+        wanted = name.lower()
         for task in self.tasks:
-            if slug(task.name) == name.lower() or task.name.lower() == name.lower():
+            if task.name.lower() == wanted or slug(task.name) == wanted:
                 return task
         names = [task.name for task in self.tasks]
         raise UnknownName("task", name, names, see=f"rlbench list tasks --suite {self.name}")

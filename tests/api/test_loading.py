@@ -11,11 +11,12 @@ from support import command
 from support.records import ATARI, make_record
 
 import rlbench
-from rlbench.errors import InvalidScores, MissingExtra, UnknownName, UsageError
+from rlbench.errors import Assumed, InvalidScores, MissingExtra, UnknownName, UsageError
 from rlbench.results import Store
 
 ROOT = Path(__file__).parents[2]
 FILE = str(ROOT / "examples" / "scores.csv")
+SPEAKS = pytest.mark.filterwarnings("ignore::rlbench.errors.Assumed")
 TASKS = ("Pong", "Boxing", "Breakout", "Freeway", "Qbert", "Assault")
 
 
@@ -52,6 +53,10 @@ def printed(*words: str, cwd: Path = ROOT) -> tuple[list[dict], list[str]]:
             ["compare", "--statistic", "mean", "--alpha", "0.1"],
             lambda found: found.compare(statistic="mean", alpha=0.1),
         ),
+        (
+            ["compare", "--stop", "adastop", "--batch", "1", "--max-batches", "3"],
+            lambda found: found.compare(stop="adastop", batch=1, max_batches=3),
+        ),
         (["plan", "--difference", "0.2"], lambda found: found.plan(difference=0.2)),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -60,9 +65,24 @@ def test_rows_and_notes_are_those_of_the_command(words, ask, store: Path) -> Non
     rows, notes = printed(*words, "--store", str(store), "--suite", "atari100k")
     answer = ask(rlbench.load(store, suite="atari100k"))
     assert list(answer.rows) == rows
-    assert set(notes) <= set(answer.notes)
+    assert {note.removeprefix("warning: ") for note in notes} <= set(answer.notes)
 
 
+def test_batches_are_compared_and_what_to_run_is_said(store: Path) -> None:
+    done = command.rlbench("compare", "--store", str(store), "--suite", "atari100k", "--stop",
+                           "adastop", "--batch", "3", cwd=ROOT, code=None)  # fmt: skip
+    answer = rlbench.compare(store, suite="atari100k", stop="adastop", batch=3)
+    assert answer.sentences
+    assert set(answer.sentences) <= set(done.stdout.splitlines())
+    with pytest.raises(UsageError, match="stop= decides between agents, not against="):
+        rlbench.compare(store, stop="adastop", against=1.0)
+    with pytest.raises(UnknownName, match="unknown stopping rule 'adastopp'"):
+        rlbench.compare(store, stop="adastopp")
+    with pytest.raises(UsageError, match="are published: leave stop= out"):
+        rlbench.compare("SPR", "CURL", suite="atari100k", stop="adastop")
+
+
+@SPEAKS
 def test_published_agents_and_files_answer_alike() -> None:
     rows, notes = printed("compare", FILE, "--suite", "atari100k")
     found = rlbench.load(FILE, suite="atari100k")
@@ -102,7 +122,46 @@ def test_scores_curves_and_frames(store: Path) -> None:
     assert values.tolist() == pong.tolist()[:1]
     scores["right"]["Pong"][:] = 0.0  # a copy
     assert found.scores()["right"]["Pong"].tolist() == pong.tolist()
-    assert f"{store}: a store of records." in found.notes
+    assert f"{store}: a store of records." in found.notes  # said, but nothing to be warned of
+    assert frame.seed.tolist() == [0, 1, 2] * 2 * len(TASKS)
+    assert frame.seed.dtype == "int64"
+
+
+def test_what_was_assumed_is_said_once_where_scores_leave_without_it() -> None:
+    for ask in (
+        lambda found: found.scores(),
+        lambda found: found.curves(),
+        lambda found: found.to_frame(),
+    ):
+        found = rlbench.load(FILE, suite="atari100k")
+        with pytest.warns(Assumed) as caught:
+            ask(found)
+        assert tuple(str(warning.message) for warning in caught) == found.notes
+        assert {warning.filename for warning in caught} == {__file__}
+        ask(found)  # a second warning would be an error
+    found = rlbench.load(FILE, suite="atari100k")
+    assert set(found.notes) <= set(found.compare().notes)  # answers have the notes
+    pytest.importorskip("matplotlib")
+    with pytest.warns(Assumed) as caught:
+        rlbench.figure("intervals", FILE, suite="atari100k")
+    assert {warning.filename for warning in caught} == {__file__}
+
+
+@SPEAKS
+def test_frames_have_the_seeds_of_the_sources(store: Path, tmp_path: Path) -> None:
+    arrays = {"A": {task: [1.0, 2.0] for task in TASKS}}
+    assert list(rlbench.load(arrays).to_frame().columns) == ["agent", "task", "run", "score"]
+    both = rlbench.load(store, arrays, suite="atari100k").to_frame()
+    assert both[both.agent == "left"].seed.tolist() == [0, 1, 2] * len(TASKS)
+    assert both[both.agent == "A"].seed.isna().all()
+    file = tmp_path / "runs.csv"
+    file.write_text("agent,task,seed,score\nx,pong,7,1\nx,pong,3,2\nx,boxing,s-1,3\n")
+    frame = rlbench.load(file, suite="atari100k").to_frame()
+    scores = {
+        seed: ATARI.normalise(ATARI.task(task), np.array([raw]))[0]
+        for seed, task, raw in (("7", "Pong", 1.0), ("3", "Pong", 2.0), ("s-1", "Boxing", 3.0))
+    }
+    assert dict(zip(frame.seed, frame.score, strict=True)) == scores
 
 
 def test_the_suite_of_a_store_is_found_and_said(store: Path, tmp_path: Path) -> None:
@@ -116,6 +175,7 @@ def test_the_suite_of_a_store_is_found_and_said(store: Path, tmp_path: Path) -> 
     assert "UNOFFICIAL: budget=200" in found.title
 
 
+@SPEAKS
 def test_arrays_and_frames_are_sources() -> None:
     rng = np.random.default_rng(0)
     arrays = {"A": rng.random((5, 3)), "B": rng.random((5, 3)) + 1}
@@ -144,6 +204,7 @@ def test_what_is_said_reaches_terminals_and_notebooks_without_being_obeyed() -> 
     assert repr(found).splitlines()[-1].startswith("the arrays: read as agents")
 
 
+@SPEAKS
 def test_figures_are_drawn_and_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,7 +230,7 @@ def test_figures_are_drawn_and_nothing_is_written(
         ([], {"suite": "atary"}, UnknownName, "unknown suite 'atary'"),
         ([{"A": {"t": [1.0]}}], {"colums": {}}, UnknownName, "Did you mean 'columns'"),
         (["no.csv"], {}, UsageError, "cannot read no.csv: no such file"),
-        (["SPR"], {}, UsageError, "needs a suite: add suite= atari100k"),
+        (["SPR"], {}, UsageError, 'needs a suite: add suite="atari100k"'),
         ([FILE], {"unofficial": {"budget": 1}}, UsageError, "name the suite"),
         ([FILE], {"columns": {"scores": "x"}}, UnknownName, "role of a column 'scores'"),
         ([3], {}, InvalidScores, "from a path or a frame, not int"),
@@ -188,6 +249,7 @@ def test_one_agent_is_not_compared() -> None:
         rlbench.load({"A": {"t": [1.0, 2.0]}}).compare()
 
 
+@SPEAKS
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtra, match=r"rlbench\[plot\]"):

@@ -16,7 +16,7 @@ from support.cells import cells
 from support.registered import register
 
 import rlbench
-from rlbench.errors import RunError, UnknownName, UsageError
+from rlbench.errors import Assumed, RunError, UnknownName, UsageError
 from rlbench.results import Record, Store
 
 AGENT = """
@@ -182,6 +182,31 @@ def test_the_command_evaluates(tmp_path: Path) -> None:
     assert found.agents == ("fixed",)
 
 
+def test_a_saved_model_of_sb3_is_evaluated(tmp_path: Path) -> None:
+    sb3 = pytest.importorskip("stable_baselines3", reason="Stable-Baselines3 is not installed")
+    from rlbench.runners.agents.adapters.sb3_env import SB3Env
+
+    toy = rlbench.suites.get("toy")
+    env = toy.make(toy.task("Walk"), split="train", num_envs=1, seed=0)
+    model = sb3.PPO("MlpPolicy", SB3Env(env), n_steps=32, batch_size=32, device="cpu", seed=0)
+    model.learn(64).save(tmp_path / "ppo.zip")
+    spec = f"sb3-zip:{tmp_path / 'ppo.zip'}"
+    with pytest.raises(UsageError, match="add trust=True if you know where it comes from"):
+        rlbench.evaluate("toy", spec, progress=False)
+    found = rlbench.evaluate("toy", spec, seeds=2, trust=True, progress=False)
+    assert found.agents == ("ppo",)
+    with pytest.warns(Assumed, match="ppo counts as given pretraining; given="):
+        assert found.to_frame().seed.tolist() == [0, 1]
+    for record in records():
+        assert (record.budget_used, record.training.episodes) == (0, 0)
+        assert record.identity.agent.factory == "sb3-zip:PPO"
+        assert record.identity.agent.given == ("pretraining",)
+    words = ("evaluate", "--suite", "toy", "--agent", spec, "--seeds", "2")
+    done = command.rlbench(*words, "--trust", cwd=tmp_path)
+    assert "all 2 runs are in runs already" in done.stdout
+    assert "--trust" in command.rlbench(*words, cwd=tmp_path, code=2).stderr
+
+
 @pytest.mark.parametrize(
     ("suite", "agent", "options", "error", "said"),
     [
@@ -191,7 +216,7 @@ def test_the_command_evaluates(tmp_path: Path) -> None:
         ("toy", "random", {"tasks": []}, UsageError, "names no task"),
         ("toy", "random", {"seeds": 0}, UsageError, "seeds"),
         ("toy", "random", {"seeds": [-1]}, UsageError, "seeds"),
-        ("toy", "random", {"eval_points": [500]}, UsageError, "eval_points= '500,' is neither"),
+        ("toy", "random", {"eval_points": [500]}, UsageError, 'eval_points="500," is neither'),
         ("toy", "random", {"config": {"x": 1}}, UnknownName, "unknown option"),
         ("toy", "random", {"store": "published"}, UsageError, "names the published scores"),
         ("toy", "random", {"unofficial": {"budgt": 1}}, UnknownName, "Did you mean 'budget'"),
@@ -203,6 +228,16 @@ def test_mistakes_are_told_in_one_line(suite, agent, options, error, said) -> No
         rlbench.run(suite, agent, **options)
     assert "\n" not in str(caught.value)
     assert not Path("runs").exists()
+
+
+def test_charts_are_kept_besides(run_cell) -> None:
+    pytest.importorskip("tensorboardX")
+    for agent in ("random", run_cell(AGENT)["Agent"]):
+        rlbench.run("toy", agent, seeds=1, track="tensorboard", progress=False)
+    folders = {path.parent for path in Path("runs/tracking").rglob("events.out.tfevents.*")}
+    assert len(folders) == 2
+    with pytest.raises(UnknownName, match="Did you mean 'tensorboard'"):
+        rlbench.run("toy", "random", track=["tensorbord"])
 
 
 def test_a_timeout_is_for_workers(run_cell) -> None:

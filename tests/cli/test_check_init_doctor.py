@@ -57,7 +57,7 @@ def checkers_in(folder: Path) -> list[int]:
 def test_init_writes_an_agent_that_passes(tmp_path: Path) -> None:
     out = rlbench("init", cwd=tmp_path)
     assert "rlbench check my_agent.py" in out.stdout
-    out = rlbench("check", "my_agent.py", "-o", "stretch=20", cwd=tmp_path)
+    out = rlbench("check", "my_agent.py", "-o", "stretch=20", "--steps", "60", cwd=tmp_path)
     lines = out.stdout.splitlines()
     assert [line[9:35].strip() for line in lines[:-1]] == list(NAMES)
     assert lines[-1] == "12 passed, 0 failed (atari100k@1, Alien)"

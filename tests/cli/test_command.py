@@ -66,17 +66,7 @@ def test_another_seed_does_only_what_is_new(done: Path, tmp_path: Path) -> None:
 
 def test_runs_are_deterministic(done: Path, tmp_path: Path) -> None:
     shutil.copy(EXAMPLE, tmp_path)
-    run_short(
-        "--agent",
-        "my_agent",
-        "--tasks",
-        "Pong,Breakout",
-        "--seeds",
-        "2",
-        "--jobs",
-        "1",
-        cwd=tmp_path,
-    )
+    run_short("--agent", "my_agent", "--tasks", "Pong", "--seeds", "2", "--jobs", "1", cwd=tmp_path)
     first = {r.identity.key: r for r in Store(done / "runs").load().records}
     for record in Store(tmp_path / "runs").load().records:
         other = first[record.identity.key]
@@ -358,7 +348,7 @@ def test_the_live_table(tmp_path: Path) -> None:
         (["run", "--suite", "atari100k", "--agent", "rando"], "Did you mean 'random'"),
         ([*RANDOM, "--tasks", "Pongg"], "'Pong'"),
         ([*RANDOM, "--tasks", ","], "names no task"),
-        ([*RANDOM, "--seeds", "0"], "seeds '0'"),
+        ([*RANDOM, "--seeds", "0"], "--seeds 0 is no seed at all"),
         ([*RANDOM, "--seeds", "4-2"], "seeds '4-2'"),
         ([*RANDOM, "--seeds", "a"], "seeds 'a'"),
         ([*RANDOM, "--seeds", "0-99999999"], "at most"),

@@ -322,10 +322,11 @@ def test_options_can_stand_in_a_file(tmp_path: Path) -> None:
         'suite = "atari100k"\nagent = "random"\ntasks = ["Pong", "Boxing"]\nseeds = 1\n'
         "checkpoint_every = 60\n[unofficial]\nbudget = 40\nepisodes = 2\nmax_episode_steps = 30\n"
     )
-    out = rlbench("run", "--config", "my.toml", "--tasks", "Pong", "--dry-run", cwd=tmp_path)
-    assert "1 of 1 runs to do" in out.stdout
-    rlbench("run", "--config", "my.toml", cwd=tmp_path)
-    assert len(Store(tmp_path / "runs").load().records) == 2
+    out = rlbench("run", "--config", "my.toml", "--dry-run", cwd=tmp_path)
+    assert "2 of 2 runs to do" in out.stdout
+    rlbench("run", "--config", "my.toml", "--tasks", "Pong", cwd=tmp_path)
+    (record,) = Store(tmp_path / "runs").load().records
+    assert (record.identity.task, record.budget_used) == ("Pong", 40)
 
 
 @pytest.mark.parametrize(

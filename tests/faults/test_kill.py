@@ -102,12 +102,12 @@ AGENTS = {
     "Assault": ("return [0.0]", "dtype float64"),
     "Asterix": ("return [float('nan')]", "dtype float64"),
     "Pong": ("return [99]", "action 99, outside 0 to 5"),
-    "BattleZone": ("return None", "shape ()"),
+    "BattleZone": ("return None", "act returned None: return an array of 1 action"),
     "Boxing": ("raise SystemExit(0)", "SystemExit"),
     "Breakout": ("import os; os._exit(0)", "exit code 0 before the run was over"),
     "Freeway": ("import ctypes; ctypes.string_at(0)", "ended by SIGSEGV"),
     "Frostbite": ("raise MemoryError('too big')", "out of memory"),
-    "Gopher": ("return [0] * len(obs) if phase == 'train' else 'x'", "act answered"),
+    "Gopher": ("return [0] * len(obs) if phase == 'train' else 'x'", "act returned a str"),
 }
 SILENT = ("Breakout", "Freeway")  # the worker is gone without a word
 AGAIN = ("Alien", "Breakout", "Frostbite")

@@ -10,6 +10,7 @@ from support.records import ATARI, make_record
 from rlbench.leaderboard.boards import make_boards
 from rlbench.results import AgentId, Identity, collect, rows, write_csv
 from rlbench.results.labels import labels, run_labels
+from rlbench.results.published import load
 
 
 def identity(name: str = "hp", **changes: object) -> Identity:
@@ -129,16 +130,17 @@ def test_labels_are_the_same_wherever_agents_are_shown() -> None:
     assert next(csv.DictReader(io.StringIO(out.getvalue())))["agent"] == five
     by_run = run_labels(record.identity for record in records)
     assert [by_run[r.identity.key] for r in records[:3]] == [five, "hp [k=7]", "hp"]
-    (board,) = [b for b in make_boards(records, papers=frozenset()) if b.suite.id == ATARI.id
-                and not b.unofficial]  # fmt: skip
+    board, _ = make_boards(records, papers=frozenset(), only=["atari100k"])
+    assert not board.unofficial
     assert {entry.agent for entry in board.own} == set(mine.values)
     assert dict(board.without_scores) == {"hp [k=7]": 1}
 
 
 def test_an_agent_named_like_a_published_one_on_a_board() -> None:
     names = ("SPR", "SPR (published)")
-    boards = make_boards([make_record(agent=name) for name in names])
-    (board,) = [b for b in boards if b.suite.id == ATARI.id]
+    records = [make_record(agent=name) for name in names]
+    papers = frozenset({load(ATARI)["SPR"].source.slug})
+    (board,) = make_boards(records, papers=papers, only=["atari100k"])
     agents = [entry.agent for entry in board.entries]
     assert len(agents) == len(set(agents))
     assert "SPR (published) (published)" in agents

@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import multiprocessing
 import os
 import time
 from dataclasses import replace
@@ -32,6 +31,13 @@ def test_records_stand_where_the_design_says(tmp_path: Path) -> None:
     assert path.relative_to(tmp_path).as_posix() == f"runs/atari100k-1/tester/pong/0-{key}.json"
 
 
+def test_the_other_files_of_a_run_bear_its_key(tmp_path: Path) -> None:
+    store, run = Store(tmp_path), RECORD.identity
+    assert store.log_of(run) == tmp_path / "logs" / f"{run.key}.log"
+    assert store.claim_of(run) == tmp_path / "claims" / f"{run.key}.json"
+    assert store.checkpoints_of(run) == tmp_path / "checkpoints" / run.key
+
+
 def test_what_is_written_is_loaded(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     records = [make_record(task, seed=seed) for task in ("Boxing", "Pong") for seed in (0, 1)]
@@ -53,11 +59,37 @@ def test_a_record_is_never_overwritten(tmp_path: Path) -> None:
     assert list((tmp_path / "runs/.tmp").iterdir()) == []
 
 
+def test_an_equal_record_is_one_that_differs_in_time_and_place_alone(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    assert not store.has_equal(RECORD)
+    path = store.write(RECORD)
+    assert store.has_equal(replace(RECORD, timing={"seconds": 1.0}, provenance={"cpus": 64}))
+    assert not store.has_equal(make_record(score=20.0))
+    path.write_text("{}")
+    assert not store.has_equal(RECORD)
+
+
+def test_a_folder_that_cannot_be_listed_is_a_problem(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    store.write(RECORD)
+    (store.path / "loop").symlink_to("loop")
+    (store.path / "file").touch()
+    loaded = store.load()
+    assert loaded.records == [RECORD]
+    assert [(problem.path.name, problem.kind) for problem in loaded.problems] == [
+        ("loop", "unreadable")
+    ]
+
+
 def test_every_failed_attempt_is_kept(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     failed = make_record(status="failed")
     names = [store.write(failed).name for _ in range(3)]
     assert [name.rpartition(".failed")[2] for name in names] == ["1.json", "2.json", "3.json"]
+    assert store.failures(failed.identity) == 3
+    assert store.failures(at_seed(failed, 1).identity) == 0
+    assert store.last_failure(failed.identity) == failed
+    assert store.last_failure(at_seed(failed, 1).identity) is None
     store.write(RECORD)
     assert [r.status for r in store.load().records] == ["failed"] * 3 + ["ok"]
 
@@ -163,15 +195,56 @@ def test_a_bad_file_that_came_in_the_meantime_does_not_cost_the_record(tmp_path:
         store.write(RECORD)
 
 
+def test_what_cannot_be_set_aside_is_named(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    path = store.write(RECORD)
+    path.write_text("{}")
+    (store.path / "quarantine").touch()
+    (problem,) = store.load().problems
+    with pytest.raises(StoreError, match=r"cannot set aside .*: (Not a directory|File exists)"):
+        store.set_aside(problem)
+    assert path.read_text() == "{}"
+
+
+def test_a_folder_that_is_a_file_cannot_be_written(tmp_path: Path) -> None:
+    store, run = Store(tmp_path / "runs"), RECORD.identity
+    assert store.is_writable(run)
+    store.path.touch(mode=0o777)
+    assert not store.is_writable(run)
+
+
+def with_actions(actions: bytes) -> Record:
+    digest = hashlib.sha256(actions).hexdigest()
+    return replace(
+        RECORD, replay=Replay(actions=digest, dtype="int8", shape=(1, 1), hashes=("0" * 16,))
+    )
+
+
+def test_actions_that_are_not_those_of_the_record_are_not_returned(tmp_path: Path) -> None:
+    store, actions = store_at(tmp_path), b"all the actions"
+    record = with_actions(actions)
+    place = store.write(record, actions)
+    (path,) = place.parent.glob("*.actions")
+    assert path.name == f"{place.stem}-{record.replay.actions[:16]}.actions"
+    assert store.read_actions(record) == actions
+    path.write_bytes(actions[::-1])
+    with pytest.raises(StoreError, match="were changed after they were written"):
+        store.read_actions(record)
+    path.unlink()
+    with pytest.raises(StoreError, match=r"cannot read the actions .*: No such file"):
+        store.read_actions(record)
+    with pytest.raises(StoreError, match="has no actions to replay"):
+        store.read_actions(RECORD)
+
+
 def test_torn_actions_do_not_stay_beside_a_whole_record(tmp_path: Path) -> None:
     """A crash may leave such a file where the file system has no links."""
     store, actions = store_at(tmp_path), b"all the actions"
-    digest = hashlib.sha256(actions).hexdigest()
-    replay = Replay(actions=digest, dtype="int8", shape=(1, 1), hashes=("0" * 16,))
-    record = replace(RECORD, replay=replay)
+    record = with_actions(actions)
     place = store.record_of(record.identity)
     place.parent.mkdir(parents=True)
-    place.with_name(f"{place.stem}-{digest[:16]}.actions").write_bytes(actions[:-1])
+    torn = place.with_name(f"{place.stem}-{record.replay.actions[:16]}.actions")
+    torn.write_bytes(actions[:-1])
     store.write(record, actions)
     assert store.read_actions(record) == actions
 
@@ -268,30 +341,3 @@ def test_stale_temporary_files_are_swept(tmp_path: Path) -> None:
     store.prepare()
     assert not old.exists()
     assert new.exists()
-
-
-def write_all(path: Path, writer: int, barrier) -> int:
-    """Write the same hundred records as everybody else; return how many were ours."""
-    store = Store(path)
-    won = 0
-    for seed in range(100):
-        if seed % 10 == 0:
-            barrier.wait(60)
-        try:
-            store.write(make_record(seed=seed, score=float(writer)))
-            won += 1
-        except RecordExists:
-            pass
-    return won
-
-
-def test_many_processes_write_each_record_once(tmp_path: Path) -> None:
-    store = store_at(tmp_path)
-    context = multiprocessing.get_context("fork")
-    with context.Manager() as manager:
-        barrier = manager.Barrier(8)
-        with context.Pool(8) as pool:
-            won = pool.starmap(write_all, [(store.path, n, barrier) for n in range(8)])
-    loaded = store.load()
-    assert sum(won) == len(loaded.records) == 100
-    assert loaded.problems == []

@@ -278,6 +278,7 @@ def test_what_is_wrong_is_named(call, message: str) -> None:
         call()
 
 
-def test_an_unknown_statistic_is_named() -> None:
-    with pytest.raises(UnknownName, match="statistic"):
-        stats.compare({"a": A, "b": B}, statistic="mode")
+@pytest.mark.parametrize("statistic", ["mode", "optimality_gap"])
+def test_a_statistic_without_a_test_is_named(statistic: str) -> None:
+    with pytest.raises(UnknownName, match=f"statistic '{statistic}'"):
+        stats.compare({"a": A, "b": B}, statistic=statistic)

@@ -172,7 +172,7 @@ SCORE = st.integers(5, 4000).map(lambda quarters: quarters / 4)
 TASKS = st.lists(st.lists(SCORE, min_size=2, max_size=6), min_size=1, max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TASKS, st.sampled_from(["rao-wu", "percentile", "basic"]))
 def test_intervals_follow_scale_and_shift(tasks: list, method: str) -> None:
     arrays = [np.array(task) for task in tasks]

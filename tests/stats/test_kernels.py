@@ -31,7 +31,7 @@ def assert_twins(first: np.ndarray, second: np.ndarray, scale: float) -> None:
     np.testing.assert_allclose(first, second, rtol=1e-11, atol=1e-12 * scale)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TASKS, METHOD, st.integers(0, 2**64 - 1), st.sets(st.sampled_from(NAMES), min_size=1))
 def test_aggregates(tasks: list, method: str, key: int, names: set) -> None:
     layout = layout_of(tasks, drawable(tasks, method))
@@ -45,7 +45,7 @@ def test_aggregates(tasks: list, method: str, key: int, names: set) -> None:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(TASK, TASK), min_size=1, max_size=5), METHOD, st.integers(0, 2**64 - 1))
 def test_improvements(pairs: list, method: str, key: int) -> None:
     x, y = [a for a, _ in pairs], [b for _, b in pairs]
@@ -73,7 +73,7 @@ def weighted_trimmed(tasks: list[np.ndarray], cut: float) -> tuple[float, float]
     return float(inside @ scores[order] / kept), sum(variances) / len(tasks) ** 2 / kept**2
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     st.lists(st.tuples(*[st.integers(1, 5)] * 3), min_size=1, max_size=4),
     st.integers(2, 3),
@@ -108,7 +108,7 @@ def test_group_estimates(all_sizes: list, groups: int, trimmed: int, data) -> No
                 assert variance == pytest.approx(plain[1], rel=1e-9, abs=1e-11 * scale**2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=4), st.data())
 def test_gaps_of_means_are_those_of_groups(all_sizes: list, data) -> None:
     sizes = np.array(all_sizes)
@@ -138,7 +138,7 @@ def test_runs_that_are_alike_have_no_variance() -> None:
                 assert (found[..., 1] == 0).all()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=5),
     st.integers(0, 2**64 - 1),
@@ -155,7 +155,7 @@ def test_random_splits(sizes: list, key: int) -> None:
         assert (part.sum(axis=1) == n).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(2, 4), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2**64 - 1))
 def test_groups(groups: int, size: int, tasks: int, key: int) -> None:
     arguments = (groups, size, tasks, key)

@@ -70,7 +70,7 @@ HITS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(HITS, st.sampled_from(["mean", "iqm", "optimality_gap"]))
 def test_the_interval_holds_the_point(hits: list, statistic: str) -> None:
     estimate = bootstrap([runs_of(h, n) for h, n in hits], statistic)

@@ -57,7 +57,7 @@ def test_agents_without_variance_do_not_spoil_the_sets(statistic: str) -> None:
     assert ranks == {"C": (1, 1), "B": (2, 2), "A": (3, 3)}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.sampled_from([0.1, 0.3, 0.7, 1e6, -2.3]), min_size=1, max_size=4),
     st.integers(0, 2**32 - 1),

@@ -123,11 +123,17 @@ def test_the_environment_stream_does_not_depend_on_the_actions() -> None:
     assert len(set(starts[0])) > 1
 
 
-def test_groups_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["atari100k", "atari100k-rgb64"])
+def test_groups_and_threads_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = suites.get(name).make_unofficial({"max_episode_steps": 25})
+    task = suite.task("Boxing")
+    seeds = slot_seeds(suite.stream(task, "train", 3), 7, "train")
+    constants = suite.protocol_of(task).constants()
     traces = []
-    for group in (1, 3, 7):
-        monkeypatch.setattr(envs, "_GROUP", group)
-        env = make("atari100k", "Boxing", 7, max_episode_steps=25)
+    for group, threads in ((1, 1), (3, 1), (7, 1), (7, 4)):
+        monkeypatch.setattr(envs, "_GROUP", 7 if threads == 1 else 2)
+        monkeypatch.setattr(envs.os, "cpu_count", lambda threads=threads: threads)
+        env = AtariEnvs(task.assets["rom"], constants, seeds, group=group)
         obs, info = env.reset()
         trace = [obs, info["start"]]
         actions = np.random.default_rng(1).integers(18, size=(60, 7))
@@ -143,7 +149,7 @@ def test_groups_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_retired_slots_leave_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(envs, "_GROUP", 2)
-    whole, partly = (make("atari100k", "Boxing", 6) for _ in range(2))
+    whole, partly = (make("atari100k", "Boxing", 6, split="eval") for _ in range(2))
     whole.reset()
     partly.reset()
     mask = np.array([False, False, True, True, True, False])

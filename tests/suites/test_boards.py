@@ -22,7 +22,10 @@ BOARDS = {
     "neorl2": 7,
 }
 # Boards that have environments.
-RUN_BY_NOW = {"dmc-state", "dmc-vision", "dmc-hard", "procgen-easy", "procgen-hard"}
+RUN_BY_NOW = {
+    "dmc-state", "dmc-vision", "dmc-hard", "procgen-easy", "procgen-hard", "parkour",
+    "stump-tracks", "neorl2",
+}  # fmt: skip
 # Where the authors' code has not what their paper has, and we have the paper's.
 IN_CODE = {("procgen-easy", "jumper"): (1.0, 10.0), ("procgen-easy", "leaper"): (1.5, 10.0)}
 

@@ -15,7 +15,7 @@ COMMAND = [sys.executable, "-P", "-m", "rlbench"]
 SHORT = "budget=40,episodes=2,max_episode_steps=30"
 # Verbs that load no code of a user: they are called in this process, since to start one takes
 # longer than most of what they do.
-READING = {"compare", "export", "figures", "list", "plan", "show", "stats", "table"}
+READING = {"compare", "data", "export", "figures", "list", "plan", "show", "stats", "table"}
 
 
 def rlbench(*arguments: str, cwd: Path, code: int | None = 0) -> subprocess.CompletedProcess[str]:

@@ -118,3 +118,5 @@ TOY = Suite(
 # One whose engine does not do what is expected of it, and one whose resets do not vary.
 ODD = replace(TOY, name="toy-odd", engines="support:engines.json", packages=("numpy",))
 FIXED = replace(TOY, name="toy-fixed", factory="support.toy:make_fixed")
+# A board of published scores, as suites are that cannot be run.
+BOARD = replace(TOY, name="toy-board", factory="")

@@ -2,14 +2,12 @@
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from gymnasium.spaces import Box, Space
-from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from rlbench.errors import UsageError
@@ -25,6 +23,10 @@ from rlbench.runners.agents.resolving import (
     version_of,
 )
 from rlbench.suites import Dataset
+
+if TYPE_CHECKING:
+    from gymnasium.spaces import Box, Space
+    from gymnasium.vector import VectorEnv
 
 AgentPhase = Literal["train", "eval"]
 Bools = NDArray[np.bool_]
@@ -67,19 +69,22 @@ class TaskInfo:
         kind: ``online``, ``offline`` or ``curriculum``.
         eval_points: Spent budgets at which the agent is evaluated, the end among them.
         parameter_space: Of a task's (d,) parameters, in a curriculum.
+        knowledge: What else a curriculum's teacher may know, by names that the suite explains, e.g.
+            ``{"mastered_above": 230.0}``.
     """
 
     suite: str
     task: str
-    observation_space: Space[Any]
-    action_space: Space[Any]
+    observation_space: "Space[Any]"
+    action_space: "Space[Any]"
     num_envs: int
     budget: int
     unit: str
     max_episode_steps: int
     kind: str
     eval_points: tuple[int, ...] = ()
-    parameter_space: Box | None = None
+    parameter_space: "Box | None" = None
+    knowledge: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
 
 
 class Transitions(NamedTuple):
@@ -158,7 +163,7 @@ class Trainer(Protocol):
         """Choose actions in evaluation, as `Agent` does."""
         ...
 
-    def train(self, env: VectorEnv[Any, Any, Any]) -> None:
+    def train(self, env: "VectorEnv[Any, Any, Any]") -> None:
         """Train on the environments until their budget is spent.
 
         They restart by themselves in the step that ends an episode; the true final observation

@@ -188,8 +188,9 @@ def find_python(registry: Registry, spec: str) -> Found:
         raise UsageError(str(answer["refused"]))
     place = _place_in(answer)
     version, source, files = _version(place)
+    ours = {entry.target: name for name, entry in registry.own.items()}
     return Found(
-        name=spec if spec in known else place.name,
+        name=spec if spec in known else ours.get(place.canonical, place.name),
         factory=place.canonical,
         spec=factories.without_folders(spec),
         version=version,

@@ -85,6 +85,11 @@ class _Trial:
         return self.suite.protocol_of(self.task).max_episode_steps
 
     @property
+    def starts_vary(self) -> bool:
+        """Whether episodes begin in different states."""
+        return self.official.starts_vary and self.task.starts_vary
+
+    @property
     def kind(self) -> str:
         """How agents learn in the suite."""
         return self.suite.protocol.kind
@@ -238,7 +243,7 @@ def _repeats_itself(trial: _Trial) -> str:
 
 
 def _has_other_streams(trial: _Trial) -> str:
-    if not trial.official.starts_vary:
+    if not trial.starts_vary:
         raise Skipped("its episodes begin alike (starts_vary=False)")
     plays = {"evaluation": trial.whole}
     if trial.kind != "curriculum":  # its tests may be the same for all seeds
@@ -273,7 +278,7 @@ def _needs_no_number(trial: _Trial) -> str:
 
 
 def _begins_differently(trial: _Trial) -> str:
-    if not trial.official.starts_vary:
+    if not trial.starts_vary:
         raise Skipped("its episodes begin alike (starts_vary=False)")
     env = trial.make()
     starts: list[set[Any]] = [set() for _ in range(SLOTS)]
@@ -302,7 +307,7 @@ def _hands_over_final_obs(trial: _Trial) -> str:
         check_final_obs(play.obs[t + 1], play.infos[t + 1])
     same = _compare_with_longer(trial, play)
     stay = [np.array_equal(play.infos[t + 1]["final_obs"][k], play.obs[t + 1, k]) for t, k in ends]
-    if all(stay) and trial.official.starts_vary:
+    if all(stay) and trial.starts_vary:
         raise InvalidEnvironment(
             f"at all {len(ends)} ends of episodes, final_obs is the observation that begins the "
             "next episode: hand over what the last step led to"

@@ -158,6 +158,7 @@ def task_info(suite: Suite, task: Task, env: VectorEnv[Any, Any, Any]) -> TaskIn
         kind=protocol.kind,
         eval_points=protocol.points,
         parameter_space=getattr(env, "parameter_space", None),
+        knowledge=dict(getattr(env, "knowledge", {})),
     )
 
 

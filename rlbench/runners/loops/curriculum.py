@@ -26,6 +26,9 @@ class Curriculum(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
         info: What the teacher is told.
         seed: The teacher's own.
 
+    Attributes:
+        charged: (n,) The slots that a step is charged for, as its budget's meter says.
+
     Raises:
         UsageError: There is no teacher.
         TeacherError: It could not be made.
@@ -52,7 +55,7 @@ class Curriculum(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
         n = env.num_envs
         self.parameter_space = info.parameter_space
         self.metadata = {**env.metadata, "autoreset_mode": AutoresetMode.SAME_STEP}
-        self._budget = info.budget
+        self.charged = np.ones(n, dtype=np.bool_)
         self._used = 0
         self._parameters = np.zeros((n, *info.parameter_space.shape))
         self._first_obs: NDArray[Any] = np.zeros(0)
@@ -74,12 +77,10 @@ class Curriculum(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
         self._returns += reward
         self._lengths += 1
         info["parameters"] = self._parameters.copy()
-        # In the last vector step only as many slots count as budget is left.
-        counted = np.arange(self.num_envs) < self._budget - self._used
-        self._used += int(counted.sum())
+        self._used += int(self.charged.sum())
         ended = terminated | truncated
-        if (ended & counted).any():
-            self._report(ended & counted, info)
+        if (ended & self.charged).any():
+            self._report(ended & self.charged, info)
         if ended.any():
             final = obs
             begun, more = self._begin(ended)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete, Space
@@ -76,7 +76,8 @@ def _as_array(actions: Any, shape: tuple[int, ...]) -> NDArray[Any]:
         raise AgentError(f"act returned {_named(actions)}, which is no array: {error}") from error
     if array.dtype.kind not in "biuf":
         n = f"{shape[0]} action{'s'[: shape[0] != 1]}"
-        raise AgentError(f"act returned {_named(actions)}: return an array of {n}")
+        of = f" of dtype {array.dtype}" if array.ndim else ""
+        raise AgentError(f"act returned {_named(actions)}{of}: return an array of {n}")
     if array.shape != shape:
         raise AgentError(f"act answered shape {array.shape}, not {shape}")
     return array
@@ -89,6 +90,17 @@ def _named(value: Any) -> str:
     of = f" of dtype {value.dtype}" if isinstance(value, np.ndarray) else ""
     name = type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}{of}"
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """Environments that are told before each step which slots are charged for it.
+
+    Attributes:
+        charged: (n,) Those slots.
+    """
+
+    charged: NDArray[np.bool_]
 
 
 class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any]]):
@@ -117,6 +129,7 @@ class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
         self.used = 0
         self.failure: Exception | None = None
         self.after_step: Callable[[], None] | None = None
+        self._counting = env if isinstance(env, Counting) else None
         self._n = env.num_envs  # a wrapper asks all that it wraps
         self._budget = budget
         self._clock = EpisodeClock(env.num_envs, max_episode_steps)
@@ -162,14 +175,15 @@ class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
         if self.failure is not None:
             raise self.failure
         checked = self._check(actions)
+        active = self._all_active if left >= self._n else np.arange(self._n) < left
+        if self._counting is not None:
+            self._counting.charged = active
         try:
             obs, reward, terminated, truncated, info = self.env.step(checked)
         except Exception as error:
             self.failure = error
             raise
-        active = self._all_active
         if left < self._n:
-            active = np.arange(self._n) < left
             obs = np.where(active.reshape(-1, *[1] * (obs.ndim - 1)), obs, self._last_obs)
             reward, terminated, truncated = reward * active, terminated & active, truncated & active
         self.used += min(left, self._n)
@@ -177,7 +191,7 @@ class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
         self._returns += reward
         ended = terminated | truncated
         self._clock.tick()
-        if ended.any():
+        if np.count_nonzero(ended):  # takes a fifth of the time of ended.any()
             check_final_obs(obs, info)
             self._close_episodes(ended)
         info["active"] = active

@@ -13,7 +13,16 @@ from rlbench.runners.agents import factories
 from rlbench.runners.agents.agent import Bools
 from rlbench.runners.agents.resolving import Resolved, find_python, resolve_found, version_of
 
-TEACHERS = Registry("teacher", {"uniform": Entry("rlbench.runners.teachers.uniform:make", "1")})
+TEACHERS = Registry(
+    "teacher",
+    {
+        "uniform": Entry("rlbench.runners.teachers.uniform:make", "1"),
+        "alp-gmm": Entry("rlbench.runners.teachers.alp_gmm:make", "1", "teachers"),
+        "covar-gmm": Entry("rlbench.runners.teachers.covar_gmm:make", "1", "teachers"),
+        "riac": Entry("rlbench.runners.teachers.riac:make", "1"),
+        "adr": Entry("rlbench.runners.teachers.adr:make", "1"),
+    },
+)
 
 
 class Teacher(Protocol):

@@ -1,9 +1,11 @@
 """The environments of the Atari suites: ale-py's vector environment under a fixed protocol."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,9 @@ from rlbench.errors import UsageError
 from rlbench.suites.envs import refuse_seed, slot_seeds
 from rlbench.suites.suite import Constant, Split, Task
 
-# Emulators stepped together. Finished evaluation slots stop in groups of this size: large groups
-# play on for their slowest slot, small ones cost a call each (benchmarks/runner_overhead.py).
+# Emulators stepped together, by one thread where there are enough CPUs. Finished evaluation slots
+# stop in groups of this size: large groups play on for their slowest slot, small ones cost a call
+# each and a copy of what they return (benchmarks/runner_overhead.py). Training never stops a slot.
 _GROUP = 5
 
 Observation = NDArray[np.uint8]
@@ -37,7 +40,10 @@ def make(
 ) -> "AtariEnvs":
     """Make the environments of one game; see `Suite.make`."""
     check_rom(task.assets["rom"], task.assets["rom_md5"])
-    return AtariEnvs(task.assets["rom"], constants, slot_seeds(stream, num_envs, split))
+    seeds = slot_seeds(stream, num_envs, split)
+    return AtariEnvs(
+        task.assets["rom"], constants, seeds, group=num_envs if split == "train" else _GROUP
+    )
 
 
 @cache
@@ -61,22 +67,33 @@ class AtariEnvs(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
     The engine is ale-py's AtariVectorEnv with the options under which it equals gymnasium's
     AtariPreprocessing bit for bit. Its own `episodic_life` is not used: it resets the whole game
     when a life is lost.
+
+    Args:
+        rom: Which game.
+        constants: Of the protocol.
+        seeds: (n,) One a slot.
+        group: Slots that are stepped, and stopped, together.
     """
 
     def __init__(
-        self, rom: str, constants: Mapping[str, Constant], seeds: NDArray[np.int64]
+        self,
+        rom: str,
+        constants: Mapping[str, Constant],
+        seeds: NDArray[np.int64],
+        *,
+        group: int = _GROUP,
     ) -> None:
         c: dict[str, Any] = dict(constants)
         self.num_envs = len(seeds)
         self._seeds: NDArray[np.int64] | None = seeds
         self._signals_lives = bool(c["life_loss_signal"])
         self._single_frame = c["stack"] == 1
-        self._starts = [*range(0, self.num_envs, _GROUP), self.num_envs]
+        self._starts = [*range(0, self.num_envs, group), self.num_envs]
         self._groups = [
             AtariVectorEnv(
                 rom,
                 high - low,
-                num_threads=1,
+                num_threads=min(ceil((high - low) / _GROUP), os.cpu_count() or 1),
                 max_num_frames_per_episode=c["max_episode_steps"] * c["frame_skip"],
                 repeat_action_probability=c["sticky_actions"],
                 full_action_space=c["full_action_set"],
@@ -131,6 +148,9 @@ class AtariEnvs(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
 
     def step(self, actions: NDArray[np.int64]) -> Step:
         """Play one step in every slot that is not retired."""
+        if len(self._groups) == 1 and self._running:
+            self._results[0] = self._groups[0].step(actions)
+            return self._gather()
         for k in self._running:
             self._groups[k].send(actions[self._starts[k] : self._starts[k + 1]])
         # The last group first: by then most others are done, and this thread wakes less often.
@@ -174,7 +194,10 @@ class AtariEnvs(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
         if final_obs is not None:
             out["final_obs"] = final_obs[:, 0] if self._single_frame else final_obs
         if self._signals_lives:
-            out["life_lost"] = (lives < self._lives) & ~(terminated | truncated)
+            lost = lives < self._lives
+            if np.count_nonzero(lost):
+                lost &= ~(terminated | truncated)
+            out["life_lost"] = lost
             self._lives = lives
         if self._single_frame:
             obs = obs[:, 0]

@@ -38,10 +38,10 @@ def test_a_module_in_a_package() -> None:
 
 
 def test_a_registered_name_goes_before_a_file() -> None:
-    Path("random.py").write_text(GOOD)
-    assert resolve("random", {}).id.version == "1"
-    assert load_factory("random") is random.make
-    assert resolve("./random.py", {}).id.source is not None
+    Path("noop.py").write_text(GOOD)
+    assert resolve("noop", {}).id.version == "1"
+    assert load_factory("noop") is noop.make
+    assert resolve("./noop.py", {}).id.source is not None
 
 
 def test_the_source_hash_follows_the_file_unless_it_names_a_version() -> None:

@@ -11,7 +11,7 @@ import pytest
 from gymnasium.spaces import Discrete
 from support.toy import TOY, Walks
 
-from rlbench.cli.options import parse_options
+from rlbench.api.asking import parse_options
 from rlbench.errors import AgentError, UnknownName, UsageError
 from rlbench.runners import MeteredEnv, Progress, TaskInfo, load_factory, resolve, run_online
 from rlbench.runners.agents.resolving import open_options

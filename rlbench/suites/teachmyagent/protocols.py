@@ -1,13 +1,22 @@
-"""TeachMyAgent: curricula on parkour and stump tracks, as boards.
+"""TeachMyAgent: curricula on parkour and stump tracks.
 
-Protocols are those of Romac et al. 2021 and of flowersteam/TeachMyAgent (commit ce15344); the
-environments are to come.
+The protocols of 20,000,000 steps are those of Romac et al. 2021 and of flowersteam/TeachMyAgent
+(commit ce15344); those of 1,000,000 steps are ours, for people without a cluster.
 """
+
+from dataclasses import replace
 
 from rlbench.suites.papers import Constants, Field, field, number
 from rlbench.suites.suite import Protocol, Scalar, Suite, Task
 
 _MASTERED = 230.0
+_FACTORY = "rlbench.suites.teachmyagent.envs:make"
+
+# The original's terrain network, drawn once and never trained, and its test sets (MIT).
+SHA256 = {
+    "parkour_cppn.npz": "e2b7925bdf429662fea53a8d79e4e7d96cef24dd90e743b3d05412a21244f931",
+    "parkour_test_sets.npz": "1594628383916448d3a4ffbbef62665a145eccadabaf5d148e07f533bdc69668",
+}
 
 _NOTES = (
     "A teacher proposes the parameters of each training episode. It may know the range of rewards "
@@ -39,6 +48,25 @@ def _task(name: str, **overrides: Scalar) -> Task:
     return Task(name=name, low=0.0, high=100.0, overrides=overrides)
 
 
+def _parkour_task(name: str, **overrides: Scalar) -> Task:
+    assets = {name.partition(".")[0] + "_sha256": digest for name, digest in SHA256.items()}
+    return replace(_task(name, **overrides), assets=assets)
+
+
+def _in_a_million(suite: Suite) -> Suite:
+    """Return a suite with a budget of 1,000,000 steps."""
+    protocol = replace(suite.protocol, budget=1_000_000, eval_points=(250_000, 500_000, 750_000))
+    return replace(
+        suite,
+        name=f"{suite.name}-1m",
+        title=f"{suite.title}, 1,000,000 steps",
+        summary=suite.summary.replace("20,000,000", "1,000,000"),
+        notes=(*suite.notes, "The budget is a twentieth of the original's."),
+        protocol=protocol,
+        papers="",
+    )
+
+
 def fields(constants: Constants) -> dict[str, Field]:
     """Return what tells published protocols apart; the budget is in steps."""
     return {
@@ -65,13 +93,14 @@ PARKOUR = Suite(
             "lidar": "down",
             "test_set": "walking",
             "terrain": "medium",
+            "network": "original",
             "expert_knowledge": "low",
         }
     ),
     tasks=(
-        _task("bipedal_walker"),
-        _task("fish", body="fish", lidar="full", test_set="swimming"),
-        _task(
+        _parkour_task("bipedal_walker"),
+        _parkour_task("fish", body="fish", lidar="full", test_set="swimming"),
+        _parkour_task(
             "climber",
             body="climbing_profile_chimpanzee",
             lidar="up",
@@ -80,9 +109,11 @@ PARKOUR = Suite(
     ),
     references=("none", "all"),
     reference_source=_REFERENCE_SOURCE,
-    factory="",
-    papers="rlbench.suites.parkour:fields",
-    extra="",
+    factory=_FACTORY,
+    papers="rlbench.suites.teachmyagent.protocols:fields",
+    replays=False,
+    extra="parkour",
+    packages=("box2d",),
 )
 
 STUMP_TRACKS = Suite(
@@ -119,6 +150,39 @@ STUMP_TRACKS = Suite(
     ),
     references=("none", "all"),
     reference_source=_REFERENCE_SOURCE,
-    factory="",
-    extra="",
+    factory=_FACTORY,
+    replays=False,
+    extra="parkour",
+    packages=("box2d",),
 )
+
+PARKOUR_1M = _in_a_million(PARKOUR)
+STUMP_TRACKS_1M = _in_a_million(STUMP_TRACKS)
+
+PARKOUR_BODIES = replace(
+    PARKOUR,
+    name="parkour-bodies",
+    title="TeachMyAgent, parkour with every body",
+    summary="13 bodies on generated terrain with water and creepers, 20,000,000 steps each.",
+    notes=(
+        *PARKOUR.notes,
+        "Walkers and the amphibian are tested on the tasks for walking, which the original picked "
+        "for a bipedal walker; nobody has picked any for the amphibian.",
+    ),
+    tasks=(
+        *(
+            _parkour_task(body, body=body)
+            for body in (
+                "old_classic_bipedal", "classic_bipedal", "small_bipedal", "old_big_quadru",
+                "big_quadru", "spider", "millipede", "wheel", "profile_chimpanzee",
+            )
+        ),
+        _parkour_task("amphibious_bipedal", body="amphibious_bipedal", lidar="full"),
+        _parkour_task("fish", body="fish", lidar="full", test_set="swimming"),
+        *(
+            _parkour_task(body, body=body, lidar="up", test_set="climbing")
+            for body in ("climbing_profile_chimpanzee", "climbing_chest_profile_chimpanzee")
+        ),
+    ),
+    papers="",
+)  # fmt: skip

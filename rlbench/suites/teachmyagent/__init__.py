@@ -1,0 +1,1 @@
+"""TeachMyAgent: curricula on parkour and stump tracks."""
