@@ -9,7 +9,7 @@ import typer
 from rlbench import suites
 from rlbench.cli.examples import examples
 from rlbench.cli.options import JsonOption, tell
-from rlbench.cli.output import echo, print_json, print_table
+from rlbench.cli.output import echo, print_json, print_table, tell_in_place
 from rlbench.errors import FetchError, UnknownName, UsageError
 from rlbench.suites.fetching import TIMEOUT, data_folder
 from rlbench.suites.neorl2 import files as neorl2
@@ -156,9 +156,6 @@ class _Progress:
             if now - self._told > 0.2 or done:
                 self._told = now
                 share = f" of {total / 1e6:.1f}" if total else ""
-                end = "\n" if done else ""
-                print(
-                    f"\r{name}: {here / 1e6:.1f}{share} MB ", end=end, file=sys.stderr, flush=True
-                )
+                tell_in_place(f"{name}: {here / 1e6:.1f}{share} MB ", done=done)
         elif done:
             tell(f"{name}: {here / 1e6:.1f} MB")

@@ -29,6 +29,11 @@ def echo(text: str = "", *, err: bool = False) -> None:
     print(printable(text), file=sys.stderr if err else sys.stdout, flush=True)
 
 
+def tell_in_place(text: str, *, done: bool) -> None:
+    """Print a line on standard error over the one before; the last line stays."""
+    print(f"\r{printable(text)}", end="\n" if done else "", file=sys.stderr, flush=True)
+
+
 def echo_lines(text: str) -> None:
     """Print text of several lines, each as `echo` does."""
     for line in text.split("\n"):
