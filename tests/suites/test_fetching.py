@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -67,7 +68,8 @@ class Host:
         if self.length:
             handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        handler.wfile.write(body[: self.cut])
+        with suppress(BrokenPipeError, ConnectionResetError):  # who has read enough has gone
+            handler.wfile.write(body[: self.cut])
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from support import cartpole, pendulum, toy
 from support.broken import broken
 from support.command import rlbench
 from support.counting import COUNTING, counting
+from support.toy import BOARD
 
 from rlbench import suites
 from rlbench.errors import MissingExtra, UnknownName, UsageError
@@ -199,9 +200,8 @@ def test_a_file_must_not_hide_another_module(
 
 
 def test_what_cannot_be_checked_at_all() -> None:
-    board = suites.get("neorl2")
     with pytest.raises(UsageError, match="cannot be run yet"):
-        list(check_suite(board, board.tasks[0]))
+        list(check_suite(BOARD, BOARD.tasks[0]))
     absent = replace(COUNTING, factory="nobody_has_this.envs:make", extra="atari")
     with pytest.raises(MissingExtra, match="nobody_has_this"):
         list(check_suite(absent, absent.tasks[0]))

@@ -202,6 +202,7 @@ def describe_task(task: TaskInfo) -> dict[str, Any]:
         "kind": task.kind,
         "eval_points": list(task.eval_points),
         "parameter_space": task.parameter_space and describe_space(task.parameter_space),
+        "knowledge": dict(task.knowledge),
     }
 
 
