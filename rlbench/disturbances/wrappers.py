@@ -25,6 +25,7 @@ class DisturbedEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     Raises:
         UsageError: The disturbance does not fit the spaces.
 
+    >>> from rlbench.disturbances import Crop
     >>> env = DisturbedEnv(gymnasium.make("CartPole-v1"), Crop(0.5), seed=0)
     >>> env.reset(seed=0)[0][:2].tolist()  # position and velocity of the cart are hidden
     [0.0, 0.0]

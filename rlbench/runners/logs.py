@@ -85,7 +85,10 @@ class Log:
             while data:
                 ready.poll()
                 with self._lock:
-                    data = os.read(self._pipe, _CHUNK)
+                    try:
+                        data = pipe.read1(_CHUNK)
+                    except ValueError:  # whose it is has closed it
+                        return
                     self.write(data)
 
     def catch_up(self, seconds: float) -> None:

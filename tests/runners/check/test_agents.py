@@ -305,7 +305,7 @@ def test_what_is_drawn_from_global_generators_is_put_back(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["discrete", "four at a time"])
 def test_the_agents_to_copy_pass(kind: str, tmp_path: Path) -> None:
     """That of the README, saved as it says, and those in examples/."""
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    code, *_ = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     (tmp_path / "agent_of_readme.py").write_text(code)
     program = f"cmd:{sys.executable} {ROOT / 'examples/cmd_agent.py'}"
     for spec in (f"{tmp_path}/agent_of_readme.py", str(ROOT / "examples/my_agent.py"), program):
