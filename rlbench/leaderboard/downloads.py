@@ -195,18 +195,15 @@ def _csv(table: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
 def _latex(board: Board, entries: Sequence[Entry], not_ranked: str = "") -> str:
     """Return a table of the agents with runs of all tasks, or nothing if there is none."""
     suite = board.suite
-    shown = {
-        entry.agent: list(entry.normalised.values())
-        for entry in entries
-        if len(entry.values) == len(suite.tasks) and "iqm" in entry.metrics
-    }
+    shown = [e for e in entries if len(e.values) == len(suite.tasks) and "iqm" in e.metrics]
     if not shown:
         return ""
     text = table(
-        shown,
+        {entry.agent: list(entry.normalised.values()) for entry in shown},
         normalised_by=f"the {' and '.join(suite.references)} scores of {suite.id}",
         not_ranked=not_ranked,
         remark=f"Unofficial: {board.unofficial}." if board.unofficial else "",
+        summary=[row for entry in shown for row in entry.metrics.values()],
     )
     return f"{text}\n"
 
