@@ -97,7 +97,7 @@ def test_a_failed_run_leaves_it_undecided(folder: Path) -> None:
     words = ("agents.py:Balance", "agents.py:Breaks", *PLAN)
     failed = compare(*words, cwd=folder, code=1)
     assert "failed: agents, CartPole-v1 seed 3: " in failed.stderr
-    assert "undecided: a batch counts once all its runs have a score" in failed.stderr
+    assert "undecided: it goes on once all these runs have a score" in failed.stderr
     statuses = [record.status for record in Store(folder / "runs").load().records]
     assert sorted(statuses) == ["failed"] * 4 + ["ok"] * 4
 
