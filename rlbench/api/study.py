@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rlbench.api.asking import DEFAULT_STORE, parse_seeds
 from rlbench.api.entrants import Entrant
@@ -30,6 +30,20 @@ class Tuning:
     seeds: tuple[int, ...]
 
 
+class Part(NamedTuple):
+    """What an agent of the file says itself.
+
+    Attributes:
+        name: Its name.
+        agent: What names it, or nothing if its base says.
+        options: Its options.
+    """
+
+    name: str
+    agent: str
+    options: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """What a file says.
@@ -41,7 +55,7 @@ class Study:
         store: Where records go.
         figures: Where figures go, if anywhere.
         settings: As `rlbench.api.sequential.plan_of` takes them.
-        agents: By name.
+        agents: By name, what each is made of: its first base first, itself last.
         tuning: By the name of an agent that is tuned.
     """
 
@@ -51,8 +65,22 @@ class Study:
     store: Path
     figures: Path | None
     settings: Mapping[str, Any]
-    agents: Mapping[str, Entrant]
+    agents: Mapping[str, tuple[Part, ...]]
     tuning: Mapping[str, Tuning] = field(default_factory=dict)
+
+    def entrant(self, name: str, chosen: Mapping[str, Mapping[str, Any]]) -> Entrant:
+        """Return an agent of the study.
+
+        Args:
+            name: Its name.
+            chosen: The setting that was chosen for each agent that is tuned. It stands over the
+                options of that agent, and below those of agents that have it as a base.
+        """
+        agent, config = "", dict[str, Any]()
+        for part in self.agents[name]:
+            agent = part.agent or agent
+            config |= {**part.options, **chosen.get(part.name, {})}
+        return Entrant(name=name, agent=agent, config=config)
 
 
 def read_study(path: Path) -> Study:
@@ -82,7 +110,7 @@ def read_study(path: Path) -> Study:
         store=Path(data.get("store", DEFAULT_STORE)),
         figures=Path(data["figures"]) if "figures" in data else None,
         settings=settings,
-        agents={name: _entrant(name, agents, path) for name in agents},
+        agents={name: _lineage(name, agents, path) for name in agents},
         tuning={
             name: Tuning(
                 settings=tuple(agent["tune"]["settings"]),
@@ -96,20 +124,19 @@ def read_study(path: Path) -> Study:
     return study
 
 
-def _entrant(name: str, agents: Mapping[str, Any], path: Path) -> Entrant:
-    """Return an agent of the file, with the options of its bases below its own."""
+def _lineage(name: str, agents: Mapping[str, Any], path: Path) -> tuple[Part, ...]:
+    """Return what an agent is made of: its first base, then what follows from it, then itself."""
     chain: list[str] = [name]
     while base := agents[chain[-1]].get("base"):
         if base in chain or base not in agents:
             raise UsageError(f"{path}: the base of agent {name!r} is no other agent of the file")
         chain.append(base)
-    spec = next((agents[one]["agent"] for one in chain if "agent" in agents[one]), None)
-    if spec is None:
+    if not any("agent" in agents[one] for one in chain):
         raise UsageError(f'{path}: agent {name!r} has no agent = "...", and no base that has one')
-    options: dict[str, Any] = {}
-    for one in reversed(chain):
-        options |= agents[one].get("options", {})
-    return Entrant(name=name, agent=spec, config=options)
+    return tuple(
+        Part(one, agents[one].get("agent", ""), agents[one].get("options", {}))
+        for one in reversed(chain)
+    )
 
 
 def _check_seeds(study: Study, path: Path) -> None:

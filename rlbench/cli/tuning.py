@@ -1,6 +1,6 @@
 """Choosing the settings of agents, on seeds of their own, before they are compared."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,15 +41,14 @@ def tuned(
         dry_run: Print the runs that are missing, and do none.
         quiet: Print errors only.
     """
-    agents = []
-    for name, entrant in study.agents.items():
-        if name not in study.tuning:
-            agents.append(entrant)
-            continue
-        tuning = study.tuning[name]
-        settings = [{**entrant.config, **setting} for setting in tuning.settings]
-        named = [Entrant(f"{name} setting {k}", entrant.agent, config)
-                 for k, config in enumerate(settings, 1)]  # fmt: skip
+    chosen: dict[str, Mapping[str, Any]] = {}
+    # Bases first: what is chosen for one is part of those that follow from it.
+    for name in sorted(study.tuning, key=lambda name: len(study.agents[name])):
+        tuning, entrant = study.tuning[name], study.entrant(name, chosen)
+        named = [
+            Entrant(f"{name} setting {k}", entrant.agent, {**entrant.config, **setting})
+            for k, setting in enumerate(tuning.settings, 1)
+        ]
         rivals = resolve_entrants(suite, tasks, named)
         wanted = want_of_all(
             rivals, rivals.agents, tuning.seeds, store=study.store, **places._asdict()
@@ -59,16 +58,15 @@ def tuned(
                 for of_agent in wanted:
                     print_plan(of_agent)
                 return [], EXIT_UNDECIDED
-            if code := run_together(
-                wanted, f"tuning of {name}: {len(settings)} settings", quiet=quiet
-            ):
+            title = f"tuning of {name}: {len(named)} settings"
+            if code := run_together(wanted, title, quiet=quiet):
                 return [], code
         values = _values(rivals, tuning, study)
         best = int(np.argmax(values))
         if not quiet:
             _print_settings(name, tuning, values, best, study.settings["statistic"])
-        agents.append(Entrant(name, entrant.agent, settings[best]))
-    return agents, 0
+        chosen[name] = tuning.settings[best]
+    return [study.entrant(name, chosen) for name in study.agents], 0
 
 
 def _values(rivals: Entrants, tuning: Tuning, study: Study) -> list[float]:

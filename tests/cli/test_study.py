@@ -64,6 +64,20 @@ def test_a_study_tunes_runs_tests_and_draws(done: tuple[Path, str]) -> None:
     assert (folder / "figures/stopping.csv").exists()
 
 
+def test_what_is_chosen_for_a_base_goes_to_its_ablations(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(STUDY)
+    study = read_study(path)
+    chosen = {"full": {"pace": 0.5, "flipped": False}}
+    assert study.entrant("full", chosen).config == {"pace": 0.5, "flipped": False}
+    assert study.entrant("flipped", chosen).config == {"pace": 0.5, "flipped": True}
+    assert study.entrant("same", chosen) == (
+        "same",
+        "agents.py:Balance",
+        {"pace": 0.0, "flipped": False},
+    )
+
+
 def test_the_same_command_again_only_reports(done: tuple[Path, str]) -> None:
     folder, _ = done
     before = len(Store(folder / "runs").load().records)
