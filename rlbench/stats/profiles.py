@@ -1,7 +1,6 @@
 """Performance profiles with bands."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -135,11 +134,14 @@ def _profiles(
     weights = np.repeat(layout.weights, layout.counts)
     bins = len(taus) + 1
     # How many thresholds a value is above.
-    above = partial(np.searchsorted, taus[order], side="left")
-    of_runs = above(values)
+    above = np.searchsorted(taus[order], values, side="left")
     parts = []
     for picks in resamples(layout, key, repetitions):
-        exceeds = of_runs[picks] if kind == "run" else above(task_means(values[picks], layout))
+        if kind == "run":
+            exceeds = above[picks]
+        else:
+            means = task_means(values[picks], layout)
+            exceeds = np.searchsorted(taus[order], means, side="left")
         # As many profiles are counted side by side.
         exceeds += np.arange(len(picks))[:, None] * bins
         each = np.broadcast_to(weights if kind == "run" else 1.0, exceeds.shape)
