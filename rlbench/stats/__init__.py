@@ -18,7 +18,12 @@ from rlbench.stats.comparisons import (
     equivalent,
     leave_one_task_out,
 )
-from rlbench.stats.constant import ConstantComparison, compare_with_constant
+from rlbench.stats.constant import (
+    ConstantComparison,
+    TaskAgainst,
+    compare_tasks_with_constants,
+    compare_with_constant,
+)
 from rlbench.stats.curves import align, area_under_curve, learning_curve
 from rlbench.stats.evalues import BettingResult, betting
 from rlbench.stats.intervals import Estimate, bootstrap
@@ -46,6 +51,7 @@ __all__ = [
     "Retention",
     "RunsNeeded",
     "SummaryRow",
+    "TaskAgainst",
     "TaskComparison",
     "TaskRow",
     "adastop",
@@ -56,6 +62,7 @@ __all__ = [
     "bootstrap",
     "compare",
     "compare_tasks",
+    "compare_tasks_with_constants",
     "compare_with_constant",
     "difference",
     "equivalent",

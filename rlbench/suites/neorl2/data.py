@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from rlbench.errors import MissingExtra, UsageError
 from rlbench.suites.dataset import Dataset, Episodes
 from rlbench.suites.neorl2.envs import make_simulator
-from rlbench.suites.neorl2.files import DataFile, Trajectories, read
+from rlbench.suites.neorl2.files import DataFile, Trajectories, chosen, read
+from rlbench.suites.neorl2.protocols import base_of
 from rlbench.suites.suite import Constant, Task
 
 _MODULES = "rlbench.suites.neorl2."
@@ -73,10 +74,14 @@ def load(task: Task, constants: Mapping[str, Constant]) -> Dataset:
         "train": constants["train_trajectories"], "val": constants["validation_trajectories"]
     }  # fmt: skip
     found = {}
+    base = base_of(task)
     for split, number in limits.items():
-        found[split] = _episodes(_chosen(DataFile(task.name, split), number, constants["dataset"]))
+        file = DataFile(base, split)
+        found[split] = _episodes(
+            _part(file, _chosen(file, number, constants["dataset"]), constants)
+        )
     try:
-        simulator = make_simulator(task.name, 1)
+        simulator = make_simulator(base, 1)
     except ModuleNotFoundError as error:
         raise MissingExtra(f"the task {task.name}", task.extra, error.name or "") from error
     spaces = simulator.observation_space, simulator.action_space
@@ -89,9 +94,20 @@ def load(task: Task, constants: Mapping[str, Constant]) -> Dataset:
         validation=found["val"],
         observation_space=spaces[0],
         action_space=spaces[1],
-        reward=_function(_REWARDS[task.name]),
-        terminal=_function(_TERMINALS[task.name]) if task.name in _TERMINALS else None,
+        reward=_function(_REWARDS[base]),
+        terminal=_function(_TERMINALS[base]) if base in _TERMINALS else None,
     )
+
+
+def _part(file: DataFile, data: Trajectories, constants: Mapping[str, Constant]) -> Trajectories:
+    """Return the part of the trajectories that a suite of scarce data gives."""
+    percent: Any = constants.get("percent", 100)
+    if percent == 100:
+        return data
+    if not 0 < percent < 100:
+        raise UsageError(f"the constant percent is from 1 to 100, not {percent}")
+    seed: Any = constants["percent_seed"]
+    return data.pick(chosen(file, len(data.ends), percent, seed))
 
 
 def _chosen(file: DataFile, number: int, dataset: Constant) -> Trajectories:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rlbench.errors import MissingExtra, UsageError
 from rlbench.suites.envs import Mask, Obs, refuse_seed
 from rlbench.suites.fetching import data_folder
-from rlbench.suites.neorl2.protocols import NEORL2
+from rlbench.suites.neorl2.protocols import NEORL2, base_of
 from rlbench.suites.neorl2.simulator import EquationSimulator, Floats, Simulator
 from rlbench.suites.suite import Constant, Split, Task
 
@@ -36,7 +36,7 @@ def make(
     stream: np.random.SeedSequence,
 ) -> "NeoRL2Envs":
     """Make the environments of one task; see `Suite.make`."""
-    simulator = make_simulator(task.name, num_envs, mode=str(constants["mode"]))
+    simulator = make_simulator(base_of(task), num_envs, mode=str(constants["mode"]))
     limit: Any = constants["max_episode_steps"]
     return NeoRL2Envs(simulator, num_envs, stream, limit)
 

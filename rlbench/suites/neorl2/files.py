@@ -9,7 +9,7 @@ import io
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,6 +94,13 @@ class Trajectories(NamedTuple):
             return self
         return Trajectories._make(array[: ends[number - 1] + 1] for array in self)
 
+    def pick(self, numbers: Sequence[int]) -> "Trajectories":
+        """Return the episodes of these numbers, from 0 on, in the order of the file."""
+        ends = self.ends
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        rows = np.concatenate([np.arange(starts[k], ends[k] + 1) for k in sorted(numbers)])
+        return Trajectories._make(array[rows] for array in self)
+
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
@@ -134,6 +141,27 @@ def data_files(task: str) -> tuple[DataFile, ...]:
         raise UnknownName("task", task, _SIZES, see="rlbench list tasks --suite neorl2")
     chosen = (names[task.casefold()],) if task else tuple(_SIZES)
     return tuple(DataFile(name, split) for name in chosen for split in SPLITS)
+
+
+def chosen(file: DataFile, number: int, percent: int, seed: int) -> list[int]:
+    """Return which of a file's trajectories are a part of them: the first of a fixed order.
+
+    Args:
+        file: Which.
+        number: Of the trajectories.
+        percent: Of them, rounded up.
+        seed: Of the order.
+
+    >>> few, many = (chosen(DataFile("DMSD", "train"), 1000, p, 0) for p in (1, 10))
+    >>> len(few), len(many), set(few) < set(many)
+    (10, 100, True)
+    """
+
+    def place(trajectory: int) -> str:
+        text = f"{seed} {file.task} {file.split} {trajectory}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    return sorted(range(number), key=place)[: -(-number * percent // 100)]
 
 
 def content_hash(data: Trajectories) -> str:
