@@ -28,7 +28,7 @@ ABOVE = {  # as the authors' table counts them, without a margin
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a store of two agents; one costs in some runs, and was better before the end."""
+    """A folder with a store of two agents; one has a cost in some runs, and a better point."""
     folder = tmp_path_factory.mktemp("offline")
     store = Store(folder / "runs")
     for agent, gap in GAPS.items():

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_parts_hold_the_smaller_ones_and_whole_trajectories(shared: None) -> Non
     assert parts[-1].train.obs.tobytes() == whole.train.obs.tobytes()
     for split in ("train", "validation"):
         found = [returns_of(getattr(part, split)) for part in parts]
-        for few, many in zip(found, found[1:], strict=False):
+        for few, many in pairwise(found):
             assert set(few) < set(many)
     one = parts[0].train
     assert one.truncated.sum() == one.first.sum() == 10
@@ -91,7 +92,7 @@ def test_returns_of_the_data_are_those_of_the_files(shared: None, suite: Suite) 
 
 def test_a_share_is_from_1_to_100(shared: None) -> None:
     none = SUITE.make_unofficial({"percent": 0})
-    with pytest.raises(UsageError, match="^the constant percent is from 1 to 100, not 0$"):
+    with pytest.raises(UsageError, match=r"^the constant percent is from 1 to 100, not 0$"):
         none.dataset(none.task("DMSD/1%"))
 
 
