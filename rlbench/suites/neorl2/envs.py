@@ -60,6 +60,23 @@ def make_simulator(
     return _SIMULATORS[name](num_envs, mode, reference)
 
 
+def space_pair(name: str) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
+    """Return the spaces of observations and of actions of a task.
+
+    Raises:
+        MissingExtra: The task needs an extra that is not installed.
+        UsageError: It needs files that are not here.
+    """
+    try:
+        simulator = make_simulator(name, 1)
+    except ModuleNotFoundError as error:
+        extra = NEORL2.task(name).extra
+        raise MissingExtra(f"the task {name}", extra, error.name or "") from error
+    spaces = simulator.observation_space, simulator.action_space
+    simulator.close()
+    return spaces
+
+
 def _pipeline(num_envs: int, mode: str, reference: bool) -> Simulator:
     from rlbench.suites.neorl2 import pipeline
 
