@@ -355,6 +355,7 @@ def load(
     normalise_by: tuple[str, str] | None = None,
     lower_is_better: bool = False,
     unofficial: Mapping[str, Constant] | None = None,
+    within: Mapping[str, float] | None = None,
     **reading: Any,
 ) -> Results:
     """Return the scores of agents from any number of sources.
@@ -371,6 +372,8 @@ def load(
         normalise_by: Two columns of tables: the first becomes 0, the second 1.
         lower_is_better: Raw scores are losses or costs.
         unofficial: Constants of the suite that were changed.
+        within: Take only runs of records whose episodes have at most this mean of a measure, e.g.
+            ``{"cost": 25}``.
         reading: How files are read, where they do not say so themselves: `columns` (a role to a
             column), `columns_are`, `wide`, `metric`, `agent`, `task`, `at_step`, `decimal`, `path`.
             `docs/reading-scores.md` says what they mean.
@@ -398,6 +401,7 @@ def load(
         rename=dict(rename or {}),
         reading=reading_of(**reading),
         data=data,
+        within=dict(within or {}),
     )
     return Results(gather(asked, scale, notes.append, curves=True), scale, notes, facts=facts)
 

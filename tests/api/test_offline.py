@@ -126,6 +126,8 @@ def test_runs_over_the_limit_are_left_out_and_counted(folder: Path) -> None:
     assert rows["fast", "DMSD"]["runs"] == 3  # nothing there has a cost
     none = rows_of(folder, "--within", "cost=-1", "--per-task")
     assert ("fast", "SafetyHalfCheetah") not in {(r["agent"], r["task"]) for r in none}
+    loaded = api.load(folder / "runs", suite="neorl2", within={"cost": 25})
+    assert loaded.stats(measures=True).rows[1]["runs"] == 2
     compared = rlbench("compare", "--suite", "neorl2", "--within", "cost=25", cwd=folder).stdout
     assert "1 run left out, so scores and tests speak of the others alone" in compared
 
