@@ -106,7 +106,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench data import hopper_medium-v2.hdf5 --name hopper-medium",
         "rlbench data import ~/.minari/datasets/D4RL/door/human-v2 --name door-human",
     ),
-    "data export": ("rlbench data export neorl2 --task DMSD --out ~/.minari/datasets",),
+    "data export": (
+        "rlbench data export neorl2 --task DMSD --out ~/.minari/datasets",
+        "rlbench data export neorl2 --task Fusion --out minari",
+    ),
     "leaderboard": (
         "rlbench leaderboard build --store runs --out site",
         "rlbench leaderboard serve --out site",
