@@ -25,6 +25,7 @@ from rlbench.stats.constant import (
     compare_with_constant,
 )
 from rlbench.stats.curves import align, area_under_curve, learning_curve
+from rlbench.stats.duels import DuelResult, duel
 from rlbench.stats.evalues import BettingResult, betting
 from rlbench.stats.intervals import Estimate, bootstrap
 from rlbench.stats.pairs import difference, improvement
@@ -43,6 +44,7 @@ __all__ = [
     "Comparison",
     "ConstantComparison",
     "CurveEstimate",
+    "DuelResult",
     "Equivalence",
     "Estimate",
     "Friedman",
@@ -65,6 +67,7 @@ __all__ = [
     "compare_tasks_with_constants",
     "compare_with_constant",
     "difference",
+    "duel",
     "equivalent",
     "friedman",
     "improvement",
