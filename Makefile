@@ -53,7 +53,7 @@ test-slow: $(DEV)
 
 .venv-procgen/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv-procgen
-	.venv-procgen/bin/pip install --quiet --disable-pip-version-check --editable '.[procgen]' pytest
+	.venv-procgen/bin/pip install --quiet --disable-pip-version-check --editable '.[procgen]' pytest hypothesis
 	@touch $@
 
 # The extra is too large for `make test`, which skips these where it is missing.
