@@ -138,7 +138,7 @@ def standing(plan: ComparisonPlan, entrants: Entrants, records: Iterable[Record]
         )
     scores = {run: record.score for run, record in mine.items()}
     arrays = {label: _whole_batches(label, plan, entrants, scores) for label in plan.agents}
-    if missing := tuple(label for label, runs in arrays.items() if not len(runs)):
+    if missing := tuple(label for label, runs in arrays.items() if not len(runs[0])):
         return Standing(None, 1, missing)
     statistic: Any = plan.statistic
     result = adastop(
@@ -193,8 +193,8 @@ def _recorded(
 
 def _whole_batches(
     label: str, plan: ComparisonPlan, entrants: Entrants, scores: Mapping[_Run, float]
-) -> NDArray[np.float64]:
-    """Return an agent's normalised scores in whole batches, (runs, tasks) in the order of seeds."""
+) -> list[NDArray[np.float64]]:
+    """Return an agent's normalised scores in whole batches, (runs,) a task, in order of seeds."""
     rows: list[list[float]] = []
     for batch in range(1, plan.max_batches + 1):
         of_batch = [
@@ -205,6 +205,4 @@ def _whole_batches(
             break
         rows += of_batch
     raw = np.array(rows).reshape(-1, len(entrants.tasks))
-    return np.stack(
-        [entrants.suite.normalise(task, raw[:, k]) for k, task in enumerate(entrants.tasks)], axis=1
-    )
+    return [entrants.suite.normalise(task, raw[:, k]) for k, task in enumerate(entrants.tasks)]
