@@ -81,6 +81,16 @@ def test_agents_whose_seeds_share_data_have_no_interval(
     assert "[" not in rows["shared"]
 
 
+def test_a_table_of_agents_of_several_pools_ranks_none(board: Board) -> None:
+    table = downloads(board)["agents.tex"].decode()
+    assert r"\textbf" not in table
+    assert "Nothing is bold: " in table
+    assert "demonstrations" in table
+    (pool,) = (pool for pool in board.pools.values() if pool[0].agent == "plain")
+    alone = downloads(replace(board, entries=pool))["agents.tex"].decode()
+    assert r"\textbf" in alone
+
+
 def test_another_engine_is_named_and_stands_alone(entries: dict[str, Entry]) -> None:
     ancient = entries["ancient [ale-py 0.10.0]"]
     assert ancient.place is None
