@@ -79,8 +79,7 @@ def summary_of(
     if named:
         rows = _evaluations(found, scale.suite, method)
     elif kept:
-        agents = {a: tasks for a, tasks in agents.items() if not why_alone(own.get(a, NOTHING))}
-        rows = _retention(agents, scale.suite, cast(PairMethod, method), by_strength=per_task)
+        rows = _retention(found, scale.suite, cast(PairMethod, method), by_strength=per_task)
         notes = [*_of_retention(rows), *notes]
     elif per_task:
         means = [honest(row, own.get(row.agent, NOTHING)) for row in summarise_tasks(agents)]
@@ -128,20 +127,26 @@ def _aggregates(
 
 
 def _retention(
-    agents: Agents, suite: Suite | None, method: PairMethod, *, by_strength: bool
+    found: Gathered, suite: Suite | None, method: PairMethod, *, by_strength: bool
 ) -> list[dict[str, Any]]:
     """Return one row an agent and type of disturbance, as `retention_rows` does.
 
     Raises:
-        UsageError: The suite has no clean tasks, or no agent has runs of one and of its disturbed
-            versions.
+        UsageError: The suite has no clean tasks or evaluation, or no agent has runs of one and of
+            its disturbed versions.
     """
-    from rlbench.leaderboard.retention import retention_rows
+    from rlbench.leaderboard import retention
 
-    clean = [task.clean for task in suite.tasks if task.clean] if suite else []
+    clean = list(retention.clean_versions(suite).values()) if suite else []
     if suite is None or not clean:
-        raise UsageError("--retention needs a suite with clean tasks, e.g. --suite stori")
-    rows = retention_rows(agents, suite, method=method, by_strength=by_strength)
+        raise UsageError(
+            "--retention needs a suite with clean tasks or a clean evaluation, e.g. --suite stori"
+        )
+    agents: Agents = found.agents
+    if retention.has_clean_evaluation(suite):
+        agents = {a: retention.evaluations_apart(tasks) for a, tasks in found.named.items()}
+    own = {a: tasks for a, tasks in agents.items() if not why_alone(found.own.get(a, NOTHING))}
+    rows = retention.retention_rows(own, suite, method=method, by_strength=by_strength)
     if not rows:
         raise UsageError(
             f"--retention needs runs of an agent on a clean task of {suite.id}, e.g. {clean[0]}, "

@@ -73,7 +73,7 @@ def stats(
     if show_text and (kept or named):
         other = "--retention" if kept else "--evaluations"
         raise UsageError(f"--methods-text tells of aggregates, not of {other}: leave one out")
-    gathered = gather(asked, scale, tell, curves=named)
+    gathered = gather(asked, scale, tell, curves=named or kept)
     agents, rows, notes, total = summary_of(
         gathered, scale, how, per_task=per_task, kept=kept, named=named
     )

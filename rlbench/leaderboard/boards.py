@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from rlbench import suites
 from rlbench.errors import UsageError
 from rlbench.leaderboard.evaluations import EvaluationRow, evaluation_rows
-from rlbench.leaderboard.retention import RetentionRow, retention_rows
+from rlbench.leaderboard.retention import (
+    RetentionRow,
+    evaluations_apart,
+    has_clean_evaluation,
+    retention_rows,
+)
 from rlbench.results import Identity, Record, Scores, belongs, collect, published, unofficial_text
 from rlbench.results.labels import display_name, labels
 from rlbench.results.published import Published
@@ -174,9 +179,10 @@ class Board:
         profiles: For ``records`` and ``papers``: agent, tau, point, low, high, method.
         improvements: Of each pool of at least two: x, y, point, low, high, method.
         curves: agent, step, point, low, high, method.
-        retention: Of a suite with clean tasks, a row an agent and type of disturbance.
-        evaluations: Of a suite with several named evaluations, a row an agent and evaluation, at
-            the end of its runs.
+        retention: Of a suite with clean tasks or a clean evaluation, a row an agent and type of
+            disturbance.
+        evaluations: Of another suite with several named evaluations, a row an agent and
+            evaluation, at the end of its runs.
     """
 
     suite: Suite
@@ -313,6 +319,8 @@ def _board(
         name: [e for e in panel if len(e.values) == total and "iqm" in e.metrics][:MAX_DRAWN]
         for name, panel in (("records", board.own), ("papers", board.papers))
     }
+    named = {entry.agent: scores.named(entry.agent) for entry in drawn["records"]}
+    has_clean = has_clean_evaluation(suite)
     return replace(
         board,
         profiles={name: _profiles(panel) for name, panel in drawn.items() if panel},
@@ -321,11 +329,12 @@ def _board(
         },
         curves=_curves(drawn["records"], scores),
         retention=retention_rows(
-            {entry.agent: entry.normalised for entry in entries if "iqm" in entry.metrics}, suite
+            {agent: evaluations_apart(tasks) for agent, tasks in named.items()}
+            if has_clean
+            else {entry.agent: entry.normalised for entry in entries if "iqm" in entry.metrics},
+            suite,
         ),
-        evaluations=evaluation_rows(
-            {e.agent: scores.named(e.agent) for e in drawn["records"]}, suite, last=True
-        ),
+        evaluations=[] if has_clean else evaluation_rows(named, suite, last=True),
     )
 
 
