@@ -80,7 +80,7 @@ def summary_of(
         rows = _evaluations(found, scale.suite, method)
     elif kept:
         rows = _retention(found, scale.suite, cast(PairMethod, method), by_strength=per_task)
-        notes = [*_of_retention(rows), *notes]
+        notes = [*_of_retention(rows, scale.suite), *notes]
     elif per_task:
         means = [honest(row, own.get(row.agent, NOTHING)) for row in summarise_tasks(agents)]
         rows = [row._asdict() for row in means]
@@ -155,10 +155,17 @@ def _retention(
     return [row._asdict() for row in rows]
 
 
-def _of_retention(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _of_retention(rows: Sequence[Mapping[str, Any]], suite: Suite | None) -> list[str]:
     """Return what a reader must know of retentions."""
+    from rlbench.leaderboard.retention import has_clean_evaluation
+
     notes = []
-    if any(row["runs"] < ENOUGH_RUNS for row in rows):
+    if suite and has_clean_evaluation(suite):
+        notes.append(
+            "Clean and disturbed scores are of the same policies, but drawn apart: the intervals "
+            f"are wider than they need to be ({docs_url('suites/dmc-families.md')})."
+        )
+    elif any(row["runs"] < ENOUGH_RUNS for row in rows):
         notes.append(
             f"Fewer than {ENOUGH_RUNS} runs a task: the interval of the retention covers "
             f"less often than 95% ({docs_url('suites/stori26.md')} has the measured figures)."

@@ -116,8 +116,7 @@ def _row(
     clean = list(dict.fromkeys(pairs.values()))
     games = [clean.index(name) for name in pairs.values()]
     scores = [tasks[name] for name in clean], [tasks[name] for name in pairs]
-    paired = has_clean_evaluation(suite)
-    estimate, left_out = retention(*scores, games=games, are_paired=paired, method=method)
+    estimate, left_out = retention(*scores, games=games, method=method)
     return RetentionRow(
         agent=agent,
         type=kind,

@@ -1,6 +1,6 @@
 """How much of its clean score an agent keeps where something is disturbed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from rlbench.stats.intervals import (
     why_no_interval,
 )
 from rlbench.stats.pairs import PAIR_METHODS, PairMethod
-from rlbench.stats.resampling import CHUNK, Floats, Ints, Layout, keys_of, layout_of, resamples
+from rlbench.stats.resampling import CHUNK, Floats, Ints, keys_of, layout_of, resamples
 
 # A resampled clean mean counts as at least this share of the true one above `low`, so that a
 # resample of poor runs has a large ratio and not one of the wrong sign.
@@ -42,7 +42,6 @@ def retention(
     *,
     low: ArrayLike = 0.0,
     games: Sequence[int] | None = None,
-    are_paired: bool = False,
     method: PairMethod = "rao-wu",
     repetitions: int = 10_000,
     level: float = 0.95,
@@ -59,8 +58,7 @@ def retention(
     above `low`; so it needs two clean runs.
 
     In each resample, clean and disturbed runs are drawn apart, and the clean runs of a game once
-    for all its versions. The games stay those that count. Where run i of a game and run i of its
-    versions are evaluations of one trained policy, they are drawn together (`are_paired`).
+    for all its versions. The games stay those that count.
 
     Args:
         clean: (runs, games), or one array (runs,) a game; raw or normalised.
@@ -68,7 +66,6 @@ def retention(
         low: The score that counts as nothing, (games,) or one for all: 0 for normalised scores.
         games: (tasks,) of which clean game each disturbed task is a version; where it is not
             given, task i is one of game i.
-        are_paired: Run i of a game and run i of each of its versions are one run.
         method: ``rao-wu``, ``percentile`` or ``basic``, as `bootstrap` takes it.
         repetitions: Resamples.
         level: Nominal coverage, between 0 and 1.
@@ -79,8 +76,8 @@ def retention(
         were left out.
 
     Raises:
-        InvalidScores: Scores are bad, an option is out of range, disturbed tasks and games do not
-            fit together, or paired ones differ in their runs.
+        InvalidScores: Scores are bad, an option is out of range, or disturbed tasks and games do
+            not fit together.
         UnknownName: There is no such method.
 
     >>> kept = retention([[9.0, 11.0], [0.1, -0.1]], [[5.0, 7.0], [0.0, 0.0]])
@@ -94,8 +91,6 @@ def retention(
     bases, tasks = columns(clean, "clean scores"), columns(disturbed, "disturbed scores")
     zeros = _zeros_of(low, len(bases))
     of = _games_of(games, len(bases), len(tasks))
-    if are_paired and any(len(task) != len(bases[g]) for task, g in zip(tasks, of, strict=True)):
-        raise InvalidScores("paired versions of a game need as many runs as the game")
     bases = [base - zero for base, zero in zip(bases, zeros, strict=True)]
     counts = [_is_above_zero(base, level) for base in bases]
     left_out = tuple(game for game in sorted(set(of)) if not counts[game])
@@ -110,9 +105,7 @@ def retention(
     point = iqm([task / means[game] for task, game in zip(tasks, where, strict=True)])
     if why := why_no_interval(bases + tasks):
         return Retention(no_interval(point, level, why), left_out)
-    below, above = layout_of(bases, method), layout_of(tasks, method)
-    draws = _draws(below, above, where, repetitions, keys_of(seed, 2), are_paired=are_paired)
-    replicates = _replicates(bases, tasks, where, below, above, draws)
+    replicates = _replicates(bases, tasks, where, method, repetitions, keys_of(seed, 2))
     return Retention(estimate_from(point, replicates, tails_of(level), method, level), left_out)
 
 
@@ -149,17 +142,24 @@ def _replicates(
     bases: list[Floats],
     tasks: list[Floats],
     where: Ints,
-    below: Layout,
-    above: Layout,
-    draws: Iterator[tuple[Ints, Ints]],
+    method: str,
+    repetitions: int,
+    keys: Sequence[int],
 ) -> Floats:
     """Return the IQM of the ratios of each resample, (repetitions,)."""
     from rlbench.stats.kernels_numpy import task_means, trimmed_means
 
+    below, above = layout_of(bases, method), layout_of(tasks, method)
+    step = max(1, CHUNK // max(below.draws, above.draws))
     scores, clean = np.concatenate(tasks), np.concatenate(bases)
     least = _LEAST * np.array([base.mean() for base in bases])
     weights = np.repeat(above.weights, above.counts)
     game_of = np.repeat(where, above.counts)
+    draws = zip(
+        resamples(below, keys[0], repetitions, chunk=step * below.draws),
+        resamples(above, keys[1], repetitions, chunk=step * above.draws),
+        strict=True,
+    )
     return np.concatenate(
         [
             trimmed_means(
@@ -169,26 +169,3 @@ def _replicates(
             for downs, ups in draws
         ]
     )
-
-
-def _draws(
-    below: Layout,
-    above: Layout,
-    where: Ints,
-    repetitions: int,
-    keys: Sequence[int],
-    *,
-    are_paired: bool,
-) -> Iterator[tuple[Ints, Ints]]:
-    """Yield which clean runs are drawn, (resamples, draws), and which disturbed ones."""
-    step = max(1, CHUNK // max(below.draws, above.draws))
-    clean = resamples(below, keys[0], repetitions, chunk=step * below.draws)
-    if not are_paired:
-        disturbed = resamples(above, keys[1], repetitions, chunk=step * above.draws)
-        yield from zip(clean, disturbed, strict=True)
-        return
-    places = [below.starts[game] + np.arange(below.counts[game]) for game in where]
-    first_runs = [np.cumsum(layout.runs) - layout.runs for layout in (below, above)]
-    further = np.repeat(first_runs[1] - first_runs[0][where], above.counts)
-    for drawn in clean:
-        yield drawn, drawn[:, np.concatenate(places)] + further

@@ -42,18 +42,14 @@ def test_raw_scores_with_their_low_and_normalised_ones_are_the_same() -> None:
         assert getattr(raw.estimate, name) == pytest.approx(getattr(expected, name))
 
 
-def reference(
-    clean: list[np.ndarray], tasks: list[np.ndarray], games: list[int], *, are_paired: bool = False
-) -> np.ndarray:
+def reference(clean: list[np.ndarray], tasks: list[np.ndarray], games: list[int]) -> np.ndarray:
     """Return replicates of `percentile`, whose draws are as many as the runs, drawn plainly."""
     generator = np.random.default_rng(3)
     replicates = []
     for _ in range(4000):
-        picks = [generator.integers(len(runs), size=len(runs)) for runs in clean]
-        means = [runs[pick].mean() for runs, pick in zip(clean, picks, strict=True)]
+        means = [generator.choice(runs, size=len(runs)).mean() for runs in clean]
         ratios = [
-            (runs[picks[game]] if are_paired else generator.choice(runs, size=len(runs)))
-            / means[game]
+            generator.choice(runs, size=len(runs)) / means[game]
             for runs, game in zip(tasks, games, strict=True)
         ]
         replicates.append(iqm(ratios))
@@ -70,31 +66,6 @@ def test_the_interval_draws_both_sides_and_a_games_clean_runs_once(games: list[i
     width = high - low
     assert found.estimate.low == pytest.approx(low, abs=0.06 * width)
     assert found.estimate.high == pytest.approx(high, abs=0.06 * width)
-
-
-@pytest.mark.parametrize("games", [[0, 1, 2], [0, 0, 0], [2, 1, 2]])
-def test_paired_runs_are_drawn_together(games: list[int]) -> None:
-    """What a run keeps of its own score is surer than what runs keep of others' scores."""
-    generator = np.random.default_rng(4)
-    clean = [CLEAN[:, 0], CLEAN[:4, 1], CLEAN[:, 2]]
-    shares = (0.3, 0.5, 0.9)
-    tasks = [
-        clean[game] * generator.normal(share, 0.02, len(clean[game]))
-        for game, share in zip(games, shares, strict=True)
-    ]
-    options = {"games": games, "method": "percentile", "repetitions": 20_000}
-    apart = retention(clean, tasks, **options).estimate
-    found = retention(clean, tasks, are_paired=True, **options).estimate
-    low, high = np.quantile(reference(clean, tasks, games, are_paired=True), [0.025, 0.975])
-    assert found.low == pytest.approx(low, abs=0.06 * (high - low))
-    assert found.high == pytest.approx(high, abs=0.06 * (high - low))
-    assert found.point == apart.point
-    assert found.high - found.low < apart.high - apart.low
-
-
-def test_paired_versions_need_the_runs_of_their_game() -> None:
-    with pytest.raises(InvalidScores, match="as many runs as the game"):
-        retention(CLEAN, DISTURBED, are_paired=True)
 
 
 def test_with_one_draw_fewer_a_mean_has_its_true_variance() -> None:
