@@ -113,7 +113,7 @@ DMC_CONTEXT = _context(
 DMC_CONTEXT_VISIBLE = _context(
     "dmc-context-visible",
     "DeepMind Control, drawn physics that are seen",
-    "The same, with the five factors in the observation.",
+    "4 tasks whose physics differ in every episode as in dmc-context, and are in the observation.",
     "The context is visible: it stands at the end of the observation.",
     visible=True,
 )
@@ -124,7 +124,9 @@ def _disturbed(modes: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Scalar]
     for row in STRENGTHS:
         if row.mode in modes:
             steps = row.steps // _SOONER.get(row.mode, 1)
-            changed = {"disturbance": row.mode, "amount": row.amount, "steps": steps}
+            changed: Mapping[str, Scalar] = {
+                "disturbance": row.mode, "amount": row.amount, "steps": steps
+            }  # fmt: skip
             yield f"{row.mode.replace('-', '_')}_{row.strength}", changed
     for parameter in FACTORS:
         for way, factors in _CHANGES.items():
@@ -146,9 +148,9 @@ def _transfer(
             f"score, and under {len(modes)} disturbances of stori26 and 10 changes of the physics "
             f"in three strengths each: {len(evaluations)} evaluations of 10 episodes. `rlbench "
             f"stats --suite {name} --retention` prints the share of the clean score that is kept.",
-            "Disturbances have the strengths of stori26. Its episodes are longer, so sudden drifts "
+            "Disturbances have the strengths of stori26, whose episodes are longer: sudden drifts "
             "come after 250, 125 and 62 steps here, and cyclic ones every 125, 62 and 31 steps. "
-            "The three modes of rewards are left out: "
+            "Its three modes of rewards are left out: "
             "training is clean, and evaluations count true rewards.",
             "Changed physics: one factor of five is 1.25, 1.5 or 2 (up) or .8, .67 or .5 (down).",
             _FACTORS_NOTE,
