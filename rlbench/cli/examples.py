@@ -61,6 +61,19 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench compare scores.csv --suite atari100k",
         "rlbench compare SPR 'DrQ(eps)' --suite atari100k --store published",
         "rlbench compare scores.csv --suite atari100k --against 1",
+        "rlbench compare my_agent.py random --suite atari100k --run --dry-run",
+    ),
+    "duel": (
+        "rlbench duel sb3-zip:a.zip sb3-zip:b.zip --trust --suite dmc-mini",
+        "rlbench duel new=my_agent.py random --suite atari100k --tasks Pong",
+    ),
+    "study": (
+        "rlbench study run ablation.toml --dry-run",
+        "rlbench study run ablation.toml",
+    ),
+    "study run": (
+        "rlbench study run ablation.toml --dry-run",
+        "rlbench study run ablation.toml --jobs 2",
     ),
     "plan": (
         "rlbench plan scores.csv --suite atari100k",
