@@ -36,7 +36,7 @@ AGENTS = Registry(
     {
         "random": Entry("rlbench.runners.agents.random:make", "1"),
         "noop": Entry("rlbench.runners.agents.noop:make", "1"),
-        "sac": Entry("rlbench.runners.agents.sac:make", "1", "torch"),
+        "sac": Entry("rlbench.runners.agents.sac:make", "1", "agents"),
     },
 )
 COMMAND = "cmd:"
