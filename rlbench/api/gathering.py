@@ -44,6 +44,7 @@ class Gathered(NamedTuple):
         unordered: The agents whose runs are not in the order of seeds.
         named: Scores of all named evaluations by agent and task, of those that have records.
         seeds: Seeds of the runs, or how sources call them, by agent and task, where they are known.
+        records: Of the agents that have some.
     """
 
     agents: Agents
@@ -54,6 +55,7 @@ class Gathered(NamedTuple):
     unordered: list[str]
     named: Mapping[str, Mapping[str, list[NamedScores]]]
     seeds: Mapping[str, Seeds]
+    records: Mapping[str, Sequence[Record]]
 
 
 class _Found(NamedTuple):
@@ -70,6 +72,7 @@ class _Found(NamedTuple):
     is_ordered: bool = True
     note: str = ""
     seeds: Seeds | None = None
+    records: Sequence[Record] = ()
 
 
 class _Names:
@@ -140,6 +143,7 @@ def gather(asked: Asked, scale: Scale, tell: Tell, *, curves: bool = False) -> G
         [label for label, agent in chosen.items() if not agent.is_ordered],
         {label: agent.named for label, agent in chosen.items() if agent.named},
         {label: agent.seeds for label, agent in chosen.items() if agent.seeds},
+        {label: agent.records for label, agent in chosen.items() if agent.records},
     )
 
 
@@ -156,6 +160,7 @@ def gather_records(records: Sequence[Record], suite: Suite, notes: list[str]) ->
         [],
         {agent: scores.named(agent) for agent in agents},
         {agent: _seeds_of(scores, agent) for agent in agents},
+        scores.records,
     )
 
 
@@ -449,6 +454,7 @@ def _in_places(places: Sequence[Path], suite: Suite, tell: Tell, *, curves: bool
                 curves=scores.curves(agent) if curves else None,
                 named=scores.named(agent) if curves else None,
                 seeds=_seeds_of(scores, agent),
+                records=scores.records[agent],
             )
             for agent in scores.values
         ]  # fmt: skip

@@ -11,6 +11,7 @@ from rlbench.leaderboard.figures import (
 from rlbench.leaderboard.plots import Plot
 from rlbench.leaderboard.site import build_site
 from rlbench.leaderboard.tables import table, task_table
+from rlbench.leaderboard.teaching import plot_levels, plot_teaching
 
 __all__ = [
     "WIDTHS",
@@ -19,8 +20,10 @@ __all__ = [
     "plot_curves",
     "plot_improvement",
     "plot_intervals",
+    "plot_levels",
     "plot_profiles",
     "plot_ranks",
+    "plot_teaching",
     "table",
     "task_table",
 ]

@@ -21,6 +21,19 @@ from rlbench.suites import Suite, Task
 from rlbench.suites.envs import Drawing
 
 Frame = NDArray[np.uint8]  # (height, width, 3)
+_MOST_FPS = 1000
+
+
+class Film(NamedTuple):
+    """Pictures of an episode.
+
+    Attributes:
+        frames: (height, width, 3) uint8 each.
+        fps: Steps a second, where the environments say so.
+    """
+
+    frames: list[Frame]
+    fps: int | None
 
 
 class Verdict(NamedTuple):
@@ -99,7 +112,7 @@ def verify(
 
 def frames(
     record: Record, store: Store, steps: Collection[int], suite: Suite | None = None
-) -> list[Frame]:
+) -> Film:
     """Return pictures of the first episode of a record's final evaluation, played again.
 
     They are what the environments draw, or else what the agent saw, where that is a picture: the
@@ -112,7 +125,7 @@ def frames(
         suite: As `verify`.
 
     Returns:
-        A picture a step that the episode has, (height, width, 3) uint8 each, in their order.
+        A picture a step that the episode has, in their order.
 
     Raises:
         StoreError: As `verify`.
@@ -128,7 +141,9 @@ def frames(
     try:
         evaluate(_Player(actions), env, episodes=suite.protocol_of(task).episodes, trace=film)
     except _EndOfFilm:
-        return film.frames
+        fps = env.metadata.get("render_fps")
+        is_speed = isinstance(fps, int) and 0 < fps <= _MOST_FPS
+        return Film(film.frames, fps if is_speed else None)
     except _NoPicture as error:
         raise UsageError(
             f"the environments of {suite.id} draw nothing, and observations of "

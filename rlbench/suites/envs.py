@@ -455,6 +455,7 @@ class _Slots(VectorEnv[Obs, Any, NDArray[Any]]):
             ):
                 raise InvalidEnvironment("the environments of the slots have different spaces")
         _set_spaces(self, len(seeds), one.observation_space, one.action_space, restarts)
+        self.metadata["render_fps"] = one.metadata.get("render_fps")
         if not restarts:
             self.parameter_space: Box = one.get_wrapper_attr("parameter_space")
         self._restarts, self._limit = restarts, max_episode_steps

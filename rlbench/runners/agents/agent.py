@@ -36,6 +36,7 @@ AGENTS = Registry(
     {
         "random": Entry("rlbench.runners.agents.random:make", "1"),
         "noop": Entry("rlbench.runners.agents.noop:make", "1"),
+        "ppo": Entry("rlbench.runners.agents.ppo:make", "1", "agents"),
         "sac": Entry("rlbench.runners.agents.sac:make", "1", "agents"),
     },
 )

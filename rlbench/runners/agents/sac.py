@@ -78,12 +78,12 @@ class SAC:
         """Draw actions in training, at first evenly; in evaluation take that of the mean."""
         n = len(obs)
         if phase == "train" and self._replay.added < self._options["start_steps"]:
-            drawn = torch.rand(
-                (n, self._actions.size), generator=self._start, device=self._device
-            )
+            drawn = torch.rand((n, self._actions.size), generator=self._start, device=self._device)
             return self._outer(2.0 * drawn - 1.0)
         with torch.no_grad():
-            policy = gaussian(self._policy.shape(self._policy.still, self._inner(obs)), squashed=True)
+            policy = gaussian(
+                self._policy.shape(self._policy.still, self._inner(obs)), squashed=True
+            )
             if phase == "eval":
                 return self._outer(torch.tanh(policy.mean[0]))
             noise = normal((n, self._actions.size), self._noise)

@@ -112,6 +112,14 @@ PARKOUR = Suite(
     factory=_FACTORY,
     papers="rlbench.suites.teachmyagent.protocols:fields",
     replays=False,
+    parameters=(
+        "terrain 1",
+        "terrain 2",
+        "terrain 3",
+        "water",
+        "creeper height",
+        "creeper spacing",
+    ),
     extra="parkour",
     packages=("box2d",),
 )
@@ -152,6 +160,7 @@ STUMP_TRACKS = Suite(
     reference_source=_REFERENCE_SOURCE,
     factory=_FACTORY,
     replays=False,
+    parameters=("stump height", "space between stumps"),
     extra="parkour",
     packages=("box2d",),
 )
