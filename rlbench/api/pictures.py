@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.results import Record, Store
-from rlbench.runners.replay import Frame, frames
+from rlbench.runners.replay import Frame, frames, task_frames
 from rlbench.suites import Suite
 
 SHOWN = 8  # moments of an episode in a picture
@@ -50,10 +50,19 @@ def video_of(record: Record, store: Store, suite: Suite | None = None) -> tuple[
     return png([_enlarged(frame) for frame in found.frames], fps), every
 
 
-def grid(pictures: Sequence[Frame]) -> Frame:
+def terrains_of(record: Record, suite: Suite | None = None) -> bytes:
+    """Return a PNG of tasks that a record's teacher proposed, the first on top.
+
+    Raises:
+        UsageError: As `rlbench.runners.replay.task_frames`.
+    """
+    return png([grid(task_frames(record, SHOWN, suite), columns=1)])
+
+
+def grid(pictures: Sequence[Frame], columns: int = COLUMNS) -> Frame:
     """Return pictures of one size as one, row by row, on white."""
     height, width, _ = pictures[0].shape
-    rows, columns = -(-len(pictures) // COLUMNS), min(len(pictures), COLUMNS)
+    rows, columns = -(-len(pictures) // columns), min(len(pictures), columns)
     down, right = height + _MARGIN, width + _MARGIN
     page = np.full((rows * down - _MARGIN, columns * right - _MARGIN, 3), 255, np.uint8)
     for n, picture in enumerate(pictures):

@@ -11,7 +11,8 @@ from rlbench.leaderboard.captions import number_of
 from rlbench.leaderboard.drawing import draw_lines, inches_of, new_figure, short_names, style
 from rlbench.leaderboard.plots import Plot, Row, plot_of
 from rlbench.results import Record
-from rlbench.stats import solved_by_some, worst_levels
+from rlbench.stats import CurveEstimate, solved_by_some, worst_levels
+from rlbench.suites import Suite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,9 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 SHARES = 20  # points of a curve of worst levels
+WORST_SHARE = 0.25  # of the levels, in pages
+PANEL_WIDTH, PANEL_HEIGHT = 320, 90  # px in pages
+PANEL_POINTS = 400  # in pages
 _PANEL = 1.5  # inches, the height of a panel
 _ACROSS = 3  # panels in a row
 _NOT_MASTERED, _MASTERED = "#8A8A8A", "#D55E00"
@@ -66,6 +70,90 @@ def levels_of(records: Sequence[Record], threshold: float) -> Bools:
     return np.array([record.final.returns for record in records], dtype=np.float64) > threshold
 
 
+class Panel(NamedTuple):
+    """One parameter of the tasks that a teacher proposed, over time, to be drawn in a page.
+
+    Attributes:
+        task: Of the suite.
+        parameter: Its name.
+        low: The least value, at the bottom.
+        high: The greatest, at the top.
+        budget: That the right end stands for.
+        mastered: An SVG path of the points whose episodes mastered their task.
+        others: Of the other points.
+    """
+
+    task: str
+    parameter: str
+    low: float
+    high: float
+    budget: float
+    mastered: str
+    others: str
+
+
+def panels_of(records: Sequence[Record], suite: Suite) -> list[Panel]:
+    """Return a panel a task and parameter of an agent's records; none if it had no teacher."""
+    panels = []
+    for task in dict.fromkeys(record.identity.task for record in records):
+        lessons = Lessons.of([record for record in records if record.identity.task == task])
+        if lessons is None:
+            continue
+        size = lessons.parameters.shape[1]
+        budget = float(suite.protocol_of(suite.task(task)).budget)
+        drawn = slice(None, None, -(-len(lessons.ends) // PANEL_POINTS))
+        x = lessons.ends[drawn] / budget * PANEL_WIDTH
+        mastered = lessons.mastered[drawn]
+        for name, values in zip(_names(suite.parameters, size), lessons.parameters.T, strict=True):
+            low, high = float(values.min()), float(values.max())
+            y = PANEL_HEIGHT * (1.0 - (values[drawn] - low) / ((high - low) or 1.0))
+            paths = (_path(x[shown], y[shown]) for shown in (mastered, ~mastered))
+            panels.append(Panel(task, name, low, high, budget, *paths))
+    return panels
+
+
+def _names(names: Sequence[str], size: int) -> Sequence[str]:
+    return names if len(names) == size else [f"parameter {n}" for n in range(1, size + 1)]
+
+
+def _path(x: Floats, y: Floats) -> str:
+    """Return an SVG path of points: lines of no length, whose round ends are drawn."""
+    return "".join(f"M{a:.1f} {b:.1f}h0" for a, b in zip(x.tolist(), y.tolist(), strict=True))
+
+
+def worst_quarters(
+    agents: Mapping[str, Sequence[Record]], suite: Suite
+) -> dict[str, CurveEstimate]:
+    """Return by agent the mean rate of mastery over its worst quarter of the levels.
+
+    Of an agent those tasks count that it has runs of. There is none where no level of these is
+    mastered by any run of any agent, or the suite does not say when a level is.
+
+    Args:
+        agents: By agent: the records of its runs.
+        suite: Their suite.
+    """
+    threshold = suite.protocol.score_threshold
+    if suite.protocol.kind != "curriculum" or threshold is None:
+        return {}
+    found = {
+        agent: {
+            task: levels_of([r for r in records if r.identity.task == task], threshold)
+            for task in dict.fromkeys(record.identity.task for record in records)
+        }
+        for agent, records in agents.items()
+    }
+    counted = {
+        task: np.concatenate([of[task] for of in found.values() if task in of]).any(axis=0)
+        for task in {task for of in found.values() for task in of}
+    }
+    return {
+        agent: worst_levels(list(of.values()), [counted[task] for task in of], [WORST_SHARE])
+        for agent, of in found.items()
+        if any(counted[task].any() for task in of)
+    }
+
+
 def plot_teaching(
     lessons: Mapping[str, Lessons],
     *,
@@ -94,8 +182,7 @@ def plot_teaching(
         why = "the teachers of these agents have different task spaces"
         raise InvalidScores(why if sizes else "no run keeps what a teacher proposed")
     (size,) = sizes
-    names = names if len(names) == size else [f"parameter {n}" for n in range(1, size + 1)]
-    inches = inches_of(width)
+    names, inches = _names(names, size), inches_of(width)
     with style():
         draw = _draw_plane if size == 2 else _draw_over_time
         figure = draw(lessons, names, unit, inches)

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from rlbench.errors import UsageError
 from rlbench.runners.agents.agent import AgentPhase, Bools, TaskInfo, Transitions
+from rlbench.runners.agents.common.moments import CLIP, Moments
 from rlbench.runners.agents.common.networks import generators_of
 from rlbench.runners.agents.common.policies import Actions, observation_size
 from rlbench.runners.agents.common.states import load_state, put, save_state
 
 __version__ = "1"
 
-_CLIP = 10.0  # of normalised observations and rewards
 _SMALL = 1e-8
 
 
@@ -34,40 +34,6 @@ class Batch(NamedTuple):
     value: Tensor  # (n,) that the network gave then
     advantage: Tensor  # (n,)
     ret: Tensor  # (n,) the target of the value
-
-
-class Moments:
-    """Running mean and variance (Chan, Golub and LeVeque 1979, eq. 2.1), from 1e-4 numbers on.
-
-    Args:
-        size: Numbers in a row.
-
-    Attributes:
-        state: (3, size) count, mean and variance.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.state = torch.zeros(3, size, dtype=torch.float64)
-        self.state[0], self.state[2] = 1e-4, 1.0
-
-    def add(self, rows: NDArray[Any]) -> None:
-        """Take in (n, size) numbers."""
-        new = torch.from_numpy(np.asarray(rows, dtype=np.float64))
-        count, mean, variance = self.state.clone()
-        total = count + len(new)
-        apart = new.mean(0) - mean
-        squares = variance * count + new.var(0, correction=0) * len(new)
-        self.state[0], self.state[1] = total, mean + apart * len(new) / total
-        self.state[2] = (squares + apart**2 * count * len(new) / total) / total
-
-    def deviation(self) -> NDArray[np.float64]:
-        """Return the (size,) standard deviations."""
-        return np.sqrt(self.state[2].numpy() + _SMALL)
-
-    def normalise(self, rows: NDArray[Any]) -> NDArray[np.float32]:
-        """Return (n, size) numbers less the mean, by the standard deviation, clipped."""
-        scaled = (rows - self.state[1].numpy()) / self.deviation()
-        return scaled.clip(-_CLIP, _CLIP).astype(np.float32)
 
 
 def advantages(
@@ -103,14 +69,7 @@ def advantages(
 
 
 class Networks(nn.Module):  # type: ignore[misc]
-    """A trunk of tanh layers under the mean of a Gaussian policy and the value.
-
-    Args:
-        inputs: Numbers of an observation.
-        actions: Numbers of an action.
-        hidden: Units of the trunk's layers.
-        generator: Of the first weights.
-    """
+    """A trunk of tanh layers under the mean of a Gaussian policy and the value."""
 
     def __init__(
         self, inputs: int, actions: int, hidden: tuple[int, ...], generator: torch.Generator
@@ -168,18 +127,7 @@ def loss(nets: Networks, batch: Batch, *, clip: float, value_weight: float) -> T
 
 
 class PPO:
-    """Learns after every ``steps`` steps, from these alone.
-
-    Args:
-        task: What it is told.
-        seed: Its own.
-        device: Of the networks.
-        options: Those of `make`.
-
-    Raises:
-        UsageError: Observations are no vectors, actions no bounded box, or steps no multiple of
-            the environments and the batches.
-    """
+    """Learns after every ``steps`` steps, from these alone; see `make`."""
 
     def __init__(self, task: TaskInfo, seed: int, device: str, options: dict[str, Any]) -> None:
         n = max(task.num_envs, 1)
@@ -223,12 +171,12 @@ class PPO:
 
     def observe(self, batch: Transitions) -> None:
         """Keep what happened; learn where there is enough of it."""
-        if not batch.active.all():
-            return  # the budget ends within this step
+        if not batch.active.all():  # the budget ends within this step
+            return
         ended = batch.terminated | batch.truncated
         self._returns = self._returns * self._options["gamma"] + batch.reward
         self._return_moments.add(self._returns[:, None])
-        reward = (batch.reward / self._return_moments.deviation()).clip(-_CLIP, _CLIP)
+        reward = (batch.reward / self._return_moments.deviation()).clip(-CLIP, CLIP)
         self._returns[ended] = 0.0
         # Of what follows within an episode the value is known one step later.
         last = len(self._rows) + 1 == self._options["steps"] // len(ended)
@@ -248,11 +196,9 @@ class PPO:
         values = value.astype(np.float64)
         following = np.concatenate([values[1:], after[-1:]])
         following = np.where(terminated, 0.0, np.where(ended, after, following))
-        advantage = advantages(
-            reward, values, following, ended, gamma=o["gamma"], lam=o["lam"]
-        )  # fmt: skip
+        advantage = advantages(reward, values, following, ended, gamma=o["gamma"], lam=o["lam"])
         columns = (obs, action, log_p, value, advantage, advantage + values)
-        whole = Batch(*(self._flat(column) for column in columns))
+        whole = Batch(*map(self._flat, columns))
         size = o["steps"] // o["batches"]
         for _ in range(o["epochs"]):
             for at in torch.randperm(o["steps"], generator=self._order).split(size):
@@ -276,8 +222,10 @@ class PPO:
     def load(self, folder: Path) -> None:
         """Become what was saved."""
         state = load_state(folder, self._device)
-        if "adam.0.step" in state:
-            self._prepare_optimizer()
+        if "adam.0.step" in state:  # the optimiser makes its tensors at its first step
+            for parameter in self._nets.parameters():
+                parameter.grad = torch.zeros_like(parameter)
+            self._optimizer.step()
         for name, place in self._places().items():
             put(place, state[name].to(place.device))
         self._returns = state["returns"].cpu().numpy()
@@ -292,15 +240,7 @@ class PPO:
         for number, parameter in enumerate(self._nets.parameters()):
             for name, value in self._optimizer.state[parameter].items():
                 places[f"adam.{number}.{name}"] = value
-        return {
-            **places, "obs": self._obs_moments.state, "return": self._return_moments.state
-        }  # fmt: skip
-
-    def _prepare_optimizer(self) -> None:
-        """Make the optimiser's tensors, which it makes at its first step."""
-        for parameter in self._nets.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-        self._optimizer.step()
+        return places | {"obs": self._obs_moments.state, "return": self._return_moments.state}
 
     def _ask(self, obs: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return means (n, a) and values (n,) of observations (n, o), changing nothing."""

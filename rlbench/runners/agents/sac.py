@@ -39,17 +39,7 @@ class Losses(NamedTuple):
 
 
 class SAC:
-    """Learns at the end of each episode, an update for every ``update_every`` of its steps.
-
-    Args:
-        task: What it is told.
-        seed: Its own.
-        device: Of the networks.
-        options: Those of `make`.
-
-    Raises:
-        UsageError: Observations are no vectors, or actions no bounded box.
-    """
+    """Learns at the end of each episode; see `make`."""
 
     def __init__(self, task: TaskInfo, seed: int, device: str, options: dict[str, Any]) -> None:
         self._options, self._device = options, device

@@ -8,7 +8,8 @@
 ((42,), (12,))
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -23,7 +24,7 @@ from rlbench.suites.envs import make_slots
 from rlbench.suites.suite import Constant, Split, Task
 from rlbench.suites.teachmyagent import bodies, data, kernels, terrain
 from rlbench.suites.teachmyagent.bodies import Body
-from rlbench.suites.teachmyagent.drawing import draw
+from rlbench.suites.teachmyagent.drawing import Picture, draw, draw_track
 from rlbench.suites.teachmyagent.physics import FPS, Scene
 from rlbench.suites.teachmyagent.terrain import Creepers, Track
 from rlbench.suites.teachmyagent.window import Window
@@ -110,6 +111,16 @@ class _TrackEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         if self.render_mode != "rgb_array" or self._scene is None:
             return None
         return draw(self._scene)
+
+    def draw_track(self) -> Picture:
+        """Return a (150, 600, 3) picture of the whole track.
+
+        Raises:
+            UsageError: There is no track before the first reset.
+        """
+        if self._scene is None:
+            raise UsageError("reset the environment before its track is drawn")
+        return draw_track(self._scene.track)
 
     def close(self) -> None:
         """Close the window, if there is one."""
@@ -312,7 +323,18 @@ def make(
     if split == "train":
         teaching: Any = made
         teaching.knowledge = knowledge_of(c)
+        teaching.draw_task = partial(_draw_task, make_one)
     return made
+
+
+def _draw_task(
+    make_one: Callable[[], gymnasium.Env[Any, Any]], parameters: NDArray[np.float64]
+) -> Picture:
+    env = make_one()
+    env.reset(seed=0, options={"parameters": parameters})
+    track: Picture = env.get_wrapper_attr("draw_track")()
+    env.close()
+    return track
 
 
 def knowledge_of(constants: Mapping[str, Any]) -> dict[str, float | tuple[float, ...]]:
