@@ -96,7 +96,7 @@ class Networks(nn.Module):  # type: ignore[misc]
 
 def _linear(inputs: int, outputs: int, scale: float, generator: torch.Generator) -> nn.Linear:
     """Return a linear layer with orthogonal weights and no bias at first."""
-    layer = nn.Linear(inputs, outputs)
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
     nn.init.orthogonal_(layer.weight, scale, generator=generator)
     nn.init.zeros_(layer.bias)
     return layer
