@@ -1,6 +1,5 @@
 """A window that shows pictures as an episode goes on, by pygame."""
 
-import importlib.util
 import os
 import warnings
 
@@ -20,13 +19,14 @@ class Window:
     """
 
     def __init__(self, title: str, fps: int) -> None:
-        if importlib.util.find_spec("pygame") is None:
-            raise MissingExtra("the render mode human", "window")
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         with warnings.catch_warnings():
             # It imports what setuptools has deprecated.
             warnings.simplefilter("ignore")
-            import pygame
+            try:
+                import pygame
+            except ImportError:
+                raise MissingExtra("the render mode human", "window") from None
         self._pygame, self._fps = pygame, fps
         pygame.display.init()
         self._screen = pygame.display.set_mode((WIDTH, TALL))
