@@ -18,6 +18,7 @@ skip_without_box2d()
 from rlbench import suites  # noqa: E402
 from rlbench.errors import MissingExtra, UnknownName, UsageError  # noqa: E402
 from rlbench.results import Store  # noqa: E402
+from rlbench.runners.engine import examine_engine  # noqa: E402
 from rlbench.runners.loops.common import task_info  # noqa: E402
 from rlbench.runners.replay import task_frames  # noqa: E402
 from rlbench.suites.fetching import data_folder  # noqa: E402
@@ -388,3 +389,15 @@ def test_the_terrains_that_were_taught_are_drawn(tmp_path: Path) -> None:
     film = (tmp_path / "film.png").read_bytes()
     at = film.index(b"fcTL") + 4
     assert struct.unpack(">HH", film[at + 20 : at + 24]) == (1, 50)  # at the speed of the world
+
+
+def test_every_task_states_how_its_engine_behaves() -> None:
+    found = [suite for suite in map(suites.get, suites.names()) if suite.extra == "parkour"]
+    assert len(found) == 5
+    for suite in found:
+        stated = [suite.expected_engine(task) for task in suite.tasks]
+        assert all(stated)
+        assert len(set(stated)) == len(stated)
+    suite = suites.get("stump-tracks-1m")
+    task = suite.task("plain")
+    assert examine_engine(suite, task).fingerprint == suite.expected_engine(task)

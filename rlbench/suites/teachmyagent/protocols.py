@@ -122,6 +122,7 @@ PARKOUR = Suite(
     ),
     extra="parkour",
     packages=("box2d",),
+    engines="rlbench.suites.teachmyagent:engines.json",
 )
 
 STUMP_TRACKS = Suite(
@@ -163,6 +164,7 @@ STUMP_TRACKS = Suite(
     parameters=("stump height", "space between stumps"),
     extra="parkour",
     packages=("box2d",),
+    engines="rlbench.suites.teachmyagent:engines.json",
 )
 
 PARKOUR_1M = _in_a_million(PARKOUR)
