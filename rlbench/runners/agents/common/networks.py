@@ -82,8 +82,10 @@ class MLP:
         for weight, bias in layers[:-1]:
             x = self.activation(torch.baddbmm(bias, x, weight))
         weight, bias = layers[-1]
-        # Not baddbmm: for one output it rounds otherwise for one seed than for several.
-        return torch.bmm(x, weight) + bias
+        if weight.shape[-1] == 1:
+            # baddbmm would round otherwise for one seed than for several, and is no faster.
+            return (x * weight.mT).sum(-1, keepdim=True) + bias
+        return torch.baddbmm(bias, x, weight)
 
     def of_seed(self, flat: Tensor, seed: int) -> list[Tensor]:
         """Return views of the parameters of one seed, by its place."""

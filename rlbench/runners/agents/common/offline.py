@@ -117,24 +117,30 @@ class Group:
         self._options = options
         self._middle = np.zeros(space.shape[0], np.float32)
         self._scale = np.ones(space.shape[0], np.float32)
-        self._made = [0] * len(seeds)
-        self._left = [False] * len(seeds)
+        self._made, self._told = [0] * len(seeds), [0] * len(seeds)
+        self._learning: set[int] = set()  # by their places
         self._replay: Replay | None = None
 
-    def made(self, seed: int) -> int:
-        """Return the number of updates of an agent, by its place."""
-        return self._made[seed]
+    def told(self, seed: int) -> int:
+        """Return the number of updates that an agent, by its place, has told of."""
+        return self._told[seed]
 
-    def is_last(self, seed: int) -> bool:
-        """Say whether none that still learns has made fewer updates."""
-        return self._made[seed] == self._least()
+    def go_on(self, seed: int) -> bool:
+        """Bring an agent to its next update; say no if another one is not there yet."""
+        if self._told[seed] == self._made[seed]:
+            if self._told[seed] > self._least():
+                return False
+            self._advance()
+        self._told[seed] += 1
+        return True
 
     def leave(self, seed: int) -> None:
         """Let the others go on without an agent."""
-        self._left[seed] = True
+        self._learning.discard(seed)
 
-    def take(self, dataset: Dataset) -> None:
-        """Take in the data, which are the same for all; the first to come brings them."""
+    def join(self, seed: int, dataset: Dataset) -> None:
+        """Let an agent begin to learn; the data are the same for all."""
+        self._learning.add(seed)
         if self._replay is not None:
             return
         train, chosen = dataset.train, dataset.validation
@@ -152,16 +158,16 @@ class Group:
                 self._tensor(self.actions.inner(chosen.action)),
             )
 
-    def advance(self) -> None:
-        """Make the next update of all that have made the fewest."""
+    def _advance(self) -> None:
+        """Make the next update of all that have told of the fewest; the others stay as they are."""
         assert self._replay is not None
         number = self._least() + 1
-        ahead = [k for k, made in enumerate(self._made) if made >= number]
-        kept = {k: self.state(k) for k in ahead}
+        others = {k for k, told in enumerate(self._told) if told != number - 1}
+        kept = {k: self.state(k) for k in others}
         self._learner.update(self._replay.draw(self._generators, self._options.batch), number)
-        self._made = [max(made, number) for made in self._made]
         for seed, state in kept.items():
-            self.restore(seed, state)
+            self._put(seed, state)
+        self._made = [made if k in others else number for k, made in enumerate(self._made)]
 
     def act(self, obs: NDArray[Any], seed: int) -> NDArray[Any]:
         """Return the actions of an agent."""
@@ -183,15 +189,18 @@ class Group:
         Raises:
             ValueError: It was saved with other options.
         """
+        self._put(seed, state)
+        self._made[seed] = self._told[seed] = int(state["made"])
+        self._middle, self._scale = (state[name].cpu().numpy() for name in ("middle", "scale"))
+
+    def _put(self, seed: int, state: Mapping[str, Tensor]) -> None:
         for name, part in self._learner.parts.items():
             scatter(state[name], part.of_seed(seed))
         self._generators[seed].set_state(state["generator"].cpu())
-        self._made[seed] = int(state["made"])
-        self._middle, self._scale = (state[name].cpu().numpy() for name in ("middle", "scale"))
 
     def _least(self) -> int:
-        still = [made for made, left in zip(self._made, self._left, strict=True) if not left]
-        return min(still, default=max(self._made))
+        """Return the fewest updates that one which still learns has told of."""
+        return min(self._told[seed] for seed in self._learning)
 
     def _scaled(self, obs: NDArray[Any]) -> NDArray[np.float32]:
         scaled: NDArray[np.float32] = (np.asarray(obs, np.float32) - self._middle) / self._scale
@@ -206,7 +215,6 @@ class OfflineAgent:
 
     def __init__(self, group: Group, seed: int) -> None:
         self._group, self._seed = group, seed
-        self._told = 0
 
     def act(self, obs: NDArray[Any], first: Bools, *, phase: AgentPhase) -> NDArray[Any]:
         """Return the (n, ...) actions of the policy; nothing is drawn."""
@@ -222,15 +230,11 @@ class OfflineAgent:
     ) -> Iterator[None]:
         """Learn, an update at a time; see `StepFitter`."""
         group, seed = self._group, self._seed
-        group.take(dataset)
+        group.join(seed, dataset)
         try:
-            while self._told < updates:
-                while self._told == group.made(seed) and not group.is_last(seed):
-                    yield
-                if self._told == group.made(seed):
-                    group.advance()
-                self._told = group.made(seed)
-                checkpoint(self._told)
+            while group.told(seed) < updates:
+                if group.go_on(seed):
+                    checkpoint(group.told(seed))
                 yield
         finally:
             group.leave(seed)
@@ -242,7 +246,6 @@ class OfflineAgent:
     def load(self, folder: Path) -> None:
         """Become what was saved."""
         self._group.restore(self._seed, load_state(folder, self._group.device))
-        self._told = self._group.made(self._seed)
 
 
 def group_factory(
