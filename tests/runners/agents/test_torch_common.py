@@ -17,6 +17,7 @@ from rlbench.runners.agents.common.batches import Replay  # noqa: E402
 from rlbench.runners.agents.common.networks import (  # noqa: E402
     MLP,
     Network,
+    Numbers,
     Target,
     generators_of,
     glorot,
@@ -29,7 +30,7 @@ from rlbench.runners.agents.common.policies import (  # noqa: E402
     log_density,
     squash,
 )
-from rlbench.runners.agents.common.states import load_state, put, save_state  # noqa: E402
+from rlbench.runners.agents.common.states import gather, load_state, save_state, scatter  # noqa: E402
 
 SHAPE = MLP(sizes=(5, 16, 16, 2), members=3)
 
@@ -185,8 +186,25 @@ def test_what_is_loaded_is_data_only(tmp_path: Any) -> None:
     torch.save({"a": pairwise}, tmp_path / "state.pt")
     with pytest.raises(Exception, match="Weights only load failed"):
         load_state(tmp_path, "cpu")
-    with pytest.raises(ValueError, match=r"the saved state is \(2,\), not \(1,\)"):
-        put(torch.zeros(1), torch.zeros(2))
+
+
+def test_views_are_filled_with_what_was_gathered() -> None:
+    network = Network(SHAPE, generators_of([0, 1], "cpu"), rate=0.1)
+    network.descend(SHAPE(network.layers(), normal((8, 5), generators_of([1, 2], "cpu"))).sum(), 1)
+    kept, other = gather(network.of_seed(1)), gather(network.of_seed(0))
+    scatter(kept, network.of_seed(0))
+    scatter(other, network.of_seed(1))
+    assert torch.equal(gather(network.of_seed(0)), kept)
+    assert torch.equal(gather(network.of_seed(1)), other)
+    assert not torch.equal(kept, other)
+    with pytest.raises(ValueError, match="what was saved has 2 numbers, not 1"):
+        scatter(torch.zeros(2), [torch.zeros(1)])
+
+
+def test_numbers_are_trained_by_adam() -> None:
+    numbers = Numbers(0.5, generators_of([0, 1], "cpu"), rate=0.1)
+    numbers.descend(torch.tensor([3.0, -2.0]), 1)
+    torch.testing.assert_close(numbers.flat, torch.tensor([0.4, 0.6]))
 
 
 def test_actions_of_a_box() -> None:

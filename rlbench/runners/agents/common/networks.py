@@ -71,19 +71,21 @@ class MLP:
         """Map inputs to outputs.
 
         Args:
-            layers: Of S seeds and E members.
-            x: (S, n, in) Inputs, the same for all members.
+            layers: Of S seeds and E members, or a part of them.
+            x: (S, n, in) The same for all members, or (S * E, n, in).
 
         Returns:
             (S * E, n, out), the members of a seed next to each other.
         """
-        if self.members > 1:
-            x = x.repeat_interleave(self.members, 0)
+        if (members := len(layers[0][0]) // len(x)) > 1:
+            x = x.repeat_interleave(members, 0)
         for weight, bias in layers[:-1]:
             x = self.activation(torch.baddbmm(bias, x, weight))
         weight, bias = layers[-1]
-        # Not baddbmm: for one output it rounds otherwise for one seed than for several.
-        return torch.bmm(x, weight) + bias
+        if weight.shape[-1] == 1:
+            # baddbmm would round otherwise for one seed than for several, and is no faster.
+            return (x * weight.mT).sum(-1, keepdim=True) + bias
+        return torch.baddbmm(bias, x, weight)
 
     def of_seed(self, flat: Tensor, seed: int) -> list[Tensor]:
         """Return views of the parameters of one seed, by its place."""
@@ -145,6 +147,11 @@ class Network:
         (gradient,) = torch.autograd.grad(loss, self._leaf)
         adam(self.flat, gradient, self.moments, step=step, rate=self._rate)
 
+    def of_seed(self, seed: int) -> list[Tensor]:
+        """Return views of all that a seed has, by its place."""
+        flats = (self.flat, *self.moments)
+        return [view for flat in flats for view in self.shape.of_seed(flat, seed)]
+
 
 class Target:
     """A copy of a network that follows it slowly.
@@ -162,6 +169,35 @@ class Target:
     def follow(self, network: Network, share: float) -> None:
         """Go a share of the way to the network's parameters (Lillicrap et al. 2016, alg. 1)."""
         self.flat.lerp_(network.flat, share)
+
+    def of_seed(self, seed: int) -> list[Tensor]:
+        """Return views of the parameters of a seed, by its place."""
+        return self.shape.of_seed(self.flat, seed)
+
+
+class Numbers:
+    """A number a seed, which Adam may train, such as the logarithm of a multiplier.
+
+    Args:
+        first: Its first value.
+        generators: One a seed; none is drawn from.
+        rate: Adam's step size.
+
+    Attributes:
+        flat: (S,) The numbers.
+    """
+
+    def __init__(self, first: float, generators: Sequence[Generator], *, rate: float = 0.0) -> None:
+        self.flat = torch.full((len(generators),), first, device=generators[0].device)
+        self._moments, self._rate = torch.zeros(2, len(generators), device=self.flat.device), rate
+
+    def descend(self, gradient: Tensor, step: int) -> None:
+        """Make one step of Adam, given the (S,) gradient; the first step is 1."""
+        adam(self.flat, gradient, self._moments, step=step, rate=self._rate)
+
+    def of_seed(self, seed: int) -> list[Tensor]:
+        """Return views of all that a seed has, by its place."""
+        return [flat[seed : seed + 1] for flat in (self.flat, *self._moments)]
 
 
 def adam(flat: Tensor, gradient: Tensor, moments: Tensor, *, step: int, rate: float) -> None:
@@ -181,6 +217,11 @@ def adam(flat: Tensor, gradient: Tensor, moments: Tensor, *, step: int, rate: fl
     flat.addcdiv_(mean, root, value=-rate / (1.0 - _BETAS[0] ** step))
 
 
+def members(layers: Layers, which: slice) -> Layers:
+    """Return some of the (S * E) perceptrons: ``slice(2, 3)``, or ``slice(None, None, E)``."""
+    return [(weight[which], bias[which]) for weight, bias in layers]
+
+
 def generators_of(seeds: Sequence[int], device: Any) -> list[Generator]:
     """Return a generator for each seed; the global one is never drawn from."""
     return [Generator(device=device).manual_seed(seed) for seed in seeds]
@@ -189,3 +230,8 @@ def generators_of(seeds: Sequence[int], device: Any) -> list[Generator]:
 def normal(shape: tuple[int, ...], generators: Sequence[Generator]) -> Tensor:
     """Draw (S, *shape) standard normal numbers, each seed's from its generator."""
     return torch.stack([torch.randn(shape, generator=g, device=g.device) for g in generators])
+
+
+def uniform(shape: tuple[int, ...], generators: Sequence[Generator]) -> Tensor:
+    """Draw (S, *shape) numbers evenly from [0, 1), each seed's from its generator."""
+    return torch.stack([torch.rand(shape, generator=g, device=g.device) for g in generators])

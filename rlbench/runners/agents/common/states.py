@@ -1,6 +1,6 @@
 """How agents written in torch are saved: named tensors, and nothing that runs when it is read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,19 @@ def load_state(folder: Path, device: Any) -> dict[str, Tensor]:
     return state
 
 
-def put(place: Tensor, value: Tensor) -> None:
-    """Copy a tensor into another.
+def gather(views: Sequence[Tensor]) -> Tensor:
+    """Return tensors one after the other, copied."""
+    return torch.cat([view.flatten() for view in views])
+
+
+def scatter(values: Tensor, views: Sequence[Tensor]) -> None:
+    """Undo `gather`.
 
     Raises:
-        ValueError: Their shapes differ: it was saved by an agent of other options.
+        ValueError: The sizes differ: the agent that was saved had other options.
     """
-    if place.shape != value.shape:
-        raise ValueError(f"the saved state is {tuple(value.shape)}, not {tuple(place.shape)}")
-    place.copy_(value)
+    sizes = [view.numel() for view in views]
+    if sum(sizes) != values.numel():
+        raise ValueError(f"what was saved has {values.numel()} numbers, not {sum(sizes)}")
+    for view, part in zip(views, values.split(sizes), strict=True):
+        view.copy_(part.view(view.shape))
