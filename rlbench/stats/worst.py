@@ -37,7 +37,7 @@ def solved_by_some(agents: Mapping[str, Sequence[ArrayLike]]) -> list[Bools]:
     found = [[np.asarray(runs, dtype=np.bool_) for runs in tasks] for tasks in agents.values()]
     if len({tuple(runs.shape[1:] for runs in tasks) for tasks in found}) != 1:
         raise InvalidScores("the agents were not tested on the same levels")
-    return [np.concatenate(of_task).any(axis=0) for of_task in zip(*found, strict=True)]
+    return [np.asarray(np.concatenate(of_task).any(axis=0)) for of_task in zip(*found, strict=True)]
 
 
 def worst_levels(

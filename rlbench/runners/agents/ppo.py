@@ -18,7 +18,7 @@ from rlbench.runners.agents.agent import AgentPhase, Bools, TaskInfo, Transition
 from rlbench.runners.agents.common.moments import CLIP, Moments
 from rlbench.runners.agents.common.networks import generators_of
 from rlbench.runners.agents.common.policies import Actions, observation_size
-from rlbench.runners.agents.common.states import load_state, put, save_state
+from rlbench.runners.agents.common.states import load_state, save_state, scatter
 
 __version__ = "1"
 
@@ -227,7 +227,7 @@ class PPO:
                 parameter.grad = torch.zeros_like(parameter)
             self._optimizer.step()
         for name, place in self._places().items():
-            put(place, state[name].to(place.device))
+            scatter(state[name].flatten().to(place.device), [place])
         self._returns = state["returns"].cpu().numpy()
         self._noise.set_state(state["noise"].cpu())
         self._order.set_state(state["order"].cpu())

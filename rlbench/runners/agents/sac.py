@@ -25,7 +25,7 @@ from rlbench.runners.agents.common.networks import (
     normal,
 )
 from rlbench.runners.agents.common.policies import Actions, gaussian, observation_size, squash
-from rlbench.runners.agents.common.states import load_state, put, save_state
+from rlbench.runners.agents.common.states import load_state, save_state, scatter
 
 __version__ = "1"
 
@@ -83,7 +83,8 @@ class SAC:
         """Return what the value network says of (n, o) observations, (n,)."""
         with torch.no_grad():
             values = self._value.shape(self._value.still, self._inner(obs))
-        return values[0, :, 0].cpu().numpy().astype(np.float64)
+        found: NDArray[np.float32] = values[0, :, 0].cpu().numpy()
+        return found.astype(np.float64)
 
     def observe(self, batch: Transitions) -> None:
         """Keep what happened, and learn where an episode is over."""
@@ -145,7 +146,7 @@ class SAC:
         """Become what was saved."""
         state = load_state(folder, self._device)
         for name, place in self._places().items():
-            put(place, state[name])
+            scatter(state[name].flatten(), [place])
         self._updates = int(state["updates"])
         self._lengths = state["lengths"].numpy()
         for name, generator in self._generators().items():
