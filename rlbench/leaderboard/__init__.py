@@ -10,6 +10,7 @@ from rlbench.leaderboard.figures import (
 )
 from rlbench.leaderboard.plots import Plot
 from rlbench.leaderboard.site import build_site
+from rlbench.leaderboard.stopping_figure import plot_stopping
 from rlbench.leaderboard.tables import table, task_table
 from rlbench.leaderboard.teaching import plot_levels, plot_teaching
 
@@ -23,6 +24,7 @@ __all__ = [
     "plot_levels",
     "plot_profiles",
     "plot_ranks",
+    "plot_stopping",
     "plot_teaching",
     "table",
     "task_table",
