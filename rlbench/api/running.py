@@ -30,7 +30,7 @@ from rlbench.runners import (
 from rlbench.runners.agents.agent import AGENTS
 from rlbench.runners.agents.objects import find_object, importable_spec
 from rlbench.runners.agents.resolving import resolve_found
-from rlbench.runners.here import run_here
+from rlbench.runners.backends.here import run_here
 from rlbench.suites import Suite, Task
 
 

@@ -27,6 +27,7 @@ from rlbench.results.record import evaluation_of, from_plain, plain
 from rlbench.suites import sha256_of
 
 _VERSION = 3
+SPARED = "oom"  # the status of a run whose checkpoints stay: another attempt may end otherwise
 _STATE = "state.json"
 _NAME = re.compile(r"\d+-\d+")
 _MAX_STATE = 200_000_000  # bytes
@@ -153,6 +154,11 @@ class Checkpoints:
                     self._written, self._hash = found.actions, digest
                     return found
         return None
+
+    def newest_name(self) -> str:
+        """Return the name of the newest checkpoint's folder, whole or not; empty without one."""
+        found = self._whole()
+        return max(found, key=_age).name if found else ""
 
     def actions_until(self, checkpoint: Checkpoint) -> bytes:
         """Return the training actions that led to a checkpoint."""
