@@ -1,6 +1,7 @@
 # make demo    run the main job for real on a small, unofficial budget and build the site
 # make test    run the tests
 # make test-procgen  run the tests of Procgen, in an environment of their own (1.5 GB)
+# make test-cluster  run the tests of Ray and SLURM, in an environment of their own
 # make faults  inject many faults, for half an hour
 # make fuzz    read a million mutated records, and as many mutated files of others
 # make recipes run agents made with other libraries, which it installs (3 GB)
@@ -18,7 +19,7 @@ TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/
 # What Python compiles is kept: tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test test-slow test-procgen faults fuzz recipes lint types wheel-test check bench bench-stats bench-adastop \
+.PHONY: install demo test test-slow test-procgen test-cluster faults fuzz recipes lint types wheel-test check bench bench-stats bench-adastop \
         clean
 
 install: $(CORE)
@@ -45,7 +46,7 @@ demo: install
 
 # The tests of a file share what they set up, so they stay in one process.
 test: $(DEV)
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not faults and not recipes"
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not faults and not recipes and not cluster"
 
 test-slow: $(DEV)
 	$(BIN)/pytest -m slow
@@ -58,6 +59,15 @@ test-slow: $(DEV)
 # The extra is too large for `make test`, which skips these where it is missing.
 test-procgen: .venv-procgen/.ready
 	.venv-procgen/bin/python -m pytest tests/golden/test_procgen.py tests/suites/test_procgen.py
+
+.venv-cluster/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-cluster
+	.venv-cluster/bin/pip install --quiet --disable-pip-version-check --editable '.[atari,ray,slurm]' hypothesis pytest
+	@touch $@
+
+# They start a cluster of two nodes on this machine.
+test-cluster: .venv-cluster/.ready
+	.venv-cluster/bin/python -m pytest -m cluster tests/cluster
 
 faults: $(DEV)
 	$(BIN)/pytest -n auto --dist load -m faults tests/faults
@@ -100,6 +110,7 @@ bench-adastop: $(DEV) .venv-peers
 bench: $(DEV)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/runner_overhead.py
+	$(BIN)/python benchmarks/backends.py
 	$(BIN)/python benchmarks/metering.py
 	$(BIN)/python benchmarks/hangs.py
 	$(BIN)/python benchmarks/command_agent.py
@@ -111,4 +122,4 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/reading.py
 
 clean:
-	rm -rf .venv .venv-peers .venv-procgen .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers .venv-procgen .venv-cluster .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -75,6 +75,12 @@ def run(
     runs_per_gpu: Annotated[
         int, typer.Option("--runs-per-gpu", min=1, help="Runs that share a GPU.")
     ] = 1,
+    backend: Annotated[
+        str, typer.Option("--backend", help="Where runs go: local, ray or slurm.")
+    ] = "local",
+    ray_address: Annotated[
+        str, typer.Option("--ray-address", help="Of the Ray cluster; auto: this machine's.")
+    ] = "auto",
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=1, help="Seconds that a run may take.")
     ] = None,
@@ -113,6 +119,7 @@ def run(
     Runs that are in the store already are not run again: after an interruption, the same command
     does the rest. Exit code 1 means that some runs failed.
     """
+    from rlbench.api.clusters import Asked
     from rlbench.api.running import find_teacher, want
     from rlbench.runners import Limits, resolve
     from rlbench.runners.tracking import check_trackers
@@ -127,7 +134,11 @@ def run(
     guide = find_teacher(chosen, teacher, options)
     wanted = want(
         chosen, parse_tasks(chosen, tasks), who, parse_seeds(seeds), store=store, teacher=guide,
-        eval_points=eval_points, device=device, jobs=jobs, runs_per_gpu=runs_per_gpu,
+        eval_points=eval_points,
+        asked=Asked(
+            backend=backend, address=ray_address, options=settings.clusters,
+            device=device, jobs=jobs, runs_per_gpu=runs_per_gpu,
+        ),
     )  # fmt: skip
     if not quiet:
         print_sources(who, guide)

@@ -134,7 +134,7 @@ class Checkpoints:
             }
             text = strict_json.dump({**content, "sha256": sha256_of(content)})
             (temporary / _STATE).write_text(text, encoding="utf-8")
-            _flush(temporary)
+            flush(temporary)
             os.rename(temporary, final)
             sync(self._folder)
         finally:
@@ -253,7 +253,7 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _flush(folder: Path) -> None:
+def flush(folder: Path) -> None:
     """Have the system write a folder and all that is in it to the disk."""
     for parent, _, files in os.walk(folder):
         for name in files:
