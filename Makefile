@@ -2,6 +2,7 @@
 # make test    run the tests
 # make test-procgen  run the tests of Procgen, in an environment of their own (1.5 GB)
 # make test-hopper  replay RandomFrictionHopper's golden cases under MuJoCo 2.3.7, as they were made
+# make test-cluster  run the tests of Ray and SLURM, in an environment of their own
 # make faults  inject many faults, for half an hour
 # make fuzz    read a million mutated records, and as many mutated files of others
 # make recipes run agents made with other libraries, which it installs (3 GB)
@@ -19,7 +20,7 @@ TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/
 # What Python compiles is kept: tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test test-slow test-procgen test-hopper faults fuzz recipes lint types wheel-test check bench bench-stats bench-adastop \
+.PHONY: install demo test test-slow test-procgen test-hopper test-cluster faults fuzz recipes lint types wheel-test check bench bench-stats bench-adastop \
         clean
 
 install: $(CORE)
@@ -46,7 +47,7 @@ demo: install
 
 # The tests of a file share what they set up, so they stay in one process.
 test: $(DEV)
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not faults and not recipes"
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not faults and not recipes and not cluster"
 
 test-slow: $(DEV)
 	$(BIN)/pytest -m slow
@@ -68,6 +69,15 @@ test-procgen: .venv-procgen/.ready
 # Contacts are those of MuJoCo 2.3.7, which has wheels up to Python 3.11.
 test-hopper: .venv-hopper/.ready
 	.venv-hopper/bin/python -m pytest tests/golden/test_hopper_2_3_7.py
+
+.venv-cluster/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-cluster
+	.venv-cluster/bin/pip install --quiet --disable-pip-version-check --editable '.[atari,ray,slurm]' hypothesis pytest
+	@touch $@
+
+# They start a cluster of two nodes on this machine.
+test-cluster: .venv-cluster/.ready
+	.venv-cluster/bin/python -m pytest -m cluster tests/cluster
 
 faults: $(DEV)
 	$(BIN)/pytest -n auto --dist load -m faults tests/faults
@@ -110,6 +120,7 @@ bench-adastop: $(DEV) .venv-peers
 bench: $(DEV)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/runner_overhead.py
+	$(BIN)/python benchmarks/backends.py
 	$(BIN)/python benchmarks/metering.py
 	$(BIN)/python benchmarks/hangs.py
 	$(BIN)/python benchmarks/command_agent.py
@@ -121,4 +132,4 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/reading.py
 
 clean:
-	rm -rf .venv .venv-peers .venv-hopper .venv-procgen .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers .venv-hopper .venv-cluster .venv-procgen .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache

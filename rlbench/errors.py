@@ -6,6 +6,7 @@ RLBenchError
 │   ├── CannotImport      an agent or a teacher that raises when it is imported
 │   └── MissingExtra      an optional dependency is not installed
 ├── FetchError            data cannot be fetched, or is not what it should be
+├── ClusterError          a cluster does not execute what it should
 ├── StoreError            a store cannot be read or written
 │   ├── RecordExists      a record with that name is there already
 │   └── InvalidRecord     a file that is not a record, or not one any more
@@ -95,6 +96,10 @@ def install_command(extra: str) -> str:
 
 class FetchError(RLBenchError):
     """Data cannot be fetched, or is not what it should be."""
+
+
+class ClusterError(RLBenchError):
+    """A cluster does not execute what it should."""
 
 
 class StoreError(RLBenchError):

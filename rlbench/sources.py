@@ -54,6 +54,11 @@ def sources(path: Path, module: str = "") -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def is_installed(path: Path) -> bool:
+    """Say whether a file is of Python itself, or of a package that is installed in it."""
+    return any(path.is_relative_to(folder) for folder in _INSTALLED)
+
+
 def hash_file(path: Path) -> str:
     """Return the sha256 of a file."""
     with path.open("rb") as file:

@@ -67,7 +67,10 @@ def test_all_is_what_is_public(name: str) -> None:
             "rlbench.results",
             {"gymnasium", "scipy", "pandas", "numba", "matplotlib", "rich", "typer"},
         ),
-        ("rlbench.runners.worker", {"scipy", "pandas", "numba", "matplotlib", "rich", "typer"}),
+        (
+            "rlbench.runners.backends.worker",
+            {"scipy", "pandas", "numba", "matplotlib", "rich", "typer"},
+        ),
         ("rlbench.stats", {"gymnasium", "rich", "typer", "jinja2", "scipy", "pandas", "numba"}),
         ("rlbench.leaderboard", {"gymnasium", "matplotlib", "pandas", "rich", "typer"}),
         ("rlbench.compat.rliable.library", {"gymnasium", "scipy", "pandas", "numba", "rich"}),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlbench.api.asking import parse_options
+from rlbench.api.clusters import Placement
 from rlbench.api.places import parse_places
 from rlbench.api.running import Wanted, find_agent, given_of_policy, want
 from rlbench.errors import UsageError
@@ -108,20 +109,18 @@ def want_of_all(
     seeds: Sequence[int],
     *,
     store: Path,
-    device: str = "cpu",
-    jobs: int = 0,
-    runs_per_gpu: int = 1,
+    placement: Placement,
 ) -> list[Wanted]:
-    """Return the runs of some agents that are wanted, by agent, all with the places they share.
+    """Return the runs of some agents that are wanted, by agent.
+
+    On this machine, all have the places that they share.
 
     Args:
         entrants: The agents, on a suite.
         names: Labels of some of them.
         seeds: Of the runs.
-        store: See `want`, as for those below.
-        device: The same.
-        jobs: The same.
-        runs_per_gpu: The same.
+        store: The folder of records.
+        placement: Where they may be.
 
     Raises:
         UsageError: Something does not fit.
@@ -129,14 +128,16 @@ def want_of_all(
     wanted = [
         want(
             entrants.suite, entrants.tasks, entrants.agents[name], seeds,
-            store=store, device=device, jobs=jobs, runs_per_gpu=runs_per_gpu,
+            store=store, placement=placement,
         )
         for name in names
     ]  # fmt: skip
+    if placement.backend != "local":
+        return wanted
     places = parse_places(
-        device,
-        jobs=jobs,
-        runs_per_gpu=runs_per_gpu,
+        placement.device,
+        jobs=placement.jobs,
+        runs_per_gpu=placement.runs_per_gpu,
         runs=sum(len(of_agent.identities) for of_agent in wanted),
         has_group=all(of_agent.agent.has_group for of_agent in wanted),
     )

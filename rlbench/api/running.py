@@ -10,10 +10,11 @@ from types import FrameType
 from typing import Any
 
 from rlbench.api.asking import CHECKPOINT_SECONDS, TEACHER_PREFIX, parse_eval_points
-from rlbench.api.places import Places, parse_places
+from rlbench.api.clusters import Placement, Work, find_places
+from rlbench.api.places import Places
 from rlbench.api.progress import Display
 from rlbench.api.stores import Tell
-from rlbench.errors import InvalidRecord, StoreError, UsageError
+from rlbench.errors import ClusterError, InvalidRecord, StoreError, UsageError
 from rlbench.results import Identity, Loaded, Problem, Store
 from rlbench.results.scores import under_other_constants
 from rlbench.results.store import check_recordable
@@ -30,7 +31,7 @@ from rlbench.runners import (
 from rlbench.runners.agents.agent import AGENTS
 from rlbench.runners.agents.objects import find_object, importable_spec
 from rlbench.runners.agents.resolving import resolve_found
-from rlbench.runners.here import run_here
+from rlbench.runners.backends.here import run_here
 from rlbench.suites import Suite, Task
 
 
@@ -49,6 +50,7 @@ class Wanted:
         points: Extra evaluation points by task.
         places: Where runs may be.
         device: As the user named it.
+        run_all: Executes runs, as `rlbench.runners.run_all` does.
         factory: Makes the agent in this process, if no other can.
     """
 
@@ -62,6 +64,7 @@ class Wanted:
     points: Mapping[str, tuple[int, ...]]
     places: Places
     device: str
+    run_all: Callable[..., None] = run_all
     factory: AgentFactory | None = None
 
     @property
@@ -81,9 +84,7 @@ def want(
     store: Path,
     teacher: Resolved | None = None,
     eval_points: str = "",
-    device: str = "cpu",
-    jobs: int = 0,
-    runs_per_gpu: int = 1,
+    placement: Placement = Placement(),  # noqa: B008 - it is immutable
     factory: AgentFactory | None = None,
 ) -> Wanted:
     """Return the runs of an agent that are wanted.
@@ -96,9 +97,7 @@ def want(
         store: The folder of records.
         teacher: In a curriculum.
         eval_points: See `parse_eval_points`; nothing for those of the protocol.
-        device: See `parse_places`, as for those below.
-        jobs: The same.
-        runs_per_gpu: The same.
+        placement: Where they may be.
         factory: Makes the agent in this process, if no other can.
 
     Raises:
@@ -109,19 +108,24 @@ def want(
         identity.task: _points(suite, suite.task(identity.task), eval_points) for identity in found
     }
     loaded = Store(store).load() if store.is_dir() else Loaded([], [])
-    places = parse_places(
-        device,
-        jobs=jobs,
-        runs_per_gpu=runs_per_gpu,
-        runs=len(found),
-        has_group=agent.has_group,
-    )
     left = _not_done(found, loaded)
     suite.check_can_run(suite.task(name) for name in dict.fromkeys(run.task for run in left))
+    if factory is not None and placement.backend != "local":
+        raise UsageError("an agent that only this process knows runs here: put it into a file")
+    places, execute_all = find_places(
+        placement,
+        Work(
+            suite=suite,
+            agent=agent.recipe,
+            teacher=teacher.recipe if teacher else None,
+            runs=len(found),
+            has_group=agent.has_group,
+        ),
+    )
     return Wanted(
         suite=suite, agent=agent, teacher=teacher, store=Store(store), loaded=loaded,
         identities=found, left=left, points=points, places=places,
-        device=device, factory=factory,
+        device=placement.device, run_all=execute_all, factory=factory,
     )  # fmt: skip
 
 
@@ -163,7 +167,8 @@ def want_evaluations(
     if given is None:
         given = given_of_policy(policy)
     who, factory = find_agent(policy, config, name, given, trust=trust)
-    return want(suite, tasks, who, seeds, store=store, device=device, jobs=jobs, factory=factory)
+    place = Placement(device=device, jobs=jobs)
+    return want(suite, tasks, who, seeds, store=store, placement=place, factory=factory)
 
 
 def given_of_policy(policy: str | Callable[..., Any]) -> tuple[str, ...]:
@@ -369,20 +374,21 @@ def execute(
 
     Raises:
         StoreError: A record could not be written.
+        ClusterError: The cluster does not execute runs.
     """
     try:
         with stop_when_asked(tell) as stopping, display:
             if wanted.factory is not None:
                 run_here(runs, wanted.factory, listen=display.listen, stopping=stopping)
             else:
-                run_all(
+                wanted.run_all(
                     runs, slots=wanted.places.slots, group=wanted.places.group,
                     listen=display.listen, limits=limits, stopping=stopping,
                 )  # fmt: skip
     except KeyboardInterrupt:
         return False
-    except StoreError as error:
-        raise StoreError(
+    except (StoreError, ClusterError) as error:
+        raise type(error)(
             f"{error}; {display.finished} runs were recorded, the same command does the rest"
         ) from error
     return display.finished == len(runs)

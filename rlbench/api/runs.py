@@ -16,6 +16,7 @@ from rlbench.api.asking import (
     parse_suite,
 )
 from rlbench.api.bars import display_of
+from rlbench.api.clusters import Placement
 from rlbench.api.gathering import gather_records
 from rlbench.api.loading import Results
 from rlbench.api.pythonic import in_python
@@ -53,6 +54,9 @@ def run(
     device: str = "cpu",
     jobs: int = 0,
     runs_per_gpu: int = 1,
+    backend: str = "local",
+    ray_address: str = "auto",
+    cluster: Mapping[str, Any] | None = None,
     unofficial: Mapping[str, Constant] | None = None,
     eval_points: int | Iterable[int] | None = None,
     timeout: float | None = None,
@@ -85,6 +89,9 @@ def run(
         device: ``cpu``, ``cuda`` (all GPUs), ``cuda:0,1`` or ``auto``.
         jobs: Workers at a time; 0 for one a CPU or GPU place.
         runs_per_gpu: Runs that share a GPU.
+        backend: ``local``, ``ray`` or ``slurm``.
+        ray_address: Of the cluster.
+        cluster: What the table ``[ray]`` or ``[slurm]`` of a ``--config`` file holds.
         unofficial: Constants of the protocol to change for trying things out.
         eval_points: More evaluations, for a curve: so many spread over the budget, or where.
         timeout: Seconds that a run may take.
@@ -115,7 +122,10 @@ def run(
     wanted = want(
         chosen, _tasks(chosen, tasks), who, _seeds(seeds), store=_own(store), factory=factory,
         teacher=find_teacher(chosen, teacher, options), eval_points=_points(eval_points),
-        device=device, jobs=jobs, runs_per_gpu=runs_per_gpu,
+        placement=Placement(
+            backend=backend, address=ray_address, options={backend: cluster or {}},
+            device=device, jobs=jobs, runs_per_gpu=runs_per_gpu,
+        ),
     )  # fmt: skip
     return _results(
         wanted, limits=Limits(step_timeout, timeout), checkpoint_every=checkpoint_every,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlbench.api.asking import DEFAULT_STORE, parse_seeds
+from rlbench.api.clusters import Placement
 from rlbench.api.entrants import Entrant
 from rlbench.errors import InvalidRecord, UnknownName, UsageError
 from rlbench.files import read_bounded
@@ -54,6 +55,7 @@ class Study:
         unofficial: Constants that are changed, as the command line writes them.
         store: Where records go.
         figures: Where figures go, if anywhere.
+        placement: The backend, and what is asked of it.
         settings: As `rlbench.api.sequential.plan_of` takes them.
         agents: By name, what each is made of: its first base first, itself last.
         tuning: By the name of an agent that is tuned.
@@ -64,6 +66,7 @@ class Study:
     unofficial: str
     store: Path
     figures: Path | None
+    placement: Placement
     settings: Mapping[str, Any]
     agents: Mapping[str, tuple[Part, ...]]
     tuning: Mapping[str, Tuning] = field(default_factory=dict)
@@ -109,6 +112,11 @@ def read_study(path: Path) -> Study:
         unofficial=unofficial_text(data.get("unofficial", {})),
         store=Path(data.get("store", DEFAULT_STORE)),
         figures=Path(data["figures"]) if "figures" in data else None,
+        placement=Placement(
+            backend=data.get("backend", "local"),
+            address=data.get("ray_address", "auto"),
+            options={name: data.get(name, {}) for name in ("ray", "slurm")},
+        ),
         settings=settings,
         agents={name: _lineage(name, agents, path) for name in agents},
         tuning={

@@ -107,6 +107,12 @@ def compare_agents(
     runs_per_gpu: Annotated[
         int, typer.Option("--runs-per-gpu", min=1, help="With --run: runs that share a GPU.")
     ] = 1,
+    backend: Annotated[
+        str, typer.Option("--backend", help="With --run: local, ray or slurm.")
+    ] = "local",
+    ray_address: Annotated[
+        str, typer.Option("--ray-address", help="With --backend ray: of the cluster.")
+    ] = "auto",
     new_plan: Annotated[
         bool,
         typer.Option("--new-plan", help="With --run: begin another plan for the same agents."),
@@ -126,12 +132,16 @@ def compare_agents(
     """
     chosen = statistic_of(statistic)
     if run:
-        from rlbench.cli.sequential import How, Places, run_comparison
+        from rlbench.api.clusters import Placement
+        from rlbench.cli.sequential import How, run_comparison
 
         _check_run(stop, against, normalise_by, lower_is_better, despite_protocols)
         return run_comparison(
             asked, suite, unofficial, How(tasks, new_plan, dry_run, json, out),
-            Places(device, jobs, runs_per_gpu),
+            Placement(
+                backend=backend, address=ray_address, device=device, jobs=jobs,
+                runs_per_gpu=runs_per_gpu,
+            ),
             {
                 "statistic": chosen, "alpha": alpha, "batch": batch, "max_batches": max_batches,
                 "futility": futility, "first_seed": first_seed, "baseline": baseline,

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rlbench.results.values import plain, unofficial_text
 
 _MAX_BYTES = 1_000_000
 _TABLES = ("options", "unofficial")  # of name = value
+_CLUSTERS = ("ray", "slurm")  # tables as well: what a backend takes
 _ONLY_HERE = ("checkpoint_every", "track")
 
 
@@ -26,11 +27,13 @@ class Settings:
         options: Of the agent; those of the teacher begin with ``teacher.``.
         checkpoint_every: Seconds between two checkpoints.
         track: Trackers that are told of runs.
+        clusters: Options by backend.
     """
 
     options: Mapping[str, Any]
     checkpoint_every: float
     track: tuple[str, ...]
+    clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -50,13 +53,15 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the file {path} is not TOML: {error}") from error
     known = {p.name for p in context.command.params if p.name} - {"config", "option", "dry_run"}
+    others = (*_TABLES, *_CLUSTERS, *_ONLY_HERE)
     for name in content:
-        if name not in known | {*_TABLES, *_ONLY_HERE}:
-            raise UnknownName(f"option in {path}:", name, [*sorted(known), *_TABLES, *_ONLY_HERE])
+        if name not in known | {*others}:
+            raise UnknownName(f"option in {path}:", name, [*sorted(known), *others])
     context.obj = Settings(
         options=_options(_table(content, "options", path)),
         checkpoint_every=_seconds(content.get("checkpoint_every", CHECKPOINT_SECONDS), path),
         track=_names(content.get("track", []), path),
+        clusters={name: _table(content, name, path) for name in _CLUSTERS},
     )
     defaults = {name: _text(value) for name, value in content.items() if name in known}
     changed = _table(content, "unofficial", path)

@@ -56,10 +56,12 @@ def duel(
     All play the same start states, round after round, until all pairs are decided. You may stop
     and go on at any time. Exit code 3 means that a pair is undecided after the last round.
     """
+    from rlbench.api.clusters import Placement
     from rlbench.api.duels import by_of, decide, policies_of, returns_so_far
     from rlbench.api.entrants import want_of_all
     from rlbench.results import Store
 
+    placement = Placement(device=device, jobs=jobs)
     if not 0 < alpha < 1:
         raise UsageError(f"--alpha {alpha} must be inside (0, 1)")
     chosen = parse_suite(suite, unofficial)
@@ -76,7 +78,7 @@ def duel(
         if done >= max_rounds:
             break
         waiting = [name for name in needed if len(returns[name]) // episodes == done]
-        wanted = want_of_all(entrants, waiting, [done], store=store, device=device, jobs=jobs)
+        wanted = want_of_all(entrants, waiting, [done], store=store, placement=placement)
         if code := run_together(wanted, f"round {done + 1}", quiet=json, trains=False):
             return code
     assert result is not None

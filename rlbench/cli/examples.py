@@ -13,6 +13,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench run --suite atari100k --agent my_agent.py --tasks Pong --seeds 3",
         "rlbench run --suite atari100k --agent random --unofficial budget=2000",
         "rlbench run --suite my_suite.toml --agent my_agent.py",
+        "rlbench run --suite atari100k --agent my_agent.py --backend ray",
     ),
     "evaluate": (
         "rlbench evaluate --suite atari100k --agent sb3-zip:ppo.zip --trust",

@@ -31,7 +31,8 @@ class PlainDisplay(Display):
         """Print a start or an end, and now and then how it goes."""
         name = self.name_of(row.run)
         if event.kind == "start":
-            echo(f"start {name}")
+            node = event.data.get("node")
+            echo(f"start {name} on {node}" if node else f"start {name}")
         elif event.kind == "elsewhere":
             echo(f"another command is at {name}")
         elif event.kind == "end":
@@ -78,13 +79,16 @@ class LiveDisplay(Display):
         ended = sorted((row for row in rows if row.ended), key=lambda row: row.ended)
         running = [row for row in rows if row.started and not row.ended]
         table = Table(box=box.SIMPLE, caption=Text(self.summary()), caption_justify="left")
-        for column in ("run", "status", "position", "steps/s", "left", "time"):
-            table.add_column(column, justify="left" if column in ("run", "status") else "right")
+        nodes = ["node"] if any("node" in row.data for row in rows) else []
+        for column in ("run", *nodes, "status", "position", "steps/s", "left", "time"):
+            is_text = column in ("run", "node", "status")
+            table.add_column(column, justify="left" if is_text else "right")
         for row in [*ended[-_SHOWN_ENDS:], *running]:
             speed, left = row.steps_per_second(now), row.left(now)
             style = {"ok": "green", "starting": "", "train": "cyan", "eval": "cyan", "end": "cyan"}
             table.add_row(
                 Text(printable(self.name_of(row.run))),
+                *(Text(printable(str(row.data.get("node", "")))) for _ in nodes),
                 Text(printable(row.status), style=style.get(row.status, "red")),
                 row.position(),
                 f"{speed:,.0f}" if speed else "",

@@ -75,6 +75,12 @@ def run(
     runs_per_gpu: Annotated[
         int, typer.Option("--runs-per-gpu", min=1, help="Runs that share a GPU.")
     ] = 1,
+    backend: Annotated[
+        str, typer.Option("--backend", help="Where runs go: local, ray or slurm.")
+    ] = "local",
+    ray_address: Annotated[
+        str, typer.Option("--ray-address", help="Of the Ray cluster; auto: this machine's.")
+    ] = "auto",
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=1, help="Seconds that a run may take.")
     ] = None,
@@ -113,6 +119,7 @@ def run(
     Runs that are in the store already are not run again: after an interruption, the same command
     does the rest. Exit code 1 means that some runs failed.
     """
+    from rlbench.api.clusters import Placement
     from rlbench.api.running import find_teacher, want
     from rlbench.runners import Limits, resolve
     from rlbench.runners.tracking import check_trackers
@@ -127,7 +134,11 @@ def run(
     guide = find_teacher(chosen, teacher, options)
     wanted = want(
         chosen, parse_tasks(chosen, tasks), who, parse_seeds(seeds), store=store, teacher=guide,
-        eval_points=eval_points, device=device, jobs=jobs, runs_per_gpu=runs_per_gpu,
+        eval_points=eval_points,
+        placement=Placement(
+            backend=backend, address=ray_address, options=settings.clusters,
+            device=device, jobs=jobs, runs_per_gpu=runs_per_gpu,
+        ),
     )  # fmt: skip
     if not quiet:
         print_sources(who, guide)
@@ -170,26 +181,42 @@ def run_together(
     """Do the runs of several agents side by side; return an exit code if not all have a score.
 
     Args:
-        wanted: By agent; all have the same places.
+        wanted: By agent; those that share places, as on this machine, are done side by side.
         title: What they are of, printed first.
         quiet: Print errors only.
         trains: Spend the budget; else the agents are evaluated as they are made.
     """
     from rlbench.api.entrants import in_turn
-    from rlbench.api.running import execute, prepare
-    from rlbench.cli.progress import make_display
+    from rlbench.api.running import prepare
 
-    runs = in_turn([prepare(of_agent, tell, trains=trains) for of_agent in wanted])
     if not quiet:
         echo(title)
-    display = make_display(runs, wanted[0].at_a_time, done=0, quiet=quiet)
-    if not execute(runs, wanted[0], display, tell):
+    runs = [prepare(of_agent, tell, trains=trains) for of_agent in wanted]
+    parts = list(zip(runs, wanted, strict=True))
+    if len({id(of_agent.places) for of_agent in wanted}) == 1:
+        parts = [(in_turn(runs), wanted[0])]
+    for of_part, of_agent in parts:
+        if code := _execute_part(of_part, of_agent, quiet=quiet):
+            return code
+    if sum(map(len, runs)) < sum(len(of_agent.left) for of_agent in wanted):
+        tell("rlbench: undecided: it goes on once all these runs have a score")
+        return EXIT_FAILED
+    return 0
+
+
+def _execute_part(runs: Sequence["Run"], wanted: "Wanted", *, quiet: bool) -> int:
+    """Do runs that share places; return an exit code if not all have a score."""
+    from rlbench.api.running import execute
+    from rlbench.cli.progress import make_display
+
+    display = make_display(runs, wanted.at_a_time, done=0, quiet=quiet)
+    if not execute(runs, wanted, display, tell):
         tell("rlbench: interrupted, undecided: the same command goes on")
         return EXIT_INTERRUPTED
     for run, reason in display.failed:
-        log = wanted[0].store.log_of(run.identity)
+        log = wanted.store.log_of(run.identity)
         tell(f"failed: {display.name_of(run)}: {reason} (log: {log})")
-    if display.failed or len(runs) < sum(len(of_agent.left) for of_agent in wanted):
+    if display.failed:
         tell("rlbench: undecided: it goes on once all these runs have a score")
         return EXIT_FAILED
     return 0

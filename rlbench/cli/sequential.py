@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlbench.api.asking import DEFAULT_STORE, Asked, parse_suite
+from rlbench.api.clusters import Placement
 from rlbench.api.entrants import Entrants, parse_entrant, resolve_entrants, want_of_all
 from rlbench.api.sequential import (
     Standing,
@@ -32,20 +33,6 @@ from rlbench.stats.stopping import CLAIM, blind_looks
 _POWERS = (0.8, 0.9, 0.99)  # for which the cost of futility is told beforehand
 
 
-class Places(NamedTuple):
-    """Where runs are made.
-
-    Attributes:
-        device: As `rlbench run` takes it, like those below.
-        jobs: The same.
-        runs_per_gpu: The same.
-    """
-
-    device: str
-    jobs: int
-    runs_per_gpu: int
-
-
 class How(NamedTuple):
     """How a comparison is carried out.
 
@@ -65,7 +52,12 @@ class How(NamedTuple):
 
 
 def run_comparison(
-    asked: Asked, suite: str, unofficial: str, how: How, places: Places, settings: Mapping[str, Any]
+    asked: Asked,
+    suite: str,
+    unofficial: str,
+    how: How,
+    placement: Placement,
+    settings: Mapping[str, Any],
 ) -> int:
     """Carry out a comparison; return the exit code.
 
@@ -74,7 +66,7 @@ def run_comparison(
         suite: The suite.
         unofficial: Its constants that are changed.
         how: How it is carried out.
-        places: Where runs are made.
+        placement: Where runs are made.
         settings: As `plan_of` takes them.
 
     Raises:
@@ -86,11 +78,11 @@ def run_comparison(
     chosen = parse_suite(suite, unofficial)
     named = [parse_entrant(spec) for spec in asked.sources]
     entrants = resolve_entrants(chosen, parse_tasks(chosen, how.tasks), named)
-    return decide(entrants, path, how, places, settings)
+    return decide(entrants, path, how, placement, settings)
 
 
 def decide(
-    entrants: Entrants, path: Path, how: How, places: Places, settings: Mapping[str, Any]
+    entrants: Entrants, path: Path, how: How, placement: Placement, settings: Mapping[str, Any]
 ) -> int:
     """Do runs until all pairs are decided, and report; return the exit code.
 
@@ -98,7 +90,7 @@ def decide(
         entrants: The agents, on a suite.
         path: The store.
         how: How it is carried out.
-        places: Where runs are made.
+        placement: Where runs are made.
         settings: As `plan_of` takes them.
     """
     plan = plan_of(entrants, **settings)
@@ -106,12 +98,12 @@ def decide(
     if not how.json:
         _print_described(plan, entrants)
     if how.dry_run:
-        return _print_next(plan, entrants, path, places)
+        return _print_next(plan, entrants, path, placement)
     records = _records_in(path)
     _print_fixed(settle_plan(path, plan, entrants, records, anew=how.new_plan), quiet=how.json)
     while (at := standing(plan, entrants, records)).needed:
         seeds, agents = plan.seeds(at.next_batch), ", ".join(at.needed)
-        wanted = want_of_all(entrants, at.needed, seeds, store=path, **places._asdict())
+        wanted = want_of_all(entrants, at.needed, seeds, store=path, placement=placement)
         title = f"batch {at.next_batch} of at most {plan.max_batches}: {agents}"
         if code := run_together(wanted, title, quiet=how.json):
             return code
@@ -192,7 +184,7 @@ def _warn_of_blind_looks(plan: ComparisonPlan) -> None:
         )
 
 
-def _print_next(plan: ComparisonPlan, entrants: Entrants, path: Path, places: Places) -> int:
+def _print_next(plan: ComparisonPlan, entrants: Entrants, path: Path, placement: Placement) -> int:
     """Print the runs that come next, and do none."""
     at = standing(plan, entrants, _records_in(path))
     if not at.needed:
@@ -200,7 +192,7 @@ def _print_next(plan: ComparisonPlan, entrants: Entrants, path: Path, places: Pl
         return 0
     echo(f"batch {at.next_batch} of at most {plan.max_batches} comes next:")
     seeds = plan.seeds(at.next_batch)
-    for wanted in want_of_all(entrants, at.needed, seeds, store=path, **places._asdict()):
+    for wanted in want_of_all(entrants, at.needed, seeds, store=path, placement=placement):
         print_plan(wanted)
     return EXIT_UNDECIDED
 

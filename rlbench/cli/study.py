@@ -1,5 +1,6 @@
 """`rlbench study`: a comparison whose plan stands in a file."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -41,16 +42,16 @@ def run_study(
     from rlbench.api.entrants import resolve_entrants
     from rlbench.api.study import read_study
     from rlbench.cli.run import parse_tasks
-    from rlbench.cli.sequential import How, Places, decide
+    from rlbench.cli.sequential import How, decide
     from rlbench.cli.tuning import tuned
 
     study = read_study(file)
     chosen = parse_suite(study.suite, study.unofficial)
     tasks = parse_tasks(chosen, study.tasks)
-    places = Places(device, jobs, runs_per_gpu)
-    agents, code = tuned(study, chosen, tasks, places, dry_run=dry_run, quiet=json)
+    placement = replace(study.placement, device=device, jobs=jobs, runs_per_gpu=runs_per_gpu)
+    agents, code = tuned(study, chosen, tasks, placement, dry_run=dry_run, quiet=json)
     if code:
         return code
     entrants = resolve_entrants(chosen, tasks, agents)
     how = How(study.tasks, new_plan, dry_run, json, study.figures)
-    return decide(entrants, study.store, how, places, study.settings)
+    return decide(entrants, study.store, how, placement, study.settings)

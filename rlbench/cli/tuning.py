@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from rlbench.api.clusters import Placement
 from rlbench.api.entrants import Entrant, Entrants, resolve_entrants, want_of_all
 from rlbench.api.study import Study, Tuning
 from rlbench.cli.dry_run import print_plan
 from rlbench.cli.output import EXIT_UNDECIDED, echo, print_table
 from rlbench.cli.run import run_together
-from rlbench.cli.sequential import Places
 from rlbench.results import Store
 from rlbench.results.values import unofficial_text
 from rlbench.runners import identities
@@ -23,7 +23,7 @@ def tuned(
     study: Study,
     suite: Suite,
     tasks: Sequence[Task],
-    places: Places,
+    placement: Placement,
     *,
     dry_run: bool,
     quiet: bool,
@@ -37,7 +37,7 @@ def tuned(
         study: The study.
         suite: Its suite.
         tasks: Its tasks.
-        places: Where runs are made.
+        placement: Where runs are made.
         dry_run: Print the runs that are missing, and do none.
         quiet: Print errors only.
     """
@@ -51,7 +51,7 @@ def tuned(
         ]
         rivals = resolve_entrants(suite, tasks, named)
         wanted = want_of_all(
-            rivals, rivals.agents, tuning.seeds, store=study.store, **places._asdict()
+            rivals, rivals.agents, tuning.seeds, store=study.store, placement=placement
         )
         if any(of_agent.left for of_agent in wanted):
             if dry_run:

@@ -12,7 +12,8 @@ from rlbench.runners.agents.agent import (
     resolve,
 )
 from rlbench.runners.agents.resolving import Recipe, Resolved
-from rlbench.runners.local import Event, Limits, Slot, run_all
+from rlbench.runners.backends.backend import Event, Limits, Slot
+from rlbench.runners.backends.supervision import run_all
 from rlbench.runners.progress import Progress
 from rlbench.runners.run import Run, identities
 from rlbench.runners.teachers.teacher import Teacher, resolve_teacher

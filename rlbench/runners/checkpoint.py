@@ -27,6 +27,7 @@ from rlbench.results.record import evaluation_of, from_plain, plain
 from rlbench.suites import sha256_of
 
 _VERSION = 3
+SPARED = "oom"  # the status of a run whose checkpoints stay: another attempt may end otherwise
 _STATE = "state.json"
 _NAME = re.compile(r"\d+-\d+")
 _MAX_STATE = 200_000_000  # bytes
@@ -133,7 +134,7 @@ class Checkpoints:
             }
             text = strict_json.dump({**content, "sha256": sha256_of(content)})
             (temporary / _STATE).write_text(text, encoding="utf-8")
-            _flush(temporary)
+            flush(temporary)
             os.rename(temporary, final)
             sync(self._folder)
         finally:
@@ -153,6 +154,11 @@ class Checkpoints:
                     self._written, self._hash = found.actions, digest
                     return found
         return None
+
+    def newest_name(self) -> str:
+        """Return the name of the newest checkpoint's folder, whole or not; empty without one."""
+        found = self._whole()
+        return max(found, key=_age).name if found else ""
 
     def actions_until(self, checkpoint: Checkpoint) -> bytes:
         """Return the training actions that led to a checkpoint."""
@@ -247,7 +253,7 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _flush(folder: Path) -> None:
+def flush(folder: Path) -> None:
     """Have the system write a folder and all that is in it to the disk."""
     for parent, _, files in os.walk(folder):
         for name in files:

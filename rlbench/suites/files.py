@@ -130,8 +130,7 @@ def _from_python(path: Path, attribute: str, own: Collection[str]) -> tuple[str,
     except (Exception, SystemExit) as error:  # whatever the file raises
         raise UsageError(f"{path.name} cannot be imported: {one_line(error)}") from error
     attribute, suite, assumed = _pick(module, path, attribute, own)
-    parts = (suite.factory, suite.dataset_factory, suite.papers, suite.versions)
-    found = _hash(path, *(target.partition(":")[0] for target in parts if target))
+    found = _hash(path, *_modules(suite))
     if before != _hash(path) or _imported.setdefault(path, found) != found:
         raise UsageError(f"{path.name} was changed since this process imported it: start another")
     tasks = tuple(replace(task, assets={**task.assets, _HASH: found}) for task in suite.tasks)
@@ -191,6 +190,23 @@ def _import(path: Path) -> ModuleType:
     return module
 
 
+def files_of(suite: Suite) -> dict[str, Path]:
+    """Return the files of a suite that is in a file, by their names below its folder.
+
+    Raises:
+        UsageError: They are too many.
+        OSError: One cannot be read.
+    """
+    path = Path(suite.file.partition(":")[0])
+    return _files(path, *_modules(suite)) if path.suffix == ".py" else {path.name: path}
+
+
+def _modules(suite: Suite) -> list[str]:
+    """Return the modules that a suite names."""
+    parts = (suite.factory, suite.dataset_factory, suite.papers, suite.versions)
+    return [target.partition(":")[0] for target in parts if target]
+
+
 def _hash(path: Path, *modules: str) -> str:
     """Return the hash of files with their names, and of what they import from their folder.
 
@@ -202,12 +218,16 @@ def _hash(path: Path, *modules: str) -> str:
         UsageError: They cannot be read, or are too many.
     """
     try:
-        files = sources(path)
-        for name in modules:
-            place = path.parent.joinpath(*name.split("."))
-            for file in (place.with_suffix(".py"), place / "__init__.py"):
-                if file.is_file():
-                    files |= sources(file, name)
-        return sha256_of({name: hash_file(file) for name, file in files.items()})
+        return sha256_of({n: hash_file(file) for n, file in _files(path, *modules).items()})
     except OSError as error:
         raise UsageError(f"cannot read {error.filename or path}: {error.strerror}") from error
+
+
+def _files(path: Path, *modules: str) -> dict[str, Path]:
+    files = sources(path)
+    for name in modules:
+        place = path.parent.joinpath(*name.split("."))
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.is_file():
+                files |= sources(file, name)
+    return files

@@ -165,7 +165,7 @@ def fork(_: Any) -> None:
 def start_process(_: Any) -> None:
     # With a name by which the test finds it.
     code = f"import time; time.sleep({LONG})"
-    subprocess.Popen([sys.executable, "-c", code, "rlbench.runners.worker"])
+    subprocess.Popen([sys.executable, "-c", code, "rlbench.runners.backends.worker"])
 
 
 LINES = [

@@ -13,7 +13,7 @@ import pytest
 from support.faults import LEARNED, SUITES, Bench, check_complete, wait_until
 
 from rlbench.results import Record
-from rlbench.runners import local
+from rlbench.runners.backends import supervision
 
 OPTIONS = ("--tasks", "Walk", "--seeds", "3", "--jobs", "2", "-o", "pace=0.008")
 SELDOM = 1000.0  # seconds between two checkpoints
@@ -55,7 +55,7 @@ def test_a_command_that_is_asked_to_stop_keeps_what_it_can(undisturbed, tmp_path
         process = start(bench, HOLD=str(HOLD))
         wait_until(lambda stop=stop: len(noted(bench, "learned")) == 2 * stop)
         send(number, process.pid)
-        _, err = process.communicate(timeout=local.GRACE)
+        _, err = process.communicate(timeout=supervision.GRACE)
         assert process.returncode == 130
         assert "stopping: " in err
         assert "interrupted: 0 of 3 runs are kept" in err
@@ -82,7 +82,7 @@ def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
     send(signal.SIGTERM, process.pid)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(2.0)
-    assert local.GRACE > 10.0
+    assert supervision.GRACE > 10.0
     started = time.monotonic()
     send(signal.SIGINT, process.pid)
     _, err = process.communicate(timeout=30)
@@ -153,7 +153,7 @@ def test_asked_at_random_moments(moment: int, undisturbed, tmp_path: Path, tally
             asked = chance.sample(asked + bench.workers(), 1 + len(bench.workers()))
         send(signal.SIGTERM, *asked)
         tally["times that a command was asked to stop at random moments"] += 1
-        _, err = process.communicate(timeout=local.GRACE)
+        _, err = process.communicate(timeout=supervision.GRACE)
         assert process.returncode in (0, 130, -signal.SIGTERM), err
         assert "Traceback" not in err
         assert bench.failures() == []

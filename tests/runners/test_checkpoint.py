@@ -18,9 +18,9 @@ from rlbench.errors import AgentError, StaleCheckpoint
 from rlbench.results import AgentId, Store
 from rlbench.runners import Progress, Run, TaskInfo, Transitions, identities, run_online
 from rlbench.runners.agents.resolving import Recipe
+from rlbench.runners.backends.worker import Attempt
 from rlbench.runners.checkpoint import Checkpoints
 from rlbench.runners.progress import Leave
-from rlbench.runners.worker import Attempt
 from rlbench.suites import Suite
 
 SUITE = replace(

@@ -90,6 +90,12 @@ def note(what: str, task: TaskInfo) -> None:
             file.write(f"{what} {task.task} {os.getpid()}\n")
 
 
+def learners(journal: Path) -> set[str]:
+    """Return the processes of the agents that have noted that they learned."""
+    lines = journal.read_text().splitlines() if journal.exists() else []
+    return {line.split()[-1] for line in lines if line.startswith("learned")}
+
+
 LEARNER = "support.faults:make_learner"
 
 

@@ -23,7 +23,7 @@ def role() -> str:
     """Return what this process is."""
     with open("/proc/self/cmdline", "rb") as file:
         words = file.read().split(b"\0")
-    if b"rlbench.runners.worker" in words:
+    if b"rlbench.runners.backends.worker" in words:
         return "worker"
     return "command" if b"rlbench" in words else "other"
 

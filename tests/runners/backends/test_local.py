@@ -9,35 +9,37 @@ from typing import Any
 
 import pytest
 
-from rlbench.runners import local
+from rlbench.runners import Limits
+from rlbench.runners.backends import local, supervision
 
-LIMITS = local.Limits(None, None)
+LIMITS = Limits(None, None)
 
 
 @contextmanager
 def ended(script: str, pending: Any = None) -> Iterator[Any]:
     """Give a worker whose process has ended for longer than its last words may take."""
-    worker = object.__new__(local._Worker)
+    worker = object.__new__(supervision._Supervised)
+    worker.worker = object.__new__(local.LocalWorker)
     worker._inbox = queue.Queue()
     if pending is not None:
         worker._inbox.put(pending)
     worker._renewed = time.monotonic()
-    worker._ended = time.monotonic() - local._LAST_WORDS - 1
+    worker._ended = time.monotonic() - local.LAST_WORDS - 1
     with subprocess.Popen(
         ["sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True
     ) as process:
-        worker.process = process
+        worker.worker.process = process
         deadline = time.monotonic() + 30
         while process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         yield worker
-        worker.kill()
+        worker.worker.kill()
 
 
 def test_words_in_the_pipe_are_waited_for() -> None:
     with ended("echo last") as worker:
         assert worker.watch(LIMITS) is None
-        worker._ended -= local._MOST_WORDS
+        worker._ended -= supervision._MOST_WORDS
         assert worker.watch(LIMITS) == 0
 
 
@@ -73,4 +75,4 @@ def test_a_pipe_that_is_held_open_in_silence_is_not() -> None:
     ],
 )
 def test_an_agent_that_writes_into_the_pipe_is_not_heard(message: Any, is_event: bool) -> None:
-    assert local._is_event(message) is is_event
+    assert local.is_event(message) is is_event

@@ -46,7 +46,7 @@ from rlbench.runners.agents.agent import (
     load_group_factory,
 )
 from rlbench.runners.agents.resolving import open_options
-from rlbench.runners.checkpoint import Checkpoints
+from rlbench.runners.checkpoint import SPARED, Checkpoints
 from rlbench.runners.children import end_with_parent, what_is_asked
 from rlbench.runners.loops.common import check_agent, give_back
 from rlbench.runners.loops.fixed import run_fixed
@@ -61,7 +61,6 @@ from rlbench.suites import Suite
 
 _REPORT_SECONDS = 0.5
 _TRACK_SECONDS = 5.0
-_KEEP_CHECKPOINT = "oom"  # another attempt may end otherwise
 _RESERVE = 8  # open files that are given up for the record, if the agent has left none
 
 
@@ -250,7 +249,7 @@ class Attempt:
             return {"status": "failed", "reason": one_line(f"it cannot be recorded: {refused}")}
         except StoreError as problem:
             return {"status": "unsaved", "reason": str(problem)}
-        if record.status != _KEEP_CHECKPOINT:
+        if record.status != SPARED:
             self._checkpoints.clear()
         return {"status": record.status, "reason": record.error.reason if record.error else ""}
 

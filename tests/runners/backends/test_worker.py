@@ -3,7 +3,7 @@
 import pytest
 
 from rlbench.errors import AgentError, InvalidEnvironment, UsageError
-from rlbench.runners.worker import _classify
+from rlbench.runners.backends.worker import _classify
 
 
 class OutOfMemoryError(RuntimeError):

@@ -10,10 +10,10 @@ from rlbench.errors import StoreError
 from rlbench.results import Claim, Store
 from rlbench.results.claims import Watch
 from rlbench.runners.agents.agent import AgentFactory
-from rlbench.runners.local import Event
+from rlbench.runners.backends.backend import Event
+from rlbench.runners.backends.worker import Attempt
 from rlbench.runners.loops.evaluation import untouched_global_randomness
 from rlbench.runners.run import Run
-from rlbench.runners.worker import Attempt
 
 _RENEWAL = 5.0  # seconds between two signs of life
 
