@@ -8,6 +8,7 @@
 ((42,), (12,))
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -44,7 +45,7 @@ _TESTS_DRAWN, _TESTS_SEED = 100, 20_210_319
 Observation = NDArray[np.float32]
 
 
-class _TrackEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
+class _TrackEnv(gymnasium.Env[Observation, NDArray[np.float32]], ABC):
     """A body on tracks that parameters describe; see its two kinds."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": FPS}  # noqa: RUF012 - gymnasium's
@@ -61,8 +62,13 @@ class _TrackEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.action_space = Box(-1.0, 1.0, (body.action_size,), np.float32)
         self._scene: Scene | None = None
 
+    @abstractmethod
     def _make_track(self, parameters: list[float]) -> Track:
-        raise NotImplementedError
+        """Make the track that the parameters describe.
+
+        Raises:
+            UsageError: There are not as many as a task has.
+        """
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
