@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
@@ -35,6 +36,15 @@ class Mixture:
         mean = self.means[index, :dimensions]
         covariance = self.covariances[index, :dimensions, :dimensions]
         return random.multivariate_normal(mean, covariance, check_valid="ignore")
+
+    def nearest(self, tasks: Floats) -> NDArray[np.intp]:
+        """Return, for each of (n, d) tasks, the Gaussian of the highest density in their d."""
+        d = tasks.shape[1]
+        densities = [
+            multivariate_normal.logpdf(tasks, mean[:d], covariance[:d, :d], allow_singular=True)
+            for mean, covariance in zip(self.means, self.covariances, strict=True)
+        ]
+        return np.asarray(np.reshape(densities, (len(self.means), len(tasks))).argmax(axis=0))
 
 
 def fit(rows: NDArray[np.float64], counts: Sequence[int], seed: int) -> Mixture:
