@@ -98,7 +98,7 @@ class Flow:
         every = list(range(dimensions))
         left, right = every[: dimensions // 2], every[dimensions // 2 :]
         cuts = [(left, right), (right, left), (every[1::2], every[::2])] * _BLOCKS
-        self._couplings = [Coupling(random, kept, moved, hidden) for kept, moved in cuts]
+        self._couplings = [Coupling(random, kept, moved, hidden) for kept, moved in cuts if moved]
         self.layers = nn.ModuleList([layers for c in self._couplings for layers in c.layers])
 
     def sample(

@@ -22,14 +22,19 @@ from rlbench.runners.teachers.networks import linear, load_networks, save_networ
 
 __version__ = "1"
 
-_RATE = 3e-4  # of Adam
 _JUDGE = 64  # the width of its two layers
 _LEAST_FEASIBLE = 1e-8
 _INSIDE = 1e-4  # how far the density is asked from the edges of the space
 
 
 def make(
-    task: TaskInfo, *, seed: int, update_every: int = 50, noise: float = 0.1, hidden: int = 64
+    task: TaskInfo,
+    *,
+    seed: int,
+    update_every: int = 50,
+    noise: float = 0.1,
+    hidden: int = 64,
+    rate: float = 3e-4,
 ) -> "SetterSolver":
     """Make the teacher of a run.
 
@@ -39,6 +44,7 @@ def make(
         update_every: Episodes between two updates, of one step each.
         noise: The most that is added to mastered tasks that the setter learns to draw, in ranges.
         hidden: The width of the setter's networks.
+        rate: The learning rate of Adam, of both networks.
 
     Raises:
         UsageError: An option does not fit, or the suite does not say which returns are good.
@@ -48,7 +54,11 @@ def make(
     common.check_count("hidden", hidden)
     if not noise >= 0.0:
         raise UsageError(f"the teacher's option noise must be 0 or more, not {noise}")
-    return SetterSolver(task, seed, mastered, update_every=update_every, noise=noise, hidden=hidden)
+    if not rate > 0.0:
+        raise UsageError(f"the teacher's option rate must be above 0, not {rate}")
+    return SetterSolver(
+        task, seed, mastered, update_every=update_every, noise=noise, hidden=hidden, rate=rate
+    )
 
 
 class Episode(NamedTuple):
@@ -80,6 +90,7 @@ class SetterSolver:
         update_every: Episodes between two updates.
         noise: Added to mastered tasks.
         hidden: The width of the setter's networks.
+        rate: The learning rate.
     """
 
     def __init__(
@@ -91,6 +102,7 @@ class SetterSolver:
         update_every: int,
         noise: float,
         hidden: int,
+        rate: float,
     ) -> None:
         self._low, self._high = common.bounds_of(task)
         self._random = np.random.default_rng(seed)
@@ -104,7 +116,7 @@ class SetterSolver:
             linear(random, _JUDGE, 1, torch.float64),
         )  # fmt: skip
         self._optimisers = [
-            torch.optim.Adam(net.parameters(), lr=_RATE) for net in (self.setter.layers, self.judge)
+            torch.optim.Adam(net.parameters(), lr=rate) for net in (self.setter.layers, self.judge)
         ]
         self._ready: list[Episode] = []
         self._pending: list[tuple[Floats, Episode]] = []
