@@ -44,11 +44,13 @@ VERBS = {
     "export": Verb("export:export", "Write one row a run as CSV."),
     "stats": Verb("stats:stats", "Print IQM, mean, median, optimality gap, intervals."),
     "compare": Verb("compare:compare_agents", "Say which agent is better, and how surely."),
+    "duel": Verb("duel:duel", "Say which policy is better, on as few episodes as possible."),
     "plan": Verb("compare:plan_runs", "Say how many runs a comparison takes."),
     "figures": Verb("figures:figures", "Draw figures for a paper."),
     "table": Verb("table:table", "Print a table as LaTeX or Markdown."),
     "list": Verb("listing:app", "List suites, tasks, agents, teachers or runs."),
     "data": Verb("data:app", "Fetch datasets, and look at those that are here."),
+    "study": Verb("study:app", "Run a comparison whose plan stands in a file."),
     "leaderboard": Verb("leaderboard:app", "Build, freeze and look at the leaderboard."),
 }
 

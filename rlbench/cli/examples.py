@@ -62,6 +62,19 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench compare scores.csv --suite atari100k",
         "rlbench compare SPR 'DrQ(eps)' --suite atari100k --store published",
         "rlbench compare scores.csv --suite atari100k --against 1",
+        "rlbench compare my_agent.py random --suite atari100k --run --dry-run",
+    ),
+    "duel": (
+        "rlbench duel sb3-zip:a.zip sb3-zip:b.zip --trust --suite dmc-mini",
+        "rlbench duel new=my_agent.py random --suite atari100k --tasks Pong",
+    ),
+    "study": (
+        "rlbench study run ablation.toml --dry-run",
+        "rlbench study run ablation.toml",
+    ),
+    "study run": (
+        "rlbench study run ablation.toml --dry-run",
+        "rlbench study run ablation.toml --jobs 2",
     ),
     "plan": (
         "rlbench plan scores.csv --suite atari100k",
@@ -101,7 +114,15 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "data list": ("rlbench data list", "rlbench data list --json"),
     "data show": (
         "rlbench data show neorl2 --task DMSD",
-        "rlbench data show neorl2 --json",
+        "rlbench data show neorl2 --task DMSD --out dmsd.png",
+    ),
+    "data import": (
+        "rlbench data import hopper_medium-v2.hdf5 --name hopper-medium",
+        "rlbench data import ~/.minari/datasets/D4RL/door/human-v2 --name door-human",
+    ),
+    "data export": (
+        "rlbench data export neorl2 --task DMSD --out ~/.minari/datasets",
+        "rlbench data export neorl2 --task Fusion --out minari",
     ),
     "leaderboard": (
         "rlbench leaderboard build --store runs --out site",

@@ -18,8 +18,14 @@ from rlbench.stats.comparisons import (
     equivalent,
     leave_one_task_out,
 )
-from rlbench.stats.constant import ConstantComparison, compare_with_constant
+from rlbench.stats.constant import (
+    ConstantComparison,
+    TaskAgainst,
+    compare_tasks_with_constants,
+    compare_with_constant,
+)
 from rlbench.stats.curves import align, area_under_curve, learning_curve
+from rlbench.stats.duels import DuelResult, duel
 from rlbench.stats.evalues import BettingResult, betting
 from rlbench.stats.intervals import Estimate, bootstrap
 from rlbench.stats.pairs import difference, improvement
@@ -38,6 +44,7 @@ __all__ = [
     "Comparison",
     "ConstantComparison",
     "CurveEstimate",
+    "DuelResult",
     "Equivalence",
     "Estimate",
     "Friedman",
@@ -46,6 +53,7 @@ __all__ = [
     "Retention",
     "RunsNeeded",
     "SummaryRow",
+    "TaskAgainst",
     "TaskComparison",
     "TaskRow",
     "adastop",
@@ -56,8 +64,10 @@ __all__ = [
     "bootstrap",
     "compare",
     "compare_tasks",
+    "compare_tasks_with_constants",
     "compare_with_constant",
     "difference",
+    "duel",
     "equivalent",
     "friedman",
     "improvement",
