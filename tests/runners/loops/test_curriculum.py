@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -858,8 +859,10 @@ def test_other_suites_take_no_teacher(suite: str, arguments: tuple[str, ...], he
     assert f"{suite}@1 is no curriculum and takes no teacher" in out.stderr
 
 
-def test_again_starts_from_the_runs_of_a_store(here: Path) -> None:
+def test_again_starts_from_the_runs_of_a_store(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("sklearn", reason="needs the extra teachers")
+    for entry in os.environ["PYTHONPATH"].split(os.pathsep):  # `export` is called in this process
+        monkeypatch.syspath_prepend(entry)
     short = ("--unofficial", "budget=3000")
     run(here, "--teacher", "uniform", "--seeds", "2", *short)
     options = ("--suite", "cartpole-curriculum", "--proposals", "history.json", *short)
