@@ -51,6 +51,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "export": (
         "rlbench export --suite atari100k --csv scores.csv",
+        "rlbench export --suite stump-tracks-1m --proposals history.json",
         "rlbench export --suite atari100k --csv -",
     ),
     "stats": (

@@ -12,6 +12,7 @@ from rlbench.cli.options import ReadableStoreOption, SuiteOption, UnofficialOpti
 from rlbench.cli.output import echo, print_data
 from rlbench.errors import StoreError, UsageError
 from rlbench.results import published, rows, write_csv
+from rlbench.results.curricula import curricula_of, dump_curricula
 from rlbench.results.scores import COLUMNS, CURVE_COLUMNS
 from rlbench.suites import Suite
 
@@ -23,7 +24,13 @@ PUBLISHED_COLUMNS = (
 
 def export(
     suite: SuiteOption,
-    csv: Annotated[Path, typer.Option("--csv", help="The file to write; - prints it.")],
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="The file to write; - prints it.")
+    ] = None,
+    proposals: Annotated[
+        Path | None,
+        typer.Option("--proposals", help="Write what teachers proposed, for the teacher again."),
+    ] = None,
     store: ReadableStoreOption = DEFAULT_STORE,
     curves: Annotated[
         bool, typer.Option("--curves", help="Write a row an evaluation of each run, with its step.")
@@ -32,6 +39,12 @@ def export(
 ) -> None:
     """Write one row a run, failed ones too, with raw and normalised scores."""
     chosen = parse_suite(suite, unofficial)
+    if (csv is None) == (proposals is None):
+        raise UsageError("name the file to write: --csv FILE or --proposals FILE")
+    if proposals is not None:
+        _write_proposals(proposals, store, chosen)
+        return
+    assert csv is not None
     columns: tuple[str, ...]
     if store == PUBLISHED and curves:
         raise UsageError("published scores have no curves: leave --curves out")
@@ -51,6 +64,18 @@ def export(
     except OSError as error:
         raise StoreError(f"cannot write {csv}: {error.strerror}") from error
     echo(f"{len(table)} {'evaluations' if curves else 'runs'} in {csv}")
+
+
+def _write_proposals(path: Path, store: Path, suite: Suite) -> None:
+    """Write the curricula of a store's runs of a suite into one file."""
+    found = curricula_of(records_of(store, suite, tell))
+    if not found:
+        raise UsageError(f"no run of {suite.id} in {store} has proposals of a teacher")
+    try:
+        path.write_bytes(dump_curricula(found))
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+    echo(f"the proposals of {len(found)} runs in {path}")
 
 
 def _published_rows(suite: Suite) -> list[dict[str, Any]]:

@@ -201,7 +201,7 @@ Disturbance = (
     | RewardDelay | SuddenDrift | CyclicDrift
 )  # fmt: skip
 
-_BY_NAME: Mapping[str, type[Disturbance]] = {mode.name: mode for mode in get_args(Disturbance)}
+_BY_NAME: Mapping[str, type[Disturbance]] = {kind.name: kind for kind in get_args(Disturbance)}
 
 
 def disturbance_of(name: str, amount: float, steps: int) -> Disturbance:
@@ -221,8 +221,8 @@ def disturbance_of(name: str, amount: float, steps: int) -> Disturbance:
     """
     if name not in _BY_NAME:
         raise UnknownName("disturbance", name, _BY_NAME)
-    mode = _BY_NAME[name]
+    kind = _BY_NAME[name]
     values: dict[str, Any] = {
-        field.name: steps if field.name == "steps" else amount for field in fields(mode)
+        field.name: steps if field.name == "steps" else amount for field in fields(kind)
     }
-    return mode(**values)
+    return kind(**values)

@@ -153,6 +153,24 @@ class Closer(Protocol):
 
 
 @runtime_checkable
+class Valuer(Protocol):
+    """An agent that says what it expects, which some teachers ask: see `teacher.Asker`."""
+
+    def value(self, obs: NDArray[Any]) -> NDArray[Any]:
+        """Return the discounted return that it expects from each observation on.
+
+        Asked at any time of training. Nothing in the agent may change.
+
+        Args:
+            obs: (n, ...) Each opened an episode.
+
+        Returns:
+            (n,) Finite numbers.
+        """
+        ...
+
+
+@runtime_checkable
 class Observer(Protocol):
     """An agent that learns from transitions while the runner owns the loop."""
 

@@ -27,6 +27,7 @@ from rlbench.runners.agents.agent import (
     Saver,
     TaskInfo,
     Trainer,
+    Valuer,
     load_factory,
 )
 from rlbench.runners.agents.resolving import open_options
@@ -48,6 +49,7 @@ from rlbench.runners.check.trial import (
 )
 from rlbench.runners.children import end_with_parent, what_is_asked
 from rlbench.runners.loops.common import ways_of
+from rlbench.runners.loops.curriculum import value_of
 from rlbench.runners.loops.evaluation import (
     untouched_global_randomness,
 )
@@ -194,6 +196,18 @@ def _leaves_arrays_alone(trial: Trial) -> str:
     return "observations and batches are as they were"
 
 
+def _says_values(trial: Trial) -> str:
+    agent = trial.agent
+    if not isinstance(agent, Valuer):
+        raise Skipped("the agent has no value()")
+    obs = trial.seen[0].obs
+    values = value_of(agent, obs)
+    again = value_of(agent, obs)
+    if not np.array_equal(values, again):
+        raise AgentError(f"value answered {values} and then {again}: asking must change nothing")
+    return f"{len(values)} values"
+
+
 def _repeats_itself(trial: Trial) -> str:
     agent = trial.make()
     actions = trial.train(agent).actions
@@ -298,6 +312,7 @@ _CHECKS = (
     _Check("act in evaluation", _acts_in_evaluation, ("exact budget",)),
     _Check("batch sizes", _takes_any_batch_size, ("act in evaluation",)),
     _Check("arrays unchanged", _leaves_arrays_alone, ("act in evaluation",)),
+    _Check("value", _says_values, ("act in evaluation",)),
     _Check("same seed", _repeats_itself, ("act in evaluation",)),
     _Check("another seed", _differs_by_seed, ("same seed",)),
     _Check("evaluation changes nothing", _learns_nothing_in_evaluation, ("same seed",)),

@@ -1,5 +1,7 @@
 """Curricula: a teacher chooses the task of every training episode."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +9,18 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
-from rlbench.errors import InvalidEnvironment, StaleCheckpoint, TeacherError, UsageError
+from rlbench.errors import (
+    AgentError,
+    InvalidEnvironment,
+    StaleCheckpoint,
+    TeacherError,
+    UsageError,
+)
 from rlbench.results import Proposals
 from rlbench.results.record import MAX_PROPOSALS
-from rlbench.runners.agents.agent import Bools, TaskInfo
+from rlbench.runners.agents.agent import Agent, Bools, TaskInfo, Valuer
 from rlbench.runners.loops.meter import Step
-from rlbench.runners.teachers.teacher import TeacherFactory, TeacherSaver
+from rlbench.runners.teachers.teacher import Asker, Discounter, TeacherFactory, TeacherSaver
 
 
 class Curriculum(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any]]):
@@ -60,8 +68,25 @@ class Curriculum(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
         self._parameters = np.zeros((n, *info.parameter_space.shape))
         self._first_obs: NDArray[Any] = np.zeros(0)
         self._returns, self._lengths = np.zeros(n), np.zeros(n, dtype=np.int64)
+        self._discounted = np.zeros(n)
+        self._discount = self._teacher.discount if isinstance(self._teacher, Discounter) else None
         self._every, self._episodes = 1, 0
         self._kept: list[tuple[int, tuple[float, ...], float, int, bool]] = []
+
+    def meet(self, agent: Agent) -> None:
+        """Let the teacher ask the agent, if it is one that does.
+
+        Raises:
+            UsageError: The agent cannot answer.
+        """
+        if not isinstance(self._teacher, Asker):
+            return
+        if not isinstance(agent, Valuer):
+            raise UsageError(
+                "the teacher asks what the agent expects, but the agent has no value(obs):"
+                " sb3:PPO and sb3:SAC have it"
+            )
+        self._teacher.ask(partial(value_of, agent))
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -75,6 +100,8 @@ class Curriculum(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
         """Play one step; where an episode ends, report it and begin the next."""
         obs, reward, terminated, truncated, info = self.env.step(actions)
         self._returns += reward
+        if self._discount is not None:
+            self._discounted += reward * self._discount**self._lengths
         self._lengths += 1
         info["parameters"] = self._parameters.copy()
         self._used += int(self.charged.sum())
@@ -98,9 +125,15 @@ class Curriculum(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
             lengths=columns[3], successes=columns[4],
         )  # fmt: skip
 
-    @property
-    def can_save(self) -> bool:
-        """Whether the teacher can be kept."""
+    def can_save(self, *, replays: bool) -> bool:
+        """Say whether the run can go on after an interruption.
+
+        Args:
+            replays: The training actions will be played again, to a new teacher. What it asks of
+                the agent would then be answered by a later one.
+        """
+        if replays:
+            return not isinstance(self._teacher, Asker)
         return isinstance(self._teacher, TeacherSaver)
 
     def save(self, folder: Path) -> None:
@@ -137,7 +170,7 @@ class Curriculum(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
     def _begin(self, mask: Bools) -> tuple[NDArray[Any], dict[str, Any]]:
         """Begin episodes in the marked slots with what the teacher proposes."""
         self._parameters[mask] = self._propose(int(mask.sum()))
-        self._returns[mask] = 0.0
+        self._returns[mask] = self._discounted[mask] = 0.0
         self._lengths[mask] = 0
         return self.env.reset(options={"reset_mask": mask, "parameters": self._parameters.copy()})
 
@@ -168,7 +201,28 @@ class Curriculum(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
             if len(self._kept) > MAX_PROPOSALS:
                 self._kept = self._kept[1::2]
                 self._every *= 2
+        more = {} if self._discount is None else {"discounted": self._discounted[ended]}
+        tell: Callable[..., None] = self._teacher.report
         try:
-            self._teacher.report(*episodes, self._first_obs[ended])
+            tell(*episodes, self._first_obs[ended], **more)
+        except AgentError:
+            raise
         except Exception as error:
             raise TeacherError(f"report raised {type(error).__name__}: {error}") from error
+
+
+def value_of(agent: Valuer, obs: NDArray[Any]) -> NDArray[np.float64]:
+    """Return (n,) what an agent expects from (n, ...) observations on.
+
+    Raises:
+        AgentError: It raised, or answered what is no value.
+    """
+    try:
+        values = np.asarray(agent.value(obs), dtype=np.float64)
+    except AgentError:
+        raise
+    except Exception as error:
+        raise AgentError(f"value raised {type(error).__name__}: {error}") from error
+    if values.shape != (len(obs),) or not np.isfinite(values).all():
+        raise AgentError(f"value answered shape {values.shape}, not {len(obs)} finite numbers")
+    return values

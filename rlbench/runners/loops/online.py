@@ -99,10 +99,13 @@ class OnlineRun:
 
         Raises:
             RunError: The agent or the environment failed; `progress` says where.
+            UsageError: A curriculum's teacher asks what the agent cannot answer.
             StaleCheckpoint: The checkpoint does not fit any more.
             Leave: The run was asked to stop, and has kept what it could.
         """
         progress, meter = self._progress, self._meter
+        if self._curriculum is not None:
+            self._curriculum.meet(agent)
         if isinstance(agent, Trainer):
             with progress.clock("train"):
                 self._tick()
@@ -179,7 +182,7 @@ class OnlineRun:
         return (
             self._checkpoints is not None
             and isinstance(agent, Saver)
-            and (self._suite.replays or self._curriculum is None or self._curriculum.can_save)
+            and (self._curriculum is None or self._curriculum.can_save(replays=self._suite.replays))
         )
 
     def _rest(self, agent: Agent, rollout: Rollout) -> None:

@@ -5,16 +5,16 @@ TeachMyAgent (Romac et al. 2021, arXiv:2103.09815); the first paper fits every 2
 draws 20% evenly.
 """
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from rlbench.runners.agents.agent import Bools, TaskInfo
-from rlbench.runners.teachers import common, mixtures
+from rlbench.runners.agents.agent import TaskInfo
 from rlbench.runners.teachers.common import Floats
-from rlbench.runners.teachers.mixtures import Mixture
+from rlbench.runners.teachers.mixtures import Mixture, MixtureTeacher
 
 __version__ = "1"
 
@@ -44,12 +44,10 @@ def make(
     Raises:
         UsageError: An option does not fit.
     """
-    common.check_share("random_share", random_share)
-    common.check_count("fewest_gaussians", fewest_gaussians)
-    common.check_count("most_gaussians", most_gaussians, fewest_gaussians)
-    common.check_count("fit_every", fit_every, max(2, most_gaussians))
-    counts = range(fewest_gaussians, most_gaussians + 1)
-    return ALPGMM(task, seed, fit_every, random_share, counts)
+    return ALPGMM(
+        task, seed, fit_every=fit_every, random_share=random_share,
+        fewest_gaussians=fewest_gaussians, most_gaussians=most_gaussians,
+    )  # fmt: skip
 
 
 class LearningProgress:
@@ -95,77 +93,36 @@ class LearningProgress:
         return int(old)
 
 
-class ALPGMM:
+class ALPGMM(MixtureTeacher):
     """Fits Gaussians to tasks with their learning progress and draws from those of high progress.
 
     Args:
-        task: What is played.
-        seed: Of all draws and fits.
-        fit_every: Episodes between two fits.
-        random_share: The share of tasks that are drawn evenly.
-        counts: Numbers of Gaussians to try.
+        task: See `MixtureTeacher`, as for `seed` and `options`.
+        seed: The same.
+        options: The same.
     """
 
-    def __init__(
-        self, task: TaskInfo, seed: int, fit_every: int, random_share: float, counts: range
-    ) -> None:
-        self._low, self._high = common.bounds_of(task)
-        self._easy = common.easy_tasks(task)
-        self._random = np.random.default_rng(seed)
-        self._fit_seed = seed % 2**32
-        self._fit_every, self._random_share, self._counts = fit_every, random_share, counts
+    def __init__(self, task: TaskInfo, seed: int, **options: Any) -> None:
+        super().__init__(task, seed, **options)
         self._progress = LearningProgress(len(self._low))
-        self._rows: list[Floats] = []
-        self.mixture: Mixture | None = None
 
-    def propose(self, n: int) -> Floats:
-        """Return (n, d) parameters."""
-        tasks = [self._propose_one() for _ in range(n)]
-        return np.clip(np.reshape(tasks, (n, len(self._low))), self._low, self._high)
+    def _row(self, task: Floats, score: float) -> Floats:
+        return np.append(task, self._progress.add(task, score))
 
-    def _propose_one(self) -> Floats:
-        if self.mixture is None and self._easy is not None:
-            return self._random.normal(*self._easy)
-        if self.mixture is None or self._random.random() < self._random_share:
-            return self._random.uniform(self._low, self._high)
+    def _weights(self, mixture: Mixture) -> Floats:
         # A mean progress can be a rounding error below 0.
-        index = common.choose(self._random, np.maximum(self.mixture.means[:, -1], 0.0))
-        return self.mixture.draw(self._random, index, len(self._low))
+        return np.maximum(mixture.means[:, -1], 0.0)
 
-    def report(
-        self,
-        parameters: Floats,
-        returns: Floats,
-        lengths: NDArray[np.int64],
-        successes: Bools,
-        first_obs: NDArray[np.float64],
-    ) -> None:
-        """Note the progress of each episode, and fit Gaussians when there are enough new ones."""
-        for task, score in zip(parameters, returns.tolist(), strict=True):
-            self._rows.append(np.append(task, self._progress.add(task, score)))
-            if len(self._rows) == self._fit_every:
-                self.mixture = mixtures.fit(np.array(self._rows), self._counts, self._fit_seed)
-                self._rows = []
-
-    def save(self, folder: Path) -> None:
-        """Write all episodes, the new rows and the Gaussians."""
+    def _arrays(self) -> dict[str, NDArray[Any]]:
         known = self._progress
-        arrays = {
-            "parameters": known.parameters[: known.size],
-            "returns": known.returns[: known.size],
-            "rows": np.reshape(self._rows, (-1, len(self._low) + 1)),
-        }
-        if self.mixture is not None:
-            arrays |= {"means": self.mixture.means, "covariances": self.mixture.covariances}
-        common.save_state(folder, self._random, arrays)
+        episodes = {
+            "parameters": known.parameters[: known.size], "returns": known.returns[: known.size],
+        }  # fmt: skip
+        return super()._arrays() | episodes
 
-    def load(self, folder: Path) -> None:
-        """Go on from what was saved."""
-        arrays = common.load_state(folder, self._random)
+    def _take_up(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        super()._take_up(arrays)
         self._progress = LearningProgress(len(self._low))
         # Among equally near tasks the tree chooses by its size, so it must be built as it was.
         for task, score in zip(arrays["parameters"], arrays["returns"].tolist(), strict=True):
             self._progress.add(task, score)
-        self._rows = list(arrays["rows"])
-        if "means" in arrays:
-            self.mixture = Mixture(arrays["means"], arrays["covariances"])

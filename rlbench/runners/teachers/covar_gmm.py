@@ -4,15 +4,13 @@ Moulin-Frier, Nguyen and Oudeyer 2014 (doi:10.3389/fpsyg.2013.01006), with the c
 TeachMyAgent (Romac et al. 2021, arXiv:2103.09815).
 """
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rlbench.runners.agents.agent import Bools, TaskInfo
-from rlbench.runners.teachers import common, mixtures
+from rlbench.runners.agents.agent import TaskInfo
 from rlbench.runners.teachers.common import Floats
-from rlbench.runners.teachers.mixtures import Mixture
+from rlbench.runners.teachers.mixtures import Mixture, MixtureTeacher
 
 __version__ = "1"
 
@@ -41,86 +39,30 @@ def make(
     Raises:
         UsageError: An option does not fit.
     """
-    common.check_share("random_share", random_share)
-    common.check_count("fewest_gaussians", fewest_gaussians)
-    common.check_count("most_gaussians", most_gaussians, fewest_gaussians)
-    common.check_count("fit_every", fit_every, max(2, most_gaussians))
-    counts = range(fewest_gaussians, most_gaussians + 1)
-    return CovarGMM(task, seed, fit_every, random_share, counts, absolute=absolute)
+    return CovarGMM(
+        task, seed, absolute=absolute, fit_every=fit_every, random_share=random_share,
+        fewest_gaussians=fewest_gaussians, most_gaussians=most_gaussians,
+    )  # fmt: skip
 
 
-class CovarGMM:
+class CovarGMM(MixtureTeacher):
     """Fits Gaussians to tasks, times and returns; draws from those where the last two covary.
 
     Args:
-        task: What is played.
-        seed: Of all draws and fits.
-        fit_every: Episodes between two fits.
-        random_share: The share of tasks that are drawn evenly.
-        counts: Numbers of Gaussians to try.
+        task: See `MixtureTeacher`, as for `seed` and `options`.
+        seed: The same.
         absolute: Whether a negative covariance counts as a positive one.
+        options: The same.
     """
 
-    def __init__(
-        self,
-        task: TaskInfo,
-        seed: int,
-        fit_every: int,
-        random_share: float,
-        counts: range,
-        *,
-        absolute: bool,
-    ) -> None:
-        self._low, self._high = common.bounds_of(task)
-        self._easy = common.easy_tasks(task)
-        self._random = np.random.default_rng(seed)
-        self._fit_seed = seed % 2**32
-        self._fit_every, self._random_share, self._counts = fit_every, random_share, counts
+    def __init__(self, task: TaskInfo, seed: int, *, absolute: bool, **options: Any) -> None:
+        super().__init__(task, seed, **options)
         self._absolute = absolute
-        self._rows: list[Floats] = []
-        self.mixture: Mixture | None = None
 
-    def propose(self, n: int) -> Floats:
-        """Return (n, d) parameters."""
-        tasks = [self._propose_one() for _ in range(n)]
-        return np.clip(np.reshape(tasks, (n, len(self._low))), self._low, self._high)
+    def _row(self, task: Floats, score: float) -> Floats:
+        time = len(self._rows) / self._fit_every  # in [0, 1)
+        return np.append(task, [time, score])
 
-    def _propose_one(self) -> Floats:
-        if self.mixture is None and self._easy is not None:
-            return self._random.normal(*self._easy)
-        if self.mixture is None or self._random.random() < self._random_share:
-            return self._random.uniform(self._low, self._high)
-        progress = self.mixture.covariances[:, -2, -1]
-        weights = np.abs(progress) if self._absolute else np.maximum(progress, 0.0)
-        index = common.choose(self._random, weights)
-        return self.mixture.draw(self._random, index, len(self._low))
-
-    def report(
-        self,
-        parameters: Floats,
-        returns: Floats,
-        lengths: NDArray[np.int64],
-        successes: Bools,
-        first_obs: NDArray[np.float64],
-    ) -> None:
-        """Note when each episode ended, and fit Gaussians when there are enough new ones."""
-        for task, score in zip(parameters, returns.tolist(), strict=True):
-            time = len(self._rows) / self._fit_every  # in [0, 1)
-            self._rows.append(np.append(task, [time, score]))
-            if len(self._rows) == self._fit_every:
-                self.mixture = mixtures.fit(np.array(self._rows), self._counts, self._fit_seed)
-                self._rows = []
-
-    def save(self, folder: Path) -> None:
-        """Write the new rows and the Gaussians."""
-        arrays = {"rows": np.reshape(self._rows, (-1, len(self._low) + 2))}
-        if self.mixture is not None:
-            arrays |= {"means": self.mixture.means, "covariances": self.mixture.covariances}
-        common.save_state(folder, self._random, arrays)
-
-    def load(self, folder: Path) -> None:
-        """Go on from what was saved."""
-        arrays = common.load_state(folder, self._random)
-        self._rows = list(arrays["rows"])
-        if "means" in arrays:
-            self.mixture = Mixture(arrays["means"], arrays["covariances"])
+    def _weights(self, mixture: Mixture) -> Floats:
+        progress = mixture.covariances[:, -2, -1]
+        return np.abs(progress) if self._absolute else np.maximum(progress, 0.0)

@@ -18,9 +18,15 @@ TEACHERS = Registry(
     {
         "uniform": Entry("rlbench.runners.teachers.uniform:make", "1"),
         "alp-gmm": Entry("rlbench.runners.teachers.alp_gmm:make", "1", "teachers"),
+        "again": Entry("rlbench.runners.teachers.again:make", "1", "teachers"),
         "covar-gmm": Entry("rlbench.runners.teachers.covar_gmm:make", "1", "teachers"),
         "riac": Entry("rlbench.runners.teachers.riac:make", "1"),
         "adr": Entry("rlbench.runners.teachers.adr:make", "1"),
+        "spdl": Entry("rlbench.runners.teachers.spdl:make", "1"),
+        "goal-gan": Entry("rlbench.runners.teachers.goal_gan:make", "1", "teachers-torch"),
+        "setter-solver": Entry(
+            "rlbench.runners.teachers.setter_solver:make", "1", "teachers-torch"
+        ),
     },
 )
 
@@ -66,6 +72,26 @@ class TeacherSaver(Protocol):
     def load(self, folder: Path) -> None:
         """Become what was saved."""
         ...
+
+
+@runtime_checkable
+class Asker(Protocol):
+    """A teacher that asks the agent what it expects: the agent must be a `Valuer`."""
+
+    def ask(self, value: Callable[[NDArray[Any]], NDArray[np.float64]]) -> None:
+        """Take what answers: (n,) values of (n, ...) observations. Called before `propose`."""
+        ...
+
+
+@runtime_checkable
+class Discounter(Protocol):
+    """A teacher whose `report` is also given ``discounted=``, the (m,) discounted returns.
+
+    Attributes:
+        discount: Of each step, in [0, 1].
+    """
+
+    discount: float
 
 
 TeacherFactory = Callable[..., Teacher]

@@ -8,6 +8,7 @@
 ((42,), (12,))
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
@@ -46,7 +47,7 @@ _TESTS_DRAWN, _TESTS_SEED = 100, 20_210_319
 Observation = NDArray[np.float32]
 
 
-class _TrackEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
+class _TrackEnv(gymnasium.Env[Observation, NDArray[np.float32]], ABC):
     """A body on tracks that parameters describe; see its two kinds."""
 
     metadata = {  # noqa: RUF012 - gymnasium's
@@ -67,8 +68,13 @@ class _TrackEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._scene: Scene | None = None
         self._window = Window(type(self).__name__, FPS) if render_mode == "human" else None
 
+    @abstractmethod
     def _make_track(self, parameters: list[float]) -> Track:
-        raise NotImplementedError
+        """Make the track that the parameters describe.
+
+        Raises:
+            UsageError: There are not as many as a task has.
+        """
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -26,7 +27,9 @@ from rlbench.errors import AgentError, UsageError
 from rlbench.results import Store
 from rlbench.runners import Progress, TaskInfo, Transitions, load_factory, resolve, run_online
 from rlbench.runners.agents.adapters import command
+from rlbench.runners.agents.agent import Valuer
 from rlbench.runners.checkpoint import Checkpoints
+from rlbench.runners.loops.common import task_info
 from rlbench.runners.progress import Leave
 from rlbench.suites import Suite
 
@@ -586,10 +589,40 @@ def test_a_command_goes_on_after_an_interruption(tmp_path: Path) -> None:
     [
         ('learns="observe", saves=1', "saves = 1, not true or false"),
         ('learns="train", saves=True', "it owns its loop"),
+        ('learns="observe", values="no"', 'values = "no", not true or false'),
     ],
 )
-def test_what_is_wrong_with_saving_is_named(hello: str, said: str) -> None:
+def test_what_is_wrong_with_what_it_can_do_is_named(hello: str, said: str) -> None:
     text = child("observe").replace("learns='observe'", hello)
     assert hello in text
     with pytest.raises(AgentError, match=said):
         play_script(text)
+
+
+@pytest.mark.parametrize("learns", ["nothing", "observe", "train"])
+def test_a_command_says_what_it_expects(learns: str) -> None:
+    text = HELLO + (
+        f"send('hello', version=1, learns={learns!r}, values=True)\n"
+        "while (asked := receive())[0]['type'] == 'value':\n"
+        "    n = asked[0]['n']\n"
+        "    raw({'type': 'value', 'arrays': [{'name': 'value', 'dtype': 'float64',"
+        " 'shape': [n]}]}, array('d', range(n)).tobytes())\n"
+    )
+    obs = np.zeros((3, 2), dtype=np.float32)
+    factory = load_factory(f"cmd:{PYTHON} -c {shlex.quote(text)}")
+    env = TOY.make(TOY.tasks[0], split="train", num_envs=1, seed=0)
+    agent: Any = factory(task_info(TOY, TOY.tasks[0], env), seed=0, device="cpu")
+    assert isinstance(agent, Valuer)
+    np.testing.assert_array_equal(agent.value(obs), [0.0, 1.0, 2.0])
+    agent.close()
+    env.close()
+
+
+def test_a_command_that_says_nothing_of_values_is_not_asked() -> None:
+    env = TOY.make(TOY.tasks[0], split="train", num_envs=1, seed=0)
+    text = HELLO + "send('hello', version=1, learns='nothing'); receive()\n"
+    factory = load_factory(f"cmd:{PYTHON} -c {shlex.quote(text)}")
+    agent: Any = factory(task_info(TOY, TOY.tasks[0], env), seed=0, device="cpu")
+    assert not isinstance(agent, Valuer)
+    agent.close()
+    env.close()

@@ -207,10 +207,31 @@ def test_what_does_not_apply_is_skipped() -> None:
     found = check(Fixed)
     assert by_status(found, "failed") == set(), found
     assert by_status(found, "skipped") == {
-        "exact budget", "another seed", "save and load", "resume"
+        "exact budget", "another seed", "save and load", "resume", "value"
     }  # fmt: skip
     recurrent = check(Recurrent)
     assert by_status(recurrent, "failed") == set(), recurrent
+
+
+def test_values_are_finite_and_asking_for_them_changes_nothing() -> None:
+    class Valued(Fixed):
+        asked = 0
+
+        def value(self, obs: Any) -> Any:
+            return np.arange(len(obs), dtype=np.float32)
+
+    class Counting(Valued):
+        def value(self, obs: Any) -> Any:
+            self.asked += 1
+            return np.full(len(obs), self.asked)
+
+    class Alone(Valued):
+        def value(self, obs: Any) -> Any:
+            return 0.0
+
+    assert "value" in by_status(check(Valued), "passed")
+    assert "asking must change nothing" in detail_of(check(Counting), "value")
+    assert "value answered shape ()" in detail_of(check(Alone), "value")
 
 
 def test_an_agent_that_only_acts_is_fine_offline() -> None:

@@ -1,6 +1,8 @@
 """Curricula: what teachers are told, what becomes of what they propose, how runs are taken up."""
 
+import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -855,6 +857,35 @@ def test_the_command_says_what_is_wrong_with_a_teacher(
 def test_other_suites_take_no_teacher(suite: str, arguments: tuple[str, ...], here: Path) -> None:
     out = run(here, *arguments, suite=suite, code=2)
     assert f"{suite}@1 is no curriculum and takes no teacher" in out.stderr
+
+
+def test_again_starts_from_the_runs_of_a_store(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sklearn", reason="needs the extra teachers")
+    for entry in os.environ["PYTHONPATH"].split(os.pathsep):  # `export` is called in this process
+        monkeypatch.syspath_prepend(entry)
+    short = ("--unofficial", "budget=3000")
+    run(here, "--teacher", "uniform", "--seeds", "2", *short)
+    options = ("--suite", "cartpole-curriculum", "--proposals", "history.json", *short)
+    out = rlbench("export", *options, cwd=here)
+    assert "the proposals of 2 runs in history.json" in out.stdout
+    first = (here / "history.json").read_bytes()
+    rlbench("export", *options, cwd=here)
+    assert (here / "history.json").read_bytes() == first
+    earlier = records_in(here)
+    again = ("-o", "teacher.history=@history.json", "-o", "teacher.pretest=20")
+    run(here, "--teacher", "again", "--seeds", "5-5", *again, *short)
+    (record,) = (r for r in records_in(here) if r not in earlier)
+    teacher = record.identity.teacher
+    assert record.status == "ok"
+    assert teacher is not None
+    assert teacher.given == ("earlier_data",)
+    assert teacher.config["history"] == {
+        "file": "history.json", "sha256": hashlib.sha256(first).hexdigest(),
+    }  # fmt: skip
+    found = {one["key"]: one["sha256"] for one in json.loads(first)["curricula"]}
+    assert found == {r.identity.key: r.sha256 for r in earlier}
+    error = rlbench("export", "--suite", "cartpole-curriculum", cwd=here, code=2).stderr
+    assert "name the file to write: --csv FILE or --proposals FILE" in error
 
 
 def test_a_teacher_that_goes_wrong_is_recorded(here: Path) -> None:

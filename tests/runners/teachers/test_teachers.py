@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
-from support.teachers import Floats, Student, report, stump_space, task_info, teach
+from support.teachers import Floats, Student, earlier, report, stump_space, task_info, teach
 
 from rlbench.errors import MissingExtra, UsageError
+from rlbench.results.curricula import dump_curricula
 from rlbench.runners.teachers.teacher import TEACHERS, load_teacher, resolve_teacher
 
 EPISODES = 2000
@@ -22,13 +23,30 @@ QUICK: dict[str, dict[str, Any]] = {
     "covar-gmm": {"fit_every": 40, "most_gaussians": 3},
     "riac": {"region": 40},
     "adr": {"queue": 3, "grow_at": 50.0},
-}
+    "spdl": {"update_every": 1000, "first_update": 1000, "free_updates": 2},
+    "goal-gan": {"update_every": 20},
+    "setter-solver": {"update_every": 15, "hidden": 8},
+    "again": {
+        "fit_every": 40, "most_gaussians": 3, "pretest": 15, "block": 20, "recent": 10,
+        "least_progress": 0.01,
+    },
+}  # fmt: skip
+MODULES = {"teachers": "sklearn", "teachers-torch": "torch"}  # of extras
 
 
-def make(name: str, seed: int = 0, *, easy: bool = False, **config: Any) -> Any:
-    if TEACHERS.own[name].extra:
-        pytest.importorskip("sklearn", reason="needs the extra teachers")
-    return teach(name, seed, easy=easy, **config)
+def make(name: str, seed: int = 0, **config: Any) -> Any:
+    if extra := TEACHERS.own[name].extra:
+        pytest.importorskip(MODULES[extra], reason=f"needs the extra {extra}")
+    return teach(name, seed, **config)
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Options with which each teacher learns in few episodes."""
+    random, path = np.random.default_rng(0), tmp_path_factory.mktemp("history") / "history.json"
+    tasks = random.uniform(stump_space().low, stump_space().high, (80, 2))
+    path.write_bytes(dump_curricula([earlier("a", tasks, 100.0 * random.random(80))]))
+    return QUICK | {"again": {**QUICK["again"], "history": str(path)}}
 
 
 @cache
@@ -109,9 +127,11 @@ def test_the_box_of_adr_stays_a_task_that_is_out_of_reach() -> None:
     np.testing.assert_array_equal(teacher.propose(5), np.repeat(start, 5, axis=0))
 
 
-def test_adr_needs_to_know_which_returns_are_good() -> None:
-    with pytest.raises(UsageError, match=r"adr needs to know .*'mastered_above'"):
-        load_teacher("adr")(task_info(knows=False), seed=0)
+@pytest.mark.parametrize("name", ["adr", "goal-gan", "setter-solver"])
+def test_some_need_to_know_which_returns_are_good(name: str) -> None:
+    make(name)  # or its extra is missing
+    with pytest.raises(UsageError, match=rf"{name} needs to know .*'mastered_above'"):
+        load_teacher(name)(task_info(knows=False), seed=0)
 
 
 @pytest.mark.parametrize("name", ["alp-gmm", "covar-gmm"])
@@ -131,32 +151,34 @@ def _teach_some(teacher: Any, seed: int, rounds: int = 40) -> Floats:
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_saved_it_goes_on_as_if_nothing_happened(name: str, tmp_path: Path) -> None:
-    teacher = make(name, **QUICK[name])
+def test_saved_it_goes_on_as_if_nothing_happened(
+    name: str, quick: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    teacher = make(name, **quick[name])
     early = _teach_some(teacher, 0, 1)
     begun, loaded = tmp_path / "begun", tmp_path / "loaded"
     begun.mkdir()
     teacher.save(begun)
     first = _teach_some(teacher, 1)
-    other = make(name, seed=1, **QUICK[name])
+    other = make(name, seed=1, **quick[name])
     assert not np.array_equal(other.propose(3), early[0])
-    other = make(name, **QUICK[name])
+    other = make(name, **quick[name])
     other.load(begun)
     np.testing.assert_array_equal(_teach_some(other, 1), first)
     loaded.mkdir()
     teacher.save(loaded)
-    other = make(name, **QUICK[name])
+    other = make(name, **quick[name])
     other.load(loaded)
     np.testing.assert_array_equal(_teach_some(other, 2), _teach_some(teacher, 2))
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_proposals_are_in_a_space_that_float32_rounds_out_of(name: str) -> None:
+def test_proposals_are_in_a_space_that_float32_rounds_out_of(
+    name: str, quick: dict[str, dict[str, Any]]
+) -> None:
     """As those of parkour, whose upper edge 0.05 is larger in float32."""
     space = Box(np.array([-0.35, 0.6]), np.array([0.05, 0.7]), dtype=np.float64)
-    if TEACHERS.own[name].extra:
-        pytest.importorskip("sklearn", reason="needs the extra teachers")
-    teacher = load_teacher(name)(task_info(space=space), seed=0, **QUICK[name])
+    teacher = make(name, space=space, **quick[name])
     tasks = _teach_some(teacher, 0).reshape(-1, 2)
     for _ in range(100):  # as a box grows to the edges
         report(teacher, teacher.propose(3), np.full(3, 300.0))
@@ -176,6 +198,10 @@ def test_proposals_are_in_a_space_that_float32_rounds_out_of(name: str) -> None:
         ("adr", "grow_at", -1.0, "must be below grow_at"),
         ("alp-gmm", "fit_every", 8, "fit_every must be a whole number >= 9"),
         ("covar-gmm", "most_gaussians", 1, "most_gaussians must be a whole number >= 2"),
+        ("spdl", "zeta", 0.0, "zeta must be above 0"),
+        ("goal-gan", "too_hard", 0.8, "0 <= too_hard <= too_easy <= 1"),
+        ("goal-gan", "distance", -1.0, "distance must be 0 or more"),
+        ("setter-solver", "noise", -1.0, "noise must be 0 or more"),
     ],
 )
 def test_options_that_do_not_fit(name: str, option: str, value: float, message: str) -> None:
@@ -188,12 +214,21 @@ def test_options_are_in_the_config() -> None:
     assert (config["cuts"], config["region"]) == (20, 150)
 
 
-def test_without_scikit_learn_one_line_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("name", "missing", "modules"),
+    [
+        ("alp-gmm", "sklearn.exceptions", ("mixtures", "alp_gmm")),
+        ("goal-gan", "torch", ("networks", "goal_gan")),
+        ("setter-solver", "torch", ("networks", "flow", "setter_solver")),
+    ],
+)
+def test_without_an_extra_one_line_says_what_to_install(
+    name: str, missing: str, modules: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn.exceptions", None)
-    for module in ("mixtures", "alp_gmm"):
+    monkeypatch.setitem(sys.modules, missing, None)
+    for module in modules:
         monkeypatch.delitem(sys.modules, f"rlbench.runners.teachers.{module}", raising=False)
         monkeypatch.delattr(f"rlbench.runners.teachers.{module}", raising=False)
-    with pytest.raises(MissingExtra, match=r"'alp-gmm' needs an extra: .*rlbench\[teachers\]"):
-        resolve_teacher("alp-gmm", {})
+    extra = TEACHERS.own[name].extra
+    with pytest.raises(MissingExtra, match=rf"'{name}' needs an extra: .*rlbench\[{extra}\]"):
+        resolve_teacher(name, {})

@@ -12,7 +12,7 @@ import shutil
 import signal
 import struct
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from math import prod
@@ -158,8 +158,12 @@ def make_factory(spec: str) -> AgentFactory:
         command = Command(words)
         try:
             command.send(hello)
-            learns, saves = _how_it_learns(command)
-            return (_SAVERS if saves else _CLASSES)[learns](command, task)
+            header = command.receive({"hello": {}}).header
+            learns, saves = _how_it_learns(header)
+            agent = (_SAVERS if saves else _CLASSES)[learns](command, task)
+            if _says(header, "values"):
+                agent.value = agent.ask_value
+            return agent
         except BaseException:
             command.close()
             raise
@@ -167,9 +171,8 @@ def make_factory(spec: str) -> AgentFactory:
     return make
 
 
-def _how_it_learns(command: "Command") -> tuple[str, bool]:
+def _how_it_learns(header: Mapping[str, Any]) -> tuple[str, bool]:
     """Return what the command's hello says: how it learns, and whether it can save itself."""
-    header = command.receive({"hello": {}}).header
     if header.get("version") != PROTOCOL_VERSION:
         raise AgentError(
             f"the command speaks version {_short(header.get('version'))} of the protocol,"
@@ -180,12 +183,18 @@ def _how_it_learns(command: "Command") -> tuple[str, bool]:
         raise AgentError(
             f"the command's hello says learns = {_short(learns)}, not one of {', '.join(_CLASSES)}"
         )
-    saves = header.get("saves", False)
-    if not isinstance(saves, bool):
-        raise AgentError(f"the command's hello says saves = {_short(saves)}, not true or false")
+    saves = _says(header, "saves")
     if saves and learns not in _SAVERS:
         raise AgentError("the command's hello says that it saves itself, but it owns its loop")
     return learns, saves
+
+
+def _says(header: Mapping[str, Any], name: str) -> bool:
+    """Return what the command's hello says of something that it may be able to do."""
+    said = header.get(name, False)
+    if not isinstance(said, bool):
+        raise AgentError(f"the command's hello says {name} = {_short(said)}, not true or false")
+    return said
 
 
 def describe_task(task: TaskInfo) -> dict[str, Any]:
@@ -430,7 +439,12 @@ class CommandAgent:
     Args:
         command: It has said hello.
         task: The task.
+
+    Attributes:
+        value: Set to `ask_value` if the command said that it answers, see `Valuer`.
     """
+
+    value: Callable[[NDArray[Any]], NDArray[Any]]
 
     def __init__(self, command: Command, task: TaskInfo) -> None:
         self.command = command
@@ -441,6 +455,11 @@ class CommandAgent:
         self.command.send(encode("act", {"obs": obs, "first": first}, phase))
         shape = (len(first), *self._action_shape)
         return self.command.receive({"act": {"action": shape}}).arrays["action"]
+
+    def ask_value(self, obs: NDArray[Any]) -> NDArray[Any]:
+        """Ask the command for (n,) values of (n, ...) observations."""
+        self.command.send(encode("value", {"obs": obs}))
+        return self.command.receive({"value": {"value": (len(obs),)}}).arrays["value"]
 
     def close(self) -> None:
         """End the command."""

@@ -171,7 +171,8 @@ def make_factory(spec: str) -> AgentFactory:
             _use_jax_device(device)
         else:
             options = {"device": device, **options}
-        return SB3Agent(kind, chosen, task, options, view, deterministic=deterministic)
+        made = SB3Valuer if package == "stable_baselines3" else SB3Agent
+        return made(kind, chosen, task, options, view, deterministic=deterministic)
 
     return make
 
@@ -313,6 +314,22 @@ class SB3Agent(SB3Player):
                     self._spare[name] = deepcopy(current)
                 setattr(owner, name, self._spare[name])
                 self._spare[name] = current
+
+
+class SB3Valuer(SB3Agent):
+    """An algorithm of Stable-Baselines3 itself, whose critic says what it expects."""
+
+    def value(self, obs: NDArray[Any]) -> NDArray[Any]:
+        """Return (n,) values of observations that opened episodes, by the critic.
+
+        Of critics of actions it is the value of the policy's mode, or of the best action; of two
+        critics the lower.
+        """
+        from rlbench.runners.agents.adapters.sb3_values import values_of
+
+        self._check_trained("says values")
+        first = np.ones(len(obs), dtype=np.bool_)
+        return values_of(self._model.policy, self._see(obs, first, "eval"))
 
 
 def _as_constructed(package: str, task: TaskInfo, options: dict[str, Any]) -> dict[str, Any]:
