@@ -104,7 +104,9 @@ def test_folders_import_only_what_the_design_lets_them() -> None:
             "sources",
         },
         "leaderboard": {"leaderboard", "results", "stats", "suites", "errors", "files"},
-        "api": {"api", "leaderboard", "runners", "results", "stats", "suites", "errors", "limits"},
+        "api": {
+            "api", "leaderboard", "runners", "results", "stats", "suites", "errors", "files", "limits",
+        },
         "compat": {"compat", "stats", "errors", "limits", "files"},
     }  # fmt: skip
     for part, names in allowed.items():
