@@ -30,7 +30,7 @@ from rlbench import suites
 from rlbench.errors import RLBenchError
 from rlbench.suites.procgen import libenv, pool, reference
 from rlbench.suites.procgen.envs import ProcgenEnvs
-from rlbench.suites.procgen.games import SIDE, Engine, Game
+from rlbench.suites.procgen.games import Engine, Game
 
 SLOTS = 64
 STEPS = 4096  # of all slots together, in a round
@@ -89,32 +89,18 @@ def envpools(name: str) -> Play:
 def openais(name: str) -> Play:
     """Return what plays a batch of OpenAI's by its C interface alone."""
     library = unchanged()
-    act, observe = library.libenv_act, library.libenv_observe
-    frames = np.zeros((SLOTS, SIDE, SIDE, 3), np.uint8)
-    rewards, first = np.zeros(SLOTS, np.float32), np.zeros(SLOTS, np.uint8)
-    infos, actions = np.zeros((3, SLOTS), np.int32), np.zeros(SLOTS, np.int32)
-    kept = libenv.LibenvGames(Game(name=name, mode="easy", levels=200), [])
-    options = kept._options(Game(name=name, mode="easy", levels=200), seed=0)
-    handle = ctypes.c_void_p(library.libenv_make(SLOTS, options))
-    buffers = libenv._Buffers(
-        libenv._addresses(*frames),
-        rewards.ctypes.data,
-        first.ctypes.data,
-        libenv._addresses(*(row[k:] for row in infos for k in range(SLOTS))),
-        libenv._addresses(*(actions[k:] for k in range(SLOTS))),
-    )
-    library.libenv_set_buffers(handle, buffers)
+    games = libenv.Batch(library, Game(name=name, mode="easy", levels=200), SLOTS, seed=0)
+    act, observe, handle = library.libenv_act, library.libenv_observe, games._handle
 
     def play() -> float:
         rows = chosen(SLOTS).astype(np.int32)
         begin = time.process_time()
         for row in rows:
-            actions[:] = row
+            games.actions[:] = row
             act(handle)
             observe(handle)
         return rows.size / (time.process_time() - begin)
 
-    play.kept = kept, frames, rewards, first, infos, buffers  # type: ignore[attr-defined]
     return play
 
 

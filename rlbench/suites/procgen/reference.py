@@ -1,8 +1,8 @@
 """OpenAI's own build of Procgen: fetched from its wheel, kept with the data, and checked.
 
-Two instructions of its `Game::step` are changed. As it was, a step that ended an episode began the
+Some instructions of its `Game::step` are changed. As it was, a step that ended an episode began the
 next one before it drew, so nobody saw the last frame. Now an ended episode waits, as in envpool,
-and the action -1 begins the next one.
+the action -1 begins the next one, and -2 leaves a game as it is.
 """
 
 import hashlib
@@ -28,20 +28,29 @@ HOST = (
 )
 # Of the wheel, of the library as it is kept, and `content_hash` of all that is kept.
 SHA256 = "4b594d14e42f0f2166e59a9e294477b906eb99c90c3343b570b7124cbc865f53"
-LIBRARY_SHA256 = "341c04c68df2c954928ad493280c7218c76323f6c0edcbb6df03ae732c94dff0"
-CONTENT = "ec7c942840d374ac5220f9e13671bed492eeea19ca20ec9b8afb5ad77ef0ce9f"
+LIBRARY_SHA256 = "029bded8e22d660f54629ffaaa24fce0aca6714a14c538e7480b63d4728915dd"
+CONTENT = "4dc702f90886551266e0be7e72293d8e951237f0e987e26921311d415f6711ad"
 
 LIBRARY = "prebuilt/libenv.so"
 ASSETS = "assets"
 _INSIDE = "procgen/data/"  # of the wheel
 _LICENCE = f"procgen-{VERSION}.dist-info/LICENSE"
 
-# By their place in the library: what an instruction was, and what it becomes.
+# By their place in the library: what instructions were, and what they become.
 _CHANGES = {
-    # For the action -1: instead of playing a step first, go to where the next episode is begun.
-    0x734A2: (bytes.fromhex("0f8438010000"), bytes.fromhex("0f848b000000")),
-    # At the end of an episode: go past that place.
-    0x7352B: (bytes.fromhex("41898424a4270000"), bytes.fromhex("e9a0000000909090")),
+    place: (bytes.fromhex(old), bytes.fromhex(new))
+    for place, old, new in (
+        # Instead of the action -1, all below 0 are treated apart:
+        (0x73497, "83bf98270000ff 488b4028 0f8438010000", "83bf9827000000 488b4028 0f8c38010000"),
+        # -1 goes to where the next episode is begun; others take back the step that was counted.
+        (
+            0x735E0,
+            "8b97b8270000 31c9 c7879027000000000000 66898f94270000 89",
+            "83bf98270000ff 0f8446ffffff 83afc067000001 4c8b65f8 c9 c3",
+        ),
+        # The end of an episode goes past that place.
+        (0x7352B, "41898424a4270000", "e9a0000000909090"),
+    )
 }
 
 
