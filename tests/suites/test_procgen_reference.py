@@ -134,17 +134,17 @@ def unpack(content: bytes, cache: Path) -> Path:
     return cache / "out"
 
 
-def test_what_is_needed_is_unpacked_and_two_instructions_are_changed(cache: Path) -> None:
+def test_what_is_needed_is_unpacked_and_some_instructions_are_changed(cache: Path) -> None:
     (cache / "out").mkdir()
     (cache / "out/old").write_text("of an earlier attempt")
     place = unpack(wheel(), cache)
     files = sorted(p.relative_to(place).as_posix() for p in place.rglob("*") if p.is_file())
     assert files == ["LICENSE.txt", "assets/a/b.png", "prebuilt/libenv.so"]
     library = (place / "prebuilt/libenv.so").read_bytes()
-    for at, (_, new) in reference._CHANGES.items():
-        assert library[at : at + len(new)] == new
-    assert sum(len(new) for _, new in reference._CHANGES.values()) == 14
-    assert library.count(b"\0") > len(library) - 15
+    for at, (old, new) in reference._CHANGES.items():
+        assert library[at : at + len(new)] == new != old
+        library = library[:at] + bytes(len(new)) + library[at + len(new) :]
+    assert not any(library)  # nothing else was changed
     assert sorted(p.name for p in cache.iterdir()) == ["out", "some.whl"]
 
 
@@ -154,7 +154,7 @@ def test_what_is_needed_is_unpacked_and_two_instructions_are_changed(cache: Path
         (b"no archive", "cannot be unpacked: .*not a zip file"),
         (wheel()[:-40], "cannot be unpacked"),
         (wheel(**{"procgen/data/assets/../../../x.png": b""}), "holds a file named"),
-        (wheel(**{"procgen/data/prebuilt/libenv.so": b"short"}), "another instruction at 0x734a2"),
+        (wheel(**{"procgen/data/prebuilt/libenv.so": b"short"}), "another instruction at 0x73497"),
     ],
 )
 def test_another_wheel_is_refused_and_leaves_nothing(
