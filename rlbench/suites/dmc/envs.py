@@ -1,6 +1,5 @@
 """The environments of the DeepMind Control suites."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +15,6 @@ from rlbench.suites.dmc.rendering import Camera
 from rlbench.suites.dmc.tasks import CONTROL_STEPS
 from rlbench.suites.envs import refuse_seed, slot_seeds
 from rlbench.suites.suite import Constant, Split, Task
-
-_SHARE = 8  # simulations that a thread has to step, or it is not worth its waking
 
 Observation = NDArray[np.float32] | NDArray[np.uint8]
 Step = tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
@@ -49,7 +46,7 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         task: Its name, e.g. ``walker_walk``.
         constants: Of the protocol.
         seeds: (n,) of the slots.
-        threads: That step the simulations, by default as many as ``OMP_NUM_THREADS`` says, or one.
+        threads: As `Simulations` takes them.
     """
 
     def __init__(
@@ -61,7 +58,7 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
     ) -> None:
         c: dict[str, Any] = dict(constants)
         self.num_envs = len(seeds)
-        self._simulations = Simulations(task, seeds, threads or _threads(self.num_envs))
+        self._simulations = Simulations(task, seeds, threads)
         self._repeat = c["action_repeat"]
         self._limit = min(CONTROL_STEPS, c["max_episode_steps"] * self._repeat)
         self._clock = 0
@@ -177,10 +174,3 @@ class _Pictures:
     def close(self) -> None:
         """Free the camera."""
         self._camera.close()
-
-
-def _threads(num_envs: int) -> int:
-    """Return how many threads step simulations: as many as the runner grants, if they pay."""
-    granted = os.environ.get("OMP_NUM_THREADS", "1")
-    wanted = int(granted) if granted.isdecimal() else 1
-    return max(1, min(wanted, num_envs // _SHARE))
