@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rlbench.api.entrants import Entrants, resolve_entrants
+from rlbench.api.entrants import Entrants, parse_entrant, resolve_entrants
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results import Record
 from rlbench.runners import identities
@@ -32,7 +32,7 @@ def policies_of(
     Args:
         suite: The suite.
         tasks: Some of its tasks.
-        specs: See `resolve_entrants`.
+        specs: See `parse_entrant`.
         episodes: Of a round, a task.
         trust: Accept files of data that run code when they are loaded.
 
@@ -42,7 +42,8 @@ def policies_of(
     changed = {"episodes": episodes, "eval_envs": episodes}
     rounds = suite.make_unofficial({**suite.unofficial, **changed})
     chosen = [rounds.task(task.name) for task in tasks]
-    return resolve_entrants(rounds, chosen, specs, trains=False, trust=trust)
+    named = [parse_entrant(spec) for spec in specs]
+    return resolve_entrants(rounds, chosen, named, trains=False, trust=trust)
 
 
 def by_of(name: str, tasks: Iterable[Task]) -> By:

@@ -1,10 +1,10 @@
 """Agents that are named for a comparison, and the runs of all of them together."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rlbench.api.asking import parse_options
 from rlbench.api.places import parse_places
@@ -15,6 +15,20 @@ from rlbench.runners import Resolved, Run, identities
 from rlbench.suites import Suite, Task
 
 _NAMED = re.compile(r"(?:([^=:/\[]{1,100})=)?(.+?)(?:\s*\[(.*)\])?", re.DOTALL)
+
+
+class Entrant(NamedTuple):
+    """An agent as a user names it.
+
+    Attributes:
+        name: Its display name, or nothing for its own.
+        agent: What names it.
+        config: Its options.
+    """
+
+    name: str
+    agent: str
+    config: Mapping[str, Any]
 
 
 class Entrants(NamedTuple):
@@ -34,7 +48,7 @@ class Entrants(NamedTuple):
 def resolve_entrants(
     suite: Suite,
     tasks: Sequence[Task],
-    specs: Sequence[str],
+    named: Sequence[Entrant],
     *,
     trains: bool = True,
     trust: bool = False,
@@ -44,7 +58,7 @@ def resolve_entrants(
     Args:
         suite: The suite.
         tasks: Some of its tasks.
-        specs: Each ``[NAME=]AGENT[ [OPTION=VALUE, ...]]``: ``wide=my_agent.py [width=512]``.
+        named: The agents.
         trains: They train; else they are policies, which were given pretraining.
         trust: Accept files of data that run code when they are loaded.
 
@@ -55,27 +69,37 @@ def resolve_entrants(
     if suite.protocol.kind == "curriculum":
         raise UsageError(f"{suite.id} is a curriculum: its agents are run with `rlbench run`")
     suite.load_factory()
-    found = [_resolve(spec, trains=trains, trust=trust) for spec in specs]
-    if len(found) < 2:
+    if len(named) < 2:
         raise UsageError("a comparison needs at least two agents: name them before the options")
+    found = [
+        find_agent(
+            one.agent, one.config, one.name, () if trains else given_of_policy(one.agent),
+            trust=trust,
+        )[0]
+        for one in named
+    ]  # fmt: skip
     of_agents = [identities(suite, tasks[:1], who.id, [0])[0] for who in found]
-    named = labels(of_agents)
-    if len(named) < len(found):
+    shown = labels(of_agents)
+    if len(shown) < len(found):
         raise UsageError(
             "two of the agents are the same: give one of them another name, NAME=AGENT"
         )
-    agents = {named[one.agent_key]: who for one, who in zip(of_agents, found, strict=True)}
+    agents = {shown[one.agent_key]: who for one, who in zip(of_agents, found, strict=True)}
     return Entrants(suite, list(tasks), agents)
 
 
-def _resolve(spec: str, *, trains: bool, trust: bool) -> Resolved:
+def parse_entrant(spec: str) -> Entrant:
+    """Return the agent in ``[NAME=]AGENT[ [OPTION=VALUE, ...]]``.
+
+    >>> parse_entrant("wide=my_agent.py [width=512]")
+    Entrant(name='wide', agent='my_agent.py', config={'width': 512})
+    """
     match = _NAMED.fullmatch(spec.strip())
     if match is None:
         raise UsageError(f"{spec!r} names no agent")
     name, agent, options = match.groups()
     config = parse_options([part for part in (options or "").split(",") if part.strip()])
-    given = () if trains else given_of_policy(agent)
-    return find_agent(agent, config, (name or "").strip(), given, trust=trust)[0]
+    return Entrant((name or "").strip(), agent, config)
 
 
 def want_of_all(

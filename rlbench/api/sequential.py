@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rlbench.api.asking import MAX_SEED
 from rlbench.api.entrants import Entrants
-from rlbench.errors import InvalidScores, UsageError
+from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.results import Record
 from rlbench.results.engines import other_engines, usual_engines
 from rlbench.results.plans import ComparisonPlan, FixedPlan, fix_plan, read_plans
@@ -44,8 +44,9 @@ def plan_of(
     max_batches: int,
     futility: float | None = None,
     first_seed: int = 0,
+    baseline: str = "",
 ) -> ComparisonPlan:
-    """Return the plan of a comparison of all pairs of agents.
+    """Return the plan of a comparison.
 
     Args:
         entrants: The agents, on a suite.
@@ -55,9 +56,11 @@ def plan_of(
         max_batches: How many looks there may be.
         futility: The difference that matters, if pairs are to be given up early.
         first_seed: Of the first batch.
+        baseline: The agent that all others are compared with; by default all pairs are compared.
 
     Raises:
         InvalidScores: A number is out of range.
+        UnknownName: There is no such baseline.
     """
     last = first_seed + batch * max_batches - 1
     if batch < 1 or max_batches < 1 or first_seed < 0 or last > MAX_SEED:
@@ -67,13 +70,18 @@ def plan_of(
         )
     if not 0 < alpha < 1 or (futility is not None and not 0 < futility < np.inf):
         raise InvalidScores(f"alpha {alpha} must be inside (0, 1), futility {futility} above 0")
-    suite = entrants.suite
+    if baseline and baseline not in entrants.agents:
+        raise UnknownName("baseline", baseline, entrants.agents)
+    suite, labels = entrants.suite, list(entrants.agents)
+    pairs = list(combinations(labels, 2))
+    if baseline:
+        pairs = [(baseline, label) for label in labels if label != baseline]
     return ComparisonPlan(
         suite=suite.id,
         unofficial=suite.unofficial,
         digests={task.name: suite.digest(task) for task in entrants.tasks},
         agents={label: who.id for label, who in entrants.agents.items()},
-        comparisons=tuple(combinations(entrants.agents, 2)),
+        comparisons=tuple(pairs),
         first_seed=first_seed,
         batch=batch,
         max_batches=max_batches,
@@ -130,7 +138,7 @@ def standing(plan: ComparisonPlan, entrants: Entrants, records: Iterable[Record]
         )
     scores = {run: record.score for run, record in mine.items()}
     arrays = {label: _whole_batches(label, plan, entrants, scores) for label in plan.agents}
-    if missing := tuple(label for label, runs in arrays.items() if not len(runs)):
+    if missing := tuple(label for label, runs in arrays.items() if not len(runs[0])):
         return Standing(None, 1, missing)
     statistic: Any = plan.statistic
     result = adastop(
@@ -185,8 +193,8 @@ def _recorded(
 
 def _whole_batches(
     label: str, plan: ComparisonPlan, entrants: Entrants, scores: Mapping[_Run, float]
-) -> NDArray[np.float64]:
-    """Return an agent's normalised scores in whole batches, (runs, tasks) in the order of seeds."""
+) -> list[NDArray[np.float64]]:
+    """Return an agent's normalised scores in whole batches, (runs,) a task, in order of seeds."""
     rows: list[list[float]] = []
     for batch in range(1, plan.max_batches + 1):
         of_batch = [
@@ -197,6 +205,4 @@ def _whole_batches(
             break
         rows += of_batch
     raw = np.array(rows).reshape(-1, len(entrants.tasks))
-    return np.stack(
-        [entrants.suite.normalise(task, raw[:, k]) for k, task in enumerate(entrants.tasks)], axis=1
-    )
+    return [entrants.suite.normalise(task, raw[:, k]) for k, task in enumerate(entrants.tasks)]

@@ -50,6 +50,7 @@ VERBS = {
     "table": Verb("table:table", "Print a table as LaTeX or Markdown."),
     "list": Verb("listing:app", "List suites, tasks, agents, teachers or runs."),
     "data": Verb("data:app", "Fetch datasets, and look at those that are here."),
+    "study": Verb("study:app", "Run a comparison whose plan stands in a file."),
     "leaderboard": Verb("leaderboard:app", "Build, freeze and look at the leaderboard."),
 }
 

@@ -92,6 +92,9 @@ def compare_agents(
         ),
     ] = False,
     tasks: Annotated[str, typer.Option("--tasks", help="With --run: some tasks.")] = "",
+    baseline: Annotated[
+        str, typer.Option("--baseline", help="With --run: compare all others with this one only.")
+    ] = "",
     first_seed: Annotated[
         int, typer.Option("--first-seed", min=0, help="With --run: the first seed.")
     ] = 0,
@@ -131,7 +134,7 @@ def compare_agents(
             Places(device, jobs, runs_per_gpu),
             {
                 "statistic": chosen, "alpha": alpha, "batch": batch, "max_batches": max_batches,
-                "futility": futility, "first_seed": first_seed,
+                "futility": futility, "first_seed": first_seed, "baseline": baseline,
             },
         )  # fmt: skip
     scale = Scale(suite, unofficial, normalise_by, lower_is_better=lower_is_better)

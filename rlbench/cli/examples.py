@@ -67,6 +67,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench duel sb3-zip:a.zip sb3-zip:b.zip --trust --suite dmc-mini",
         "rlbench duel new=my_agent.py random --suite atari100k --tasks Pong",
     ),
+    "study": (
+        "rlbench study run ablation.toml --dry-run",
+        "rlbench study run ablation.toml",
+    ),
+    "study run": (
+        "rlbench study run ablation.toml --dry-run",
+        "rlbench study run ablation.toml --jobs 2",
+    ),
     "plan": (
         "rlbench plan scores.csv --suite atari100k",
         "rlbench plan scores.csv --suite atari100k --difference 0.1 --power 0.9",

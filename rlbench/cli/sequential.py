@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlbench.api.asking import DEFAULT_STORE, Asked, parse_suite
-from rlbench.api.entrants import Entrants, resolve_entrants, want_of_all
+from rlbench.api.entrants import Entrants, parse_entrant, resolve_entrants, want_of_all
 from rlbench.api.sequential import (
     Standing,
     plan_of,
@@ -84,7 +84,23 @@ def run_comparison(
     if not suite:
         raise UsageError("--run needs a --suite to run the agents on")
     chosen = parse_suite(suite, unofficial)
-    entrants = resolve_entrants(chosen, parse_tasks(chosen, how.tasks), asked.sources)
+    named = [parse_entrant(spec) for spec in asked.sources]
+    entrants = resolve_entrants(chosen, parse_tasks(chosen, how.tasks), named)
+    return decide(entrants, path, how, places, settings)
+
+
+def decide(
+    entrants: Entrants, path: Path, how: How, places: Places, settings: Mapping[str, Any]
+) -> int:
+    """Do runs until all pairs are decided, and report; return the exit code.
+
+    Args:
+        entrants: The agents, on a suite.
+        path: The store.
+        how: How it is carried out.
+        places: Where runs are made.
+        settings: As `plan_of` takes them.
+    """
     plan = plan_of(entrants, **settings)
     _warn_of_blind_looks(plan)
     if not how.json:

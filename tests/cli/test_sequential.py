@@ -69,8 +69,10 @@ def test_a_better_agent_is_found_early(decided: tuple[Path, str]) -> None:
 
 def test_equal_agents_run_to_the_end_or_are_given_up(folder: Path) -> None:
     equal = ("a=agents.py:Balance", "b=agents.py:Balance")
-    out = compare(*equal, *PLAN, "--first-seed", "10", cwd=folder).stdout
+    done = compare(*equal, *PLAN, "--first-seed", "10", cwd=folder)
+    out = done.stdout
     assert "a and b are not separated after batch 3." in out
+    assert "axes" not in done.stderr
     assert seeds_of(folder) == {name: list(range(10, 22)) for name in ("a", "b")}
 
     given_up = compare(*equal, *PLAN, "--futility", "500", "--store", "other", cwd=folder).stdout
@@ -96,8 +98,8 @@ def test_a_changed_plan_is_refused_or_begun_visibly(copied: Path) -> None:
 def test_a_failed_run_leaves_it_undecided(folder: Path) -> None:
     words = ("agents.py:Balance", "agents.py:Breaks", *PLAN)
     failed = compare(*words, cwd=folder, code=1)
-    assert "failed: agents, CartPole-v1, seed 3: " in failed.stderr
-    assert "undecided: a batch counts once all its runs have a score" in failed.stderr
+    assert "failed: agents, CartPole-v1 seed 3: " in failed.stderr
+    assert "undecided: it goes on once all these runs have a score" in failed.stderr
     statuses = [record.status for record in Store(folder / "runs").load().records]
     assert sorted(statuses) == ["failed"] * 4 + ["ok"] * 4
 

@@ -1,0 +1,56 @@
+"""`rlbench study`: a comparison whose plan stands in a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rlbench.api.asking import parse_suite
+from rlbench.cli.examples import examples
+from rlbench.cli.options import JsonOption
+
+app = typer.Typer(help="Run comparisons whose plans stand in files.", no_args_is_help=True)
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE.toml", help="The study.")]
+
+
+@app.command("run", epilog=examples("study run"))
+def run_study(
+    file: FileArgument,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=0, help="Workers at a time; 0: one a CPU.")
+    ] = 0,
+    device: Annotated[
+        str, typer.Option("--device", help="cpu, cuda (all GPUs), cuda:0,1 or auto.")
+    ] = "cpu",
+    runs_per_gpu: Annotated[
+        int, typer.Option("--runs-per-gpu", min=1, help="Runs that share a GPU.")
+    ] = 1,
+    new_plan: Annotated[
+        bool, typer.Option("--new-plan", help="Begin another plan for the same agents.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan and the next runs.")
+    ] = False,
+    json: JsonOption = False,
+) -> int:
+    """Tune, run, test and draw what a file says; the same command goes on.
+
+    Exit code 3 means undecided (--dry-run), 1 that runs failed.
+    """
+    from rlbench.api.entrants import resolve_entrants
+    from rlbench.api.study import read_study
+    from rlbench.cli.run import parse_tasks
+    from rlbench.cli.sequential import How, Places, decide
+    from rlbench.cli.tuning import tuned
+
+    study = read_study(file)
+    chosen = parse_suite(study.suite, study.unofficial)
+    tasks = parse_tasks(chosen, study.tasks)
+    places = Places(device, jobs, runs_per_gpu)
+    agents, code = tuned(study, chosen, tasks, places, dry_run=dry_run, quiet=json)
+    if code:
+        return code
+    entrants = resolve_entrants(chosen, tasks, agents)
+    how = How(study.tasks, new_plan, dry_run, json, study.figures)
+    return decide(entrants, study.store, how, places, study.settings)

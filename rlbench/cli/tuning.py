@@ -1,0 +1,104 @@
+"""Choosing the settings of agents, on seeds of their own, before they are compared."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rlbench.api.entrants import Entrant, Entrants, resolve_entrants, want_of_all
+from rlbench.api.study import Study, Tuning
+from rlbench.cli.dry_run import print_plan
+from rlbench.cli.output import EXIT_UNDECIDED, echo, print_table
+from rlbench.cli.run import run_together
+from rlbench.cli.sequential import Places
+from rlbench.results import Store
+from rlbench.results.values import unofficial_text
+from rlbench.runners import identities
+from rlbench.stats.aggregates import LABELS
+from rlbench.stats.intervals import POINTS
+from rlbench.suites import Suite, Task
+
+
+def tuned(
+    study: Study,
+    suite: Suite,
+    tasks: Sequence[Task],
+    places: Places,
+    *,
+    dry_run: bool,
+    quiet: bool,
+) -> tuple[list[Entrant], int]:
+    """Return the agents of a study with the settings that did best, and an exit code.
+
+    The best setting has the largest statistic over the seeds of the tuning; of several, it is the
+    first. Those seeds have no part in the comparison.
+
+    Args:
+        study: The study.
+        suite: Its suite.
+        tasks: Its tasks.
+        places: Where runs are made.
+        dry_run: Print the runs that are missing, and do none.
+        quiet: Print errors only.
+    """
+    chosen: dict[str, Mapping[str, Any]] = {}
+    # Bases first: what is chosen for one is part of those that follow from it.
+    for name in sorted(study.tuning, key=lambda name: len(study.agents[name])):
+        tuning, entrant = study.tuning[name], study.entrant(name, chosen)
+        named = [
+            Entrant(f"{name} setting {k}", entrant.agent, {**entrant.config, **setting})
+            for k, setting in enumerate(tuning.settings, 1)
+        ]
+        rivals = resolve_entrants(suite, tasks, named)
+        wanted = want_of_all(
+            rivals, rivals.agents, tuning.seeds, store=study.store, **places._asdict()
+        )
+        if any(of_agent.left for of_agent in wanted):
+            if dry_run:
+                for of_agent in wanted:
+                    print_plan(of_agent)
+                return [], EXIT_UNDECIDED
+            title = f"tuning of {name}: {len(named)} settings"
+            if code := run_together(wanted, title, quiet=quiet):
+                return [], code
+        values = _values(rivals, tuning, study)
+        best = int(np.argmax(values))
+        if not quiet:
+            _print_settings(name, tuning, values, best, study.settings["statistic"])
+        chosen[name] = tuning.settings[best]
+    return [study.entrant(name, chosen) for name in study.agents], 0
+
+
+def _values(rivals: Entrants, tuning: Tuning, study: Study) -> list[float]:
+    """Return the statistic of each setting over the seeds of the tuning."""
+    scores = {
+        r.identity.key: r.score for r in Store(study.store).load().records if r.status == "ok"
+    }
+    found = []
+    for who in rivals.agents.values():
+        by_task: dict[str, list[float]] = {task.name: [] for task in rivals.tasks}
+        for identity in identities(rivals.suite, rivals.tasks, who.id, tuning.seeds):
+            by_task[identity.task].append(scores[identity.key])
+        raw = [np.array(by_task[task.name]) for task in rivals.tasks]
+        normalised = [
+            rivals.suite.normalise(task, of_task)
+            for task, of_task in zip(rivals.tasks, raw, strict=True)
+        ]
+        found.append(float(POINTS[study.settings["statistic"]](normalised)))
+    return found
+
+
+def _print_settings(
+    name: str, tuning: Tuning, values: Sequence[float], best: int, statistic: str
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "setting": unofficial_text(setting),
+            statistic: value,
+            "chosen": "yes" if k == best else "",
+        }
+        for k, (setting, value) in enumerate(zip(tuning.settings, values, strict=True))
+    ]
+    seeds = f"{len(tuning.seeds)} seeds, which have no part in the comparison"
+    print_table(rows, list(rows[0]), f"tuning of {name}: {LABELS[statistic]} over {seeds}")
+    echo()

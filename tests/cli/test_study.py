@@ -1,0 +1,121 @@
+"""`rlbench study`: a file says what is tuned, run, tested and drawn."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.command import rlbench
+from support.poles import write_files
+
+from rlbench.api.study import read_study
+from rlbench.errors import RLBenchError
+from rlbench.results import Store
+
+STUDY = """
+suite = "poles.toml"
+store = "runs"
+figures = "figures"
+
+[comparison]
+statistic = "mean"
+batch = 4
+max_batches = 2
+baseline = "full"
+
+[agents.full]
+agent = "agents.py:Balance"
+tune = {seeds = "100-101", settings = [{flipped = true}, {flipped = false}]}
+
+[agents.flipped]
+base = "full"
+options = {flipped = true}
+
+[agents.same]
+base = "flipped"
+options = {flipped = false, pace = 0.0}
+"""
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return a folder in which a study was run, and what the command said."""
+    folder = write_files(tmp_path_factory.mktemp("study"))
+    (folder / "study.toml").write_text(STUDY)
+    dry = rlbench("study", "run", "study.toml", "--dry-run", cwd=folder, code=3).stdout
+    assert dry.count("CartPole-v1 seed 10") == 4
+    assert not (folder / "runs").exists()
+    return folder, rlbench("study", "run", "study.toml", cwd=folder).stdout
+
+
+def test_a_study_tunes_runs_tests_and_draws(done: tuple[Path, str]) -> None:
+    folder, out = done
+    assert "tuning of full: mean over 2 seeds, which have no part in the comparison" in out
+    assert "full has a larger mean than flipped" in out
+    assert "full and same are not separated" in out
+    assert "flipped and same" not in out  # all are compared with the baseline only
+    records = Store(folder / "runs").load().records
+    tuned = {r.identity.agent.config["flipped"] for r in records if r.identity.agent.name == "full"}
+    assert tuned == {False}
+    seeds = {name: set() for name in ("full", "full setting 1", "full setting 2")}
+    for record in records:
+        seeds.setdefault(record.identity.agent.name, set()).add(record.identity.seed)
+    assert seeds["full setting 1"] == seeds["full setting 2"] == {100, 101}
+    assert seeds["full"].isdisjoint({100, 101})
+    assert (folder / "figures/stopping.csv").exists()
+
+
+def test_what_is_chosen_for_a_base_goes_to_its_ablations(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(STUDY)
+    study = read_study(path)
+    chosen = {"full": {"pace": 0.5, "flipped": False}}
+    assert study.entrant("full", chosen).config == {"pace": 0.5, "flipped": False}
+    assert study.entrant("flipped", chosen).config == {"pace": 0.5, "flipped": True}
+    assert study.entrant("same", chosen) == (
+        "same",
+        "agents.py:Balance",
+        {"pace": 0.0, "flipped": False},
+    )
+
+
+def test_the_same_command_again_only_reports(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    before = len(Store(folder / "runs").load().records)
+    rows = json.loads(rlbench("study", "run", "study.toml", "--json", cwd=folder).stdout)
+    assert [(row["a"], row["b"]) for row in rows] == [("full", "flipped"), ("full", "same")]
+    assert len(Store(folder / "runs").load().records) == before
+
+
+def test_what_a_study_says_can_be_said_by_compare(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    words = (
+        "full=agents.py:Balance [flipped=false]", "flipped=agents.py:Balance [flipped=true]",
+        "same=agents.py:Balance [flipped=false, pace=0.0]", "--suite", "poles.toml", "--run",
+        "--statistic", "mean", "--batch", "4", "--max-batches", "2", "--baseline", "full", "--json",
+    )  # fmt: skip
+    rows = json.loads(rlbench("compare", *words, cwd=folder).stdout)
+    assert rows == json.loads(rlbench("study", "run", "study.toml", "--json", cwd=folder).stdout)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("batch = 4", "batch = 0", "is no study"),
+        ("batch = 4", "bach = 4", "is no study"),
+        ("suite =", "suite ", "is no study"),
+        ('base = "full"', 'base = "fool"', "the base of agent 'flipped'"),
+        ('base = "full"', 'base = "same"', "the base of agent 'flipped'"),
+        ('agent = "agents.py:Balance"', "", "agent 'full' has no agent"),
+        ('baseline = "full"', 'baseline = "ful"', "Did you mean 'full'"),
+        ('"100-101"', '"3-4"', "tuned on seed 3"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_line(
+    old: str, new: str, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(STUDY.replace(old, new, 1))
+    with pytest.raises(RLBenchError) as caught:
+        read_study(path)
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
