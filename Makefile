@@ -1,6 +1,7 @@
 # make demo    run the main job for real on a small, unofficial budget and build the site
 # make test    run the tests
 # make test-procgen  run the tests of Procgen, in an environment of their own (1.5 GB)
+# make test-hopper  replay RandomFrictionHopper's golden cases under MuJoCo 2.3.7, as they were made
 # make faults  inject many faults, for half an hour
 # make fuzz    read a million mutated records, and as many mutated files of others
 # make recipes run agents made with other libraries, which it installs (3 GB)
@@ -18,7 +19,7 @@ TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/
 # What Python compiles is kept: tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test test-slow test-procgen faults fuzz recipes lint types wheel-test check bench bench-stats bench-adastop \
+.PHONY: install demo test test-slow test-procgen test-hopper faults fuzz recipes lint types wheel-test check bench bench-stats bench-adastop \
         clean
 
 install: $(CORE)
@@ -52,7 +53,7 @@ test-slow: $(DEV)
 
 .venv-procgen/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv-procgen
-	.venv-procgen/bin/pip install --quiet --disable-pip-version-check --editable '.[procgen]' pytest
+	.venv-procgen/bin/pip install --quiet --disable-pip-version-check --editable '.[procgen]' pytest hypothesis
 	.venv-procgen/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .venv-procgen/wheels \
 	  --only-binary=:all: --python-version 3.10 --platform manylinux2014_x86_64 procgen==0.10.7
 	mkdir -p .venv-procgen/data && cp .venv-procgen/wheels/procgen-*.whl .venv-procgen/data
@@ -64,6 +65,15 @@ test-procgen: .venv-procgen/.ready
 	RLBENCH_DATA=$(CURDIR)/.venv-procgen/data RLBENCH_WHEELS=$(CURDIR)/.venv-procgen/wheels \
 	  .venv-procgen/bin/python -m pytest tests/golden/test_procgen.py tests/suites/test_procgen.py \
 	  tests/suites/test_procgen_reference.py
+
+.venv-hopper/.ready: pyproject.toml
+	python3.11 -m venv .venv-hopper
+	.venv-hopper/bin/pip install --quiet --disable-pip-version-check --editable . hypothesis mujoco==2.3.7 pytest
+	@touch $@
+
+# Contacts are those of MuJoCo 2.3.7, which has wheels up to Python 3.11.
+test-hopper: .venv-hopper/.ready
+	.venv-hopper/bin/python -m pytest tests/golden/test_hopper_2_3_7.py
 
 faults: $(DEV)
 	$(BIN)/pytest -n auto --dist load -m faults tests/faults
@@ -117,4 +127,4 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/reading.py
 
 clean:
-	rm -rf .venv .venv-peers .venv-procgen .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers .venv-hopper .venv-procgen .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache

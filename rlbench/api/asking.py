@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from rlbench import suites
 from rlbench.errors import UnknownName, UsageError
+from rlbench.limits import MAX_VALUE
 from rlbench.results.patterns import Pattern
 from rlbench.results.reading import AGENTS, ALIASES, TASKS, Reading
 from rlbench.results.values import parse_assignment, parse_assignments
@@ -42,6 +43,7 @@ class Asked(NamedTuple):
         reading: What is said of files.
         data: What is at hand and in no file, by what notes call it: frames of pandas, and mappings
             that `read_scores` takes.
+        within: The greatest mean that a run may have of each measure, by its name.
     """
 
     sources: list[str]
@@ -50,6 +52,22 @@ class Asked(NamedTuple):
     rename: dict[str, str]
     reading: Reading
     data: Mapping[str, Any] = MappingProxyType({})
+    within: Mapping[str, float] = MappingProxyType({})
+
+
+def parse_limits(text: str) -> dict[str, float]:
+    """Return the limits in ``cost=25,other=1`` by the names of the measures.
+
+    Raises:
+        UsageError: A part is not ``MEASURE=NUMBER``, or names a measure twice.
+    """
+    found: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, value = parse_assignment(part)
+        if type(value) not in (int, float) or not abs(value) <= MAX_VALUE or name in found:
+            raise UsageError(f"--within {text!r} is not MEASURE=NUMBER,..., each measure once")
+        found[name] = float(value)
+    return found
 
 
 def parse_suite(name: str | Suite, unofficial: str = "") -> Suite:

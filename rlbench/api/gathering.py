@@ -2,9 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.api.asking import DEFAULT_STORE, PUBLISHED, Asked
-from rlbench.api.scales import Agents, Scale, deviations_of
+from rlbench.api.scales import Agents, Scale, deviations_of, said_of_limits
 from rlbench.api.stores import Tell, records_of
 from rlbench.errors import StoreError, UnknownName, UsageError
 from rlbench.results import Record, Runs, ScoreFile, Scores, collect, published, read_scores, select
+from rlbench.results.constrained import constrained
 from rlbench.results.engines import usual_engines
 from rlbench.results.files import READERS
 from rlbench.results.merging import merge, shortened
@@ -30,6 +32,7 @@ MOST_FILES = 6  # that are spoken of one by one
 
 Curves = Mapping[str, Mapping[str, list[Curve]]]  # agent, then task, to runs
 Seeds = Mapping[str, Sequence[int | str]]  # task to runs
+Measures = Mapping[str, Mapping[str, Mapping[str, NDArray[np.float64]]]]
 
 
 class Gathered(NamedTuple):
@@ -44,6 +47,7 @@ class Gathered(NamedTuple):
         unordered: The agents whose runs are not in the order of seeds.
         named: Scores of all named evaluations by agent and task, of those that have records.
         seeds: Seeds of the runs, or how sources call them, by agent and task, where they are known.
+        measures: What was measured of each run by agent, task and name, of those that have records.
     """
 
     agents: Agents
@@ -54,6 +58,7 @@ class Gathered(NamedTuple):
     unordered: list[str]
     named: Mapping[str, Mapping[str, list[NamedScores]]]
     seeds: Mapping[str, Seeds]
+    measures: Measures
 
 
 class _Found(NamedTuple):
@@ -70,6 +75,7 @@ class _Found(NamedTuple):
     is_ordered: bool = True
     note: str = ""
     seeds: Seeds | None = None
+    measures: Mapping[str, Mapping[str, NDArray[np.float64]]] | None = None
 
 
 class _Names:
@@ -117,6 +123,8 @@ def gather(asked: Asked, scale: Scale, tell: Tell, *, curves: bool = False) -> G
     named = {source: n for n, source in enumerate(asked.sources) if source not in files}
     first = asked.sources.index(files[0]) if files else 0
     found: list[_Found] = []
+    if files and asked.within:
+        raise UsageError("--within needs records: nothing is known of the costs in files")
     if files:
         notes += _of_both(files, scale.suite)
         found += _of_files([Path(file) for file in files], first, scale, asked, names, notes)
@@ -140,6 +148,7 @@ def gather(asked: Asked, scale: Scale, tell: Tell, *, curves: bool = False) -> G
         [label for label, agent in chosen.items() if not agent.is_ordered],
         {label: agent.named for label, agent in chosen.items() if agent.named},
         {label: agent.seeds for label, agent in chosen.items() if agent.seeds},
+        {label: agent.measures for label, agent in chosen.items() if agent.measures},
     )
 
 
@@ -156,6 +165,7 @@ def gather_records(records: Sequence[Record], suite: Suite, notes: list[str]) ->
         [],
         {agent: scores.named(agent) for agent in agents},
         {agent: _seeds_of(scores, agent) for agent in agents},
+        {agent: scores.measures(agent) for agent in agents},
     )
 
 
@@ -383,7 +393,10 @@ def _of_stores(
     """
     if scale.suite is None:
         raise UsageError(_without_suite(list(named)))
-    found = _of_suite(named, asked.stores, scale.suite, notes, tell, curves=curves)
+    read = partial(
+        _in_places, suite=scale.suite, tell=tell, curves=curves, within=asked.within, notes=notes
+    )
+    found = _of_suite(named, asked.stores, scale.suite, notes, read)
     out: dict[tuple[str, str], _Found] = {}
     for agent in found:
         if named and agent.name not in named:
@@ -400,14 +413,12 @@ def _of_suite(
     stores: Sequence[Path],
     suite: Suite,
     notes: list[str],
-    tell: Tell,
-    *,
-    curves: bool,
+    read: Callable[[Sequence[Path]], list[_Found]],
 ) -> list[_Found]:
     """Return the agents of the stores, by default of one, and those of papers that are named."""
     places, why = stores or [DEFAULT_STORE], ""
     try:
-        found = _in_places(places, suite, tell, curves=curves)
+        found = read(places)
     except (UsageError, StoreError) as error:
         if stores or not named:
             raise
@@ -415,7 +426,7 @@ def _of_suite(
     here = {agent.name for agent in found}
     known = dict.fromkeys(here)
     if set(named) - here and PUBLISHED not in places and _has_papers(suite):
-        papers = _in_places([PUBLISHED], suite, tell, curves=curves)
+        papers = read([PUBLISHED])
         known |= dict.fromkeys(agent.name for agent in papers)
         found += [agent for agent in papers if agent.name not in here]
     for name in named:
@@ -433,15 +444,30 @@ def _published_in(suite: Suite) -> set[str]:
     return {source.agent for source in published.sources(suite.name)}
 
 
-def _in_places(places: Sequence[Path], suite: Suite, tell: Tell, *, curves: bool) -> list[_Found]:
+def _in_places(
+    places: Sequence[Path],
+    suite: Suite,
+    tell: Tell,
+    *,
+    curves: bool,
+    within: Mapping[str, float],
+    notes: list[str],
+) -> list[_Found]:
     """Return all agents of stores and papers."""
     found = []
+    if within and PUBLISHED in places:
+        raise UsageError("--within needs records: nothing is known of the costs in papers")
     if PUBLISHED in places:
         found += [
             _Found(agent, str(PUBLISHED), 0, paper.normalised(), paper)
             for agent, paper in published.load(suite).items()
         ]
     for place, scores in _scores_in([p for p in places if p != PUBLISHED], suite, tell):
+        if within:
+            scores, kept = constrained(scores, within)
+            notes += said_of_limits(within, kept)
+            if not scores.values:
+                raise UsageError(f"no run in the store {place} keeps the limits: {notes[-1]}")
         found += [
             _Found(
                 agent, str(place), 0, scores.normalised(agent),
@@ -449,6 +475,7 @@ def _in_places(places: Sequence[Path], suite: Suite, tell: Tell, *, curves: bool
                 curves=scores.curves(agent) if curves else None,
                 named=scores.named(agent) if curves else None,
                 seeds=_seeds_of(scores, agent),
+                measures=scores.measures(agent) if curves else None,
             )
             for agent in scores.values
         ]  # fmt: skip

@@ -130,6 +130,9 @@ class Results:
         per_task: bool = False,
         retention: bool = False,
         evaluations: bool = False,
+        against_data: bool = False,
+        measures: bool = False,
+        best_point: bool = False,
     ) -> Answer:
         """Return IQM, mean, median and optimality gap with 95% intervals.
 
@@ -140,27 +143,39 @@ class Results:
                 with `per_task` also by its strength.
             evaluations: The mean of each named evaluation at every evaluation point, and how far
                 they are apart, e.g. the generalisation gap of Procgen.
+            against_data: How agents compare with the mean return of the data that they learned
+                from.
+            measures: What else was measured, such as a safety cost, beside the raw score.
+            best_point: Take the best evaluation of each run instead of the last: selected online,
+                so it flatters.
 
         Raises:
             UnknownName: There is no such method.
-            UsageError: Nothing is known of what is kept, or of named evaluations.
+            UsageError: Nothing is known of what is asked for.
         """
         from rlbench.api.cells import a_point_a_row, an_agent_a_row, methods_of
-        from rlbench.api.summaries import method_of, summary_of, warnings_of
+        from rlbench.api.offline import a_task_a_row
+        from rlbench.api.summaries import method_of, summary_of, table_of, warnings_of
 
         scale, how = self._scale, method_of(method)
+        table = table_of(
+            retention=retention, evaluations=evaluations, against_data=against_data,
+            measures=measures, per_task=per_task,
+        )  # fmt: skip
         found = summary_of(
-            self._gathered, scale, how, per_task=per_task, kept=retention, named=evaluations
+            self._gathered, scale, how, table=table, per_task=per_task, best_point=best_point
         )
-        are_aggregates = not (per_task or retention or evaluations)
+        are_aggregates = table == "aggregates" and not per_task
         notes = warnings_of(
             found.agents, found.rows if are_aggregates else [], how, scale.suite, found.total
         )
         shown: Sequence[Mapping[str, Any]] = ()
         if are_aggregates:
             shown = an_agent_a_row(found.rows, found.total, scale.sign)
-        elif evaluations:
+        elif table == "evaluations":
             shown = a_point_a_row(found.rows, found.total)
+        elif table == "measures":
+            shown = a_task_a_row(found.rows)
         said = methods_of(found.rows)
         return self._answer(found.rows, [*notes, *found.notes], sentences=said, shown=shown)
 
@@ -343,6 +358,7 @@ def load(
     normalise_by: tuple[str, str] | None = None,
     lower_is_better: bool = False,
     unofficial: Mapping[str, Constant] | None = None,
+    within: Mapping[str, float] | None = None,
     **reading: Any,
 ) -> Results:
     """Return the scores of agents from any number of sources.
@@ -359,6 +375,8 @@ def load(
         normalise_by: Two columns of tables: the first becomes 0, the second 1.
         lower_is_better: Raw scores are losses or costs.
         unofficial: Constants of the suite that were changed.
+        within: Take only runs of records whose episodes have at most this mean of a measure, e.g.
+            ``{"cost": 25}``.
         reading: How files are read, where they do not say so themselves: `columns` (a role to a
             column), `columns_are`, `wide`, `metric`, `agent`, `task`, `at_step`, `decimal`, `path`.
             `docs/reading-scores.md` says what they mean.
@@ -386,6 +404,7 @@ def load(
         rename=dict(rename or {}),
         reading=reading_of(**reading),
         data=data,
+        within=dict(within or {}),
     )
     return Results(gather(asked, scale, notes.append, curves=True), scale, notes, facts=facts)
 

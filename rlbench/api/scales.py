@@ -171,3 +171,24 @@ def said_of_stand_ins(papers: Mapping[str, Published]) -> list[str]:
         for agent, count in counts.items()
         if count
     ]
+
+
+def said_of_limits(
+    limits: Mapping[str, float], kept: Mapping[tuple[str, str], tuple[int, int]]
+) -> list[str]:
+    """Return how many runs keep some limits, and what scores of these runs alone can say.
+
+    Args:
+        limits: By the name of the measure.
+        kept: As `constrained` returns it.
+    """
+    what = ", ".join(f"{name} <= {limit:g}" for name, limit in limits.items())
+    counts = "; ".join(
+        f"{agent} {within} of {total} on {task}" for (agent, task), (within, total) in kept.items()
+    )
+    dropped = sum(total - within for within, total in kept.values())
+    return [
+        f"Only runs with {what}: {counts}. {dropped} run{'s' * (dropped != 1)} left out, so scores "
+        "and tests speak of the others alone; how often an agent keeps the limit is another "
+        "question."
+    ]

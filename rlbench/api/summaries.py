@@ -1,10 +1,20 @@
 """Aggregates of agents with intervals: rows, and what must be said of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from rlbench.api.docs import docs_url
 from rlbench.api.gathering import Gathered
+from rlbench.api.offline import (
+    BEST_POINT,
+    CHOSEN_ONLINE,
+    at_best_points,
+    rows_beside_data,
+    said_of_data,
+    table_beside_data,
+    table_of_measures,
+    with_data,
+)
 from rlbench.api.scales import Agents, Scale, deviations_of, of_raw_scores
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results.published import Published
@@ -14,6 +24,8 @@ from rlbench.stats.coverage import OTHER_METHODS, coverage_warnings
 from rlbench.stats.intervals import METHODS, POINTS, Method
 from rlbench.stats.pairs import PairMethod
 from rlbench.suites import Suite
+
+Table = Literal["aggregates", "retention", "evaluations", "against-data", "measures"]
 
 ENOUGH_RUNS = 5  # for the interval of the retention, as measured
 OF_MEANS = {"mean", "median"}  # what can be said where a task has a mean and no runs
@@ -50,14 +62,34 @@ def method_of(name: str) -> Method:
     return cast(Method, name)
 
 
+def table_of(
+    *, retention: bool, evaluations: bool, against_data: bool, measures: bool, per_task: bool
+) -> Table:
+    """Return which table is asked for; none of these is the one of aggregates.
+
+    Raises:
+        UsageError: Two are, or one that has no means by task.
+    """
+    asked: dict[Table, bool] = {
+        "retention": retention,
+        "evaluations": evaluations,
+        "against-data": against_data,
+        "measures": measures,
+    }
+    names = [name for name, is_so in asked.items() if is_so]
+    if len(names) > 1 or (per_task and names not in ([], ["retention"])):
+        raise UsageError(f"--{names[-1]} is a table of its own: leave the other one out")
+    return names[0] if names else "aggregates"
+
+
 def summary_of(
     found: Gathered,
     scale: Scale,
     method: Method,
     *,
+    table: Table = "aggregates",
     per_task: bool = False,
-    kept: bool = False,
-    named: bool = False,
+    best_point: bool = False,
 ) -> Summary:
     """Return aggregates of agents with 95% intervals.
 
@@ -65,34 +97,54 @@ def summary_of(
         found: The agents.
         scale: How scores are normalised.
         method: Of the intervals.
+        table: Another table instead: the share of the clean score that is kept; the mean of each
+            named evaluation and how far these are apart, point by point; how agents compare with
+            their data; or the means of what was measured beside the score.
         per_task: The mean of every task instead.
-        kept: The share of the clean score that is kept instead.
-        named: The mean of each named evaluation and how far these are apart instead, point by
-            point.
+        best_point: Of each run take the best of its evaluation points.
 
     Raises:
-        UsageError: Nothing is known of what is kept, or of named evaluations.
+        UsageError: Nothing is known of what is asked for.
     """
-    if named and (per_task or kept):
-        raise UsageError("--evaluations is a table of its own: leave the other one out")
-    agents, notes, papers, own, *_ = found
-    if named:
-        rows = _evaluations(found, scale.suite, method)
-    elif kept:
-        agents = {a: tasks for a, tasks in agents.items() if not why_alone(own.get(a, NOTHING))}
-        rows = _retention(agents, scale.suite, cast(PairMethod, method), by_strength=per_task)
-        notes = [*_of_retention(rows), *notes]
-    elif per_task:
-        means = [honest(row, own.get(row.agent, NOTHING)) for row in summarise_tasks(agents)]
-        rows = [row._asdict() for row in means]
-    else:
-        rows = _aggregates(agents, own, scale, method)
-        notes = [*of_raw_scores(agents, scale), *notes]
-    known = {task for tasks in agents.values() for task in tasks}
+    if best_point and table in ("evaluations", "measures"):
+        raise UsageError(f"--best-point and --{table} do not go together")
+    if best_point:
+        best, more = at_best_points(found)
+        found = found._replace(agents=best, notes=[*more, *found.notes], published={})
+    untested = CHOSEN_ONLINE if best_point else ""
+    rows, notes = _rows_of(found, scale, method, table, untested, per_task=per_task)
+    if found.published and table in ("aggregates", "retention"):
+        rows = _with_papers(rows, found.published)
+    if best_point:
+        rows = [{**row, "selection": BEST_POINT} for row in rows]
+    if table == "aggregates":
+        rows = with_data(rows, scale.suite, found.agents, per_task=per_task)
+    known = {task for tasks in found.agents.values() for task in tasks}
     total = len(scale.suite.tasks) if scale.suite else len(known)
-    if papers and not named:
-        rows = _with_papers(rows, papers)
-    return Summary(agents, rows, notes, total)
+    return Summary(found.agents, rows, [*notes, *found.notes], total)
+
+
+def _rows_of(
+    found: Gathered, scale: Scale, method: Method, table: Table, untested: str, *, per_task: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the rows of a table, and what must be said of them."""
+    agents, own, suite = found.agents, found.own, scale.suite
+    if table == "evaluations":
+        return _evaluations(found, suite, method), []
+    if table == "measures":
+        return table_of_measures(found), []
+    if table == "retention":
+        agents = {a: tasks for a, tasks in agents.items() if not why_alone(own.get(a, NOTHING))}
+        rows = _retention(agents, suite, cast(PairMethod, method), by_strength=per_task)
+        return rows, _of_retention(rows)
+    beside = rows_beside_data(found, suite, untested)
+    if table == "against-data":
+        return table_beside_data(beside), said_of_data(beside)
+    if per_task:
+        means = [honest(row, own.get(row.agent, NOTHING)) for row in summarise_tasks(agents)]
+        return [row._asdict() for row in means], []
+    notes = [*said_of_data(beside), *of_raw_scores(agents, scale)]
+    return _aggregates(agents, own, scale, method), notes
 
 
 def _evaluations(found: Gathered, suite: Suite | None, method: Method) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,10 +12,15 @@ from rlbench.cli.examples import examples
 from rlbench.cli.options import JsonOption, tell
 from rlbench.cli.output import echo, print_json, print_table, tell_in_place
 from rlbench.errors import FetchError, UnknownName, UsageError
+from rlbench.suites import imported
 from rlbench.suites.fetching import TIMEOUT, data_folder, status_of
 from rlbench.suites.neorl2 import files as neorl2
 from rlbench.suites.procgen import reference
 from rlbench.suites.teachmyagent.protocols import SHA256 as PARKOUR
+
+if TYPE_CHECKING:
+    from rlbench.suites.dataset import Episodes
+    from rlbench.suites.describing import Description
 
 NAMES = ("neorl2", "parkour", reference.NAME)
 _INTERRUPTED = 130
@@ -104,6 +110,8 @@ def list_data(json: JsonOption = False) -> None:
     for file in neorl2.data_files(""):
         add("neorl2", file.task, file.path, neorl2.status_here(file))
     add("neorl2", "Fusion", data_folder() / "neorl2" / "fusion", neorl2.networks_status())
+    for name in imported.names_here():
+        add("imported", None, imported.path_of(name), "here")
     for file_name in PARKOUR:
         path = data_folder() / file_name
         add("parkour", None, path, status_of(path, PARKOUR[file_name]))
@@ -115,50 +123,130 @@ def list_data(json: JsonOption = False) -> None:
 
 
 @app.command("show", epilog=examples("data show"))
-def show(name: NameArgument, task: TaskOption = "", json: JsonOption = False) -> None:
+def show(
+    name: Annotated[
+        str, typer.Argument(help="neorl2, or a dataset that was imported.", metavar="NAME")
+    ],
+    task: TaskOption = "",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Draw the returns into this file, too: .png, .svg or .pdf."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """Show what the data are like: returns, their quality, and how much they cover."""
-    _check(name)
     if name == "parkour":
         raise UsageError(
             "parkour has no dataset of transitions: rlbench list tasks --suite parkour"
         )
     if name == reference.NAME:
         raise UsageError(f"{name} is an engine, not a dataset: rlbench data list")
-    from rlbench.suites.neorl2.data import QUANTILES, describe
+    datasets = _of_neorl2(task) if name == "neorl2" else _of_imported(name, task)
+    from rlbench.suites.describing import describe, lengths_of, returns_of
 
-    rows = []
-    for file in neorl2.data_files(task):
-        if not task and neorl2.status_here(file) == "missing":
-            tell(f"{file.name} is not here: rlbench data fetch neorl2 --task {file.task}")
-            continue
-        data, status = neorl2.read(file)
-        found = describe(data.first(file.count), suites.get("neorl2").task(file.task))
-        rows.append(
-            {
-                "data": file.name,
-                "status": status,
-                "transitions": found.transitions,
-                "episodes": found.episodes,
-                "of": len(data.ends),
-                "terminated": found.terminated,
-                "shortest": int(found.lengths[0]),
-                "length": float(found.lengths[1]),
-                "longest": int(found.lengths[2]),
-                "return": found.mean,
-                "deviation": found.deviation,
-                "quality": found.quality,
-                "coverage": found.coverage,
-                **{
-                    f"q{q:.0%}".rstrip("%"): float(value)
-                    for q, value in zip(QUANTILES, found.quantiles, strict=True)
-                },
-            }
+    rows = [{**about, **_row(describe(data, ends))} for about, data, ends in datasets]
+    if out is not None and rows:
+        from rlbench.leaderboard.data_figures import draw_data
+
+        draw_data(
+            {about["data"]: (returns_of(data), lengths_of(data)) for about, data, _ in datasets},
+            out,
         )
     if json:
         print_json(rows)
     elif rows:
         print_table(rows, tuple(rows[0]))
         echo("quality: the mean return, normalised; coverage: distinct cells a transition")
+
+
+# What is said of a dataset, its episodes, and the scores that are 0 and 1.
+_Dataset = tuple[dict[str, Any], "Episodes", tuple[float, float] | None]
+
+
+def _of_neorl2(task: str) -> list[_Dataset]:
+    """Return the datasets of NeoRL-2 that are here, or those of a task."""
+    from rlbench.suites.neorl2.data import as_episodes
+
+    found: list[_Dataset] = []
+    for file in neorl2.data_files(task):
+        if not task and neorl2.status_here(file) == "missing":
+            tell(f"{file.name} is not here: rlbench data fetch neorl2 --task {file.task}")
+            continue
+        data, status = neorl2.read(file)
+        of = suites.get("neorl2").task(file.task)
+        about = {"data": file.name, "status": status, "of": len(data.ends)}
+        found.append((about, as_episodes(data.first(file.count)), (of.low, of.high)))
+    return found
+
+
+def _of_imported(name: str, task: str) -> list[_Dataset]:
+    """Return an imported dataset."""
+    if name not in imported.names_here():
+        raise UnknownName("dataset", name, [*NAMES, *imported.names_here()],
+                          see="rlbench data list")  # fmt: skip
+    if task:
+        raise UsageError(f"{name} is one dataset, and has no tasks: leave --task out")
+    data = imported.load(name)
+    about = {"data": name, "status": imported.content_hash(data)[:12], "of": int(data.first.sum())}
+    return [(about, data, None)]
+
+
+def _row(found: "Description") -> dict[str, Any]:
+    from rlbench.suites.describing import QUANTILES
+
+    quantiles = zip(QUANTILES, found.quantiles, strict=True)
+    return {
+        "transitions": found.transitions,
+        "episodes": found.episodes,
+        "terminated": found.terminated,
+        "shortest": int(found.lengths[0]),
+        "length": float(found.lengths[1]),
+        "longest": int(found.lengths[2]),
+        "return": found.mean,
+        "deviation": found.deviation,
+        "quality": found.quality,
+        "coverage": found.coverage,
+        **{f"q{q:.0%}".rstrip("%"): float(value) for q, value in quantiles},
+    }
+
+
+@app.command("import", epilog=examples("data import"))
+def import_(
+    source: Annotated[
+        Path,
+        typer.Argument(help="An HDF5 file of D4RL's form, or a file or folder of Minari's."),
+    ],
+    name: Annotated[str, typer.Option("--name", help="What it is called from now on.")],
+) -> None:
+    """Read a dataset of D4RL's or Minari's form, check it, and keep it under a name."""
+    if name in NAMES:
+        raise UsageError(f"{name} is a dataset of rlbench's own: choose another --name")
+    data = imported.import_dataset(source, name)
+    echo(
+        f"{imported.path_of(name)}: {len(data):,} transitions, {int(data.first.sum()):,} episodes, "
+        f"sha256 {imported.content_hash(data)}"
+    )
+
+
+@app.command("export", epilog=examples("data export"))
+def export(
+    name: NameArgument,
+    task: Annotated[str, typer.Option("--task", help="Which task.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder of Minari's datasets.")],
+) -> None:
+    """Write the data of a task as datasets of Minari, one to train and one to validate."""
+    if name != "neorl2":
+        raise UsageError(f"only neorl2 has data to export, not {name}")
+    from rlbench.suites.neorl2.envs import space_pair
+
+    for (about, data, _), file in zip(_of_neorl2(task), neorl2.data_files(task), strict=True):
+        observation_space, action_space = space_pair(file.task)
+        path = imported.export_minari(
+            data, out, f"neorl2/{file.name.lower()}-v1",
+            observation_space=observation_space, action_space=action_space,
+            description=f"{file.name} of NeoRL-2 (Gao et al. 2025, CC BY 4.0), {about['status']}",
+        )  # fmt: skip
+        echo(f"{path}: {len(data):,} transitions")
 
 
 def _check(name: str) -> None:

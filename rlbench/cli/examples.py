@@ -113,7 +113,15 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "data list": ("rlbench data list", "rlbench data list --json"),
     "data show": (
         "rlbench data show neorl2 --task DMSD",
-        "rlbench data show neorl2 --json",
+        "rlbench data show neorl2 --task DMSD --out dmsd.png",
+    ),
+    "data import": (
+        "rlbench data import hopper_medium-v2.hdf5 --name hopper-medium",
+        "rlbench data import ~/.minari/datasets/D4RL/door/human-v2 --name door-human",
+    ),
+    "data export": (
+        "rlbench data export neorl2 --task DMSD --out ~/.minari/datasets",
+        "rlbench data export neorl2 --task Fusion --out minari",
     ),
     "leaderboard": (
         "rlbench leaderboard build --store runs --out site",

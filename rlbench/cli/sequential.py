@@ -128,9 +128,10 @@ def _store_of(asked: Asked) -> Path:
     Raises:
         UsageError: Several are named, or something is said of files.
     """
-    if asked.reading != Reading() or asked.agents or asked.rename:
+    if asked.reading != Reading() or asked.agents or asked.rename or asked.within:
         raise UsageError(
-            "--run takes agents to run, [NAME=]AGENT, and no options that say how files are read"
+            "--run takes agents to run, [NAME=]AGENT, and no options that say how files are read "
+            "or which runs count"
         )
     if len(asked.stores) > 1:
         raise UsageError("--run keeps its runs in one --store: name one")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rlbench.api.asking import Asked, outside_brackets, reading_of
+from rlbench.api.asking import Asked, outside_brackets, parse_limits, reading_of
 from rlbench.api.docs import docs_url
 from rlbench.api.scales import deviations_of, said_of_papers, said_of_stand_ins
 from rlbench.cli.options import suite_names
@@ -61,6 +61,14 @@ _SOURCE_OPTIONS: dict[str, Any] = {
             "--rename",
             metavar="OLD=NEW,...",
             help="Call agents otherwise; 'OLD (FILE)=NEW' is that of one file.",
+        ),
+    ],
+    "within": Annotated[
+        str,
+        typer.Option(
+            "--within",
+            metavar="MEASURE=LIMIT,...",
+            help="Take only runs whose episodes have at most this mean of a measure, e.g. cost=25.",
         ),
     ],
 }
@@ -125,6 +133,7 @@ def reads_files(verb: Callable[..., Any]) -> Callable[..., Any]:
             agents=[name.strip() for name in outside_brackets(given.pop("agents"))],
             rename=_renamed(given.pop("rename")),
             reading=_reading(**said),
+            within=parse_limits(given.pop("within")),
         )
         return verb(**given, asked=asked)
 

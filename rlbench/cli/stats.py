@@ -8,8 +8,9 @@ import typer
 from rlbench.api.asking import Asked
 from rlbench.api.cells import a_point_a_row, an_agent_a_row, methods_of, with_cells
 from rlbench.api.gathering import gather
+from rlbench.api.offline import BEST_POINT, a_task_a_row
 from rlbench.api.scales import Agents, Scale
-from rlbench.api.summaries import method_of, summary_of, warnings_of
+from rlbench.api.summaries import Table, method_of, summary_of, table_of, warnings_of
 from rlbench.cli.options import JsonOption, UnofficialOption, tell
 from rlbench.cli.output import echo, echo_lines, print_json, print_table
 from rlbench.cli.sources import (
@@ -25,7 +26,14 @@ from rlbench.stats.intervals import METHODS, Method
 from rlbench.stats.proportions import are_successes
 
 # What a table leaves out.
-HIDDEN = {"better", "source", "deviations", "tasks_of_type", "games_left_out"}
+HIDDEN = {
+    "better", "source", "deviations", "tasks_of_type", "games_left_out", "selection", "test",
+}  # fmt: skip
+_TITLES = {
+    "retention": "share of the clean score that is kept; ",
+    "evaluations": "mean by evaluation; ",
+    "against-data": "agents and the mean return of their data; ",
+}
 
 
 @reads_files
@@ -55,6 +63,29 @@ def stats(
             "they are apart, e.g. the generalisation gap of Procgen.",
         ),
     ] = False,
+    against_data: Annotated[
+        bool,
+        typer.Option(
+            "--against-data",
+            help="Print how agents compare with the mean return of the data that they learned "
+            "from.",
+        ),
+    ] = False,
+    measures: Annotated[
+        bool,
+        typer.Option(
+            "--measures",
+            help="Print what else was measured, such as a safety cost, beside the raw score.",
+        ),
+    ] = False,
+    best_point: Annotated[
+        bool,
+        typer.Option(
+            "--best-point",
+            help="Take the best evaluation of each run instead of the last: selected online, so it "
+            "flatters.",
+        ),
+    ] = False,
     show_text: Annotated[
         bool, typer.Option("--methods-text", help="Print a paragraph and BibTeX for a paper.")
     ] = False,
@@ -70,28 +101,28 @@ def stats(
     """
     how = method_of(method)
     scale = Scale(suite, unofficial, normalise_by, lower_is_better=lower_is_better)
-    if show_text and (kept or named):
-        other = "--retention" if kept else "--evaluations"
-        raise UsageError(f"--methods-text tells of aggregates, not of {other}: leave one out")
-    gathered = gather(asked, scale, tell, curves=named)
+    table = table_of(
+        retention=kept, evaluations=named, against_data=against_data, measures=measures,
+        per_task=per_task,
+    )  # fmt: skip
+    if show_text and (table != "aggregates" or best_point):
+        other = table if table != "aggregates" else "best-point"
+        raise UsageError(f"--methods-text tells of aggregates, not of --{other}: leave one out")
+    gathered = gather(asked, scale, tell, curves=named or measures or best_point)
     agents, rows, notes, total = summary_of(
-        gathered, scale, how, per_task=per_task, kept=kept, named=named
+        gathered, scale, how, table=table, per_task=per_task, best_point=best_point
     )
     if json:
         print_json(rows)
     elif show_text:
         echo_lines(_text(agents, scale.by, how))
     else:
-        what = {
-            "share of the clean score that is kept; ": kept,
-            "mean by evaluation; ": named,
-        }
-        begin = "".join(words for words, is_so in what.items() if is_so)
-        table = a_point_a_row(rows, total) if named else None
-        shown = table or _shown(rows, total, scale, per_task=per_task, kept=kept)
-        print_table(shown, list(shown[0]), begin + scale.title)
+        begin = _TITLES.get(table, "") + (f"{BEST_POINT}; " if best_point else "")
+        shown = _shown(rows, total, scale, table, per_task=per_task)
+        title = "means of runs, raw" if table == "measures" else scale.title
+        print_table(shown, list(shown[0]), begin + title)
         echo_lines("\n".join(methods_of(rows)))
-        aggregates = [] if per_task or kept or named else rows
+        aggregates = rows if table == "aggregates" and not per_task else []
         notes = [*warnings_of(agents, aggregates, how, scale.suite, total), *notes]
     print_deviations(gathered.published, err=json or show_text)
     for note in notes:
@@ -99,13 +130,19 @@ def stats(
 
 
 def _shown(
-    rows: Sequence[Mapping[str, Any]], total: int, scale: Scale, *, per_task: bool, kept: bool
+    rows: Sequence[Mapping[str, Any]], total: int, scale: Scale, table: Table, *, per_task: bool
 ) -> list[dict[str, Any]]:
     """Return the rows of the table for people."""
-    if not (kept or per_task):
+    if table == "evaluations":
+        return a_point_a_row(rows, total)
+    if table == "measures":
+        return a_task_a_row(rows)
+    if table == "aggregates" and not per_task:
         return an_agent_a_row(rows, total, scale.sign)
     shown = [{k: v for k, v in row.items() if k not in HIDDEN} for row in rows]
-    if not kept:
+    if table == "against-data":
+        return with_cells(shown, "point", "mean - data")
+    if table == "aggregates":
         return with_cells(shown, "mean", "mean")
     for row, of_type in zip(shown, rows, strict=True):
         row["tasks"] = f"{row['tasks']}/{of_type['tasks_of_type']}"

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from rlbench import suites
 from rlbench.errors import UsageError
+from rlbench.leaderboard.beside_data import DataRow, data_rows
 from rlbench.leaderboard.evaluations import EvaluationRow, evaluation_rows
+from rlbench.leaderboard.measures import MeasureRow, measure_rows
 from rlbench.leaderboard.retention import RetentionRow, retention_rows
 from rlbench.results import Identity, Record, Scores, belongs, collect, published, unofficial_text
 from rlbench.results.labels import display_name, labels
@@ -177,6 +179,8 @@ class Board:
         retention: Of a suite with clean tasks, a row an agent and type of disturbance.
         evaluations: Of a suite with several named evaluations, a row an agent and evaluation, at
             the end of its runs.
+        beside_data: How agents compare with their data, where these are known.
+        measures: What else was measured, of agents with records: a row an agent, task and measure.
     """
 
     suite: Suite
@@ -189,6 +193,13 @@ class Board:
     curves: list[Row]
     retention: list[RetentionRow]
     evaluations: list[EvaluationRow]
+    beside_data: list[DataRow]
+    measures: list[MeasureRow]
+
+    @property
+    def data_returns(self) -> dict[str, float]:
+        """Task to the normalised mean return of its data, where that is known."""
+        return self.suite.data_returns()
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -307,6 +318,7 @@ def _board(
             if agent not in scored
         },
         profiles={}, improvements={}, curves=[], retention=[], evaluations=[],
+        beside_data=[], measures=[],
     )  # fmt: skip
     total = len(suite.tasks)
     drawn = {
@@ -326,7 +338,20 @@ def _board(
         evaluations=evaluation_rows(
             {e.agent: scores.named(e.agent) for e in drawn["records"]}, suite, last=True
         ),
+        beside_data=_beside_data(entries, board.data_returns),
+        measures=measure_rows(
+            {e.agent: scores.measures(e.agent) for e in board.own if not why_alone(e.terms)}
+        ),
     )
+
+
+def _beside_data(entries: Sequence[Entry], data: Mapping[str, float]) -> list[DataRow]:
+    """Return how agents compare with their data."""
+    untested = {
+        entry.agent: entry.paper.source.never_ranked if entry.paper else why_alone(entry.terms)
+        for entry in entries
+    }
+    return data_rows({entry.agent: entry.normalised for entry in entries}, data, untested)
 
 
 def _failures(records: Sequence[Record]) -> dict[str, dict[str, Record]]:

@@ -182,6 +182,9 @@ def _json(board: Board, agents: Sequence[Row], runs: Sequence[Row]) -> str:
         "curves": board.curves,
         "retention": [row._asdict() for row in board.retention],
         "evaluations": [row._asdict() for row in board.evaluations],
+        "data": board.data_returns,
+        "beside_data": [row._asdict() for row in board.beside_data],
+        "measures": [row._asdict() for row in board.measures],
     }
     return json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":")) + "\n"
 

@@ -5,6 +5,7 @@ import numbers
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
@@ -86,6 +87,23 @@ class Scores:
                 of_run.setdefault(e.budget_used, {})[e.name] = float(score)
             found[task.name].append(of_run)
         return found
+
+    def measures(self, agent: str) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Return what was measured in the final evaluations of an agent's records, by task.
+
+        Returns:
+            By name, ``score`` first: the mean over episodes of each run that has it, (runs,).
+        """
+        found: dict[str, dict[str, list[float]]] = {task: {} for task in self.values[agent]}
+        for record in self.records[agent]:
+            of_task = found[record.identity.task]
+            means = {name: fmean(values) for name, values in record.final.measures.items()}
+            for name, value in {"score": record.score, **means}.items():
+                of_task.setdefault(name, []).append(value)
+        return {
+            task: {name: np.array(values) for name, values in measures.items()}
+            for task, measures in found.items()
+        }
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a pandas frame, a row a run: suite, agent, task, seed, score, normalised."""

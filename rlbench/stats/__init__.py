@@ -18,7 +18,12 @@ from rlbench.stats.comparisons import (
     equivalent,
     leave_one_task_out,
 )
-from rlbench.stats.constant import ConstantComparison, compare_with_constant
+from rlbench.stats.constant import (
+    ConstantComparison,
+    TaskAgainst,
+    compare_tasks_with_constants,
+    compare_with_constant,
+)
 from rlbench.stats.curves import align, area_under_curve, learning_curve
 from rlbench.stats.duels import DuelResult, duel
 from rlbench.stats.evalues import BettingResult, betting
@@ -48,6 +53,7 @@ __all__ = [
     "Retention",
     "RunsNeeded",
     "SummaryRow",
+    "TaskAgainst",
     "TaskComparison",
     "TaskRow",
     "adastop",
@@ -58,6 +64,7 @@ __all__ = [
     "bootstrap",
     "compare",
     "compare_tasks",
+    "compare_tasks_with_constants",
     "compare_with_constant",
     "difference",
     "duel",

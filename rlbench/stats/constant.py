@@ -6,12 +6,13 @@ runs vary about a mean of their own.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rlbench.errors import InvalidScores, UnknownName
-from rlbench.limits import MAX_VALUE
+from rlbench.limits import MAX_VALUE, allowed
 from rlbench.stats.aggregates import (
     AGGREGATES,
     ScoresLike,
@@ -19,11 +20,13 @@ from rlbench.stats.aggregates import (
     probability_of_improvement,
     run_weights,
 )
+from rlbench.stats.comparisons import holm
 from rlbench.stats.intervals import ONE_RUN, Estimate, has_one_run, no_interval, point_of
 from rlbench.stats.resampling import Floats
 
 STATISTICS = tuple(name for name, of in AGGREGATES.items() if of.is_tested_alone)
 METHOD = "stratified t, Satterthwaite"
+BY_TASK = "Student's t on each task, Holm over the tasks of an agent"
 NO_SPREAD = "none: no score that counts varies on any task"
 
 
@@ -165,3 +168,63 @@ def _trimming_points(tasks: list[Floats]) -> tuple[float, float, int]:
     low = values[order][np.searchsorted(below, share, side="right")]
     high = values[order][::-1][np.searchsorted(above, share, side="right")]
     return float(low), float(high), cut
+
+
+class TaskAgainst(NamedTuple):
+    """What is known of an agent and a constant on one task.
+
+    Attributes:
+        difference: The mean of its runs less the constant.
+        p_value: That its mean is the constant, adjusted by Holm over the tasks; None where a task
+            has one run, or runs that do not vary.
+        decision: ``larger`` or ``smaller`` where that is at most alpha, else ``not separated``.
+    """
+
+    difference: float
+    p_value: float | None
+    decision: Literal["larger", "smaller", "not separated"]
+
+
+def compare_tasks_with_constants(
+    scores: ScoresLike, constants: ArrayLike, *, alpha: float = 0.05
+) -> list[TaskAgainst]:
+    """Compare an agent with a constant of each task, e.g. with the mean return of its data.
+
+    A task's runs are compared with its constant by Student's t test of one sample, and the p-values
+    are adjusted by Holm (1979) over the tasks. So the decisions of one agent hold all together at
+    level 1 - alpha, and so do their numbers; with few runs the test rests on the normal law.
+
+    Args:
+        scores: (runs, tasks), or one array (runs,) a task.
+        constants: (tasks,) in the unit of the scores.
+        alpha: The chance that any task is decided wrongly.
+
+    Returns:
+        One a task, in their order.
+
+    Raises:
+        InvalidScores: Scores or constants are bad, or alpha is out of range.
+
+    >>> found = compare_tasks_with_constants([[1.0, 1.1, 0.9], [1.0, 2.0, 3.0]], [0.0, 2.0])
+    >>> [each.decision for each in found]
+    ['larger', 'not separated']
+    """
+    tasks, levels = columns(scores), np.asarray(constants, dtype=np.float64)
+    if levels.shape != (len(tasks),) or not allowed(levels).all():
+        raise InvalidScores(f"constants must be ({len(tasks)},) finite numbers: {constants!r}")
+    found = [
+        compare_with_constant({"": [task]}, float(level), statistic="mean", alpha=alpha)[0]
+        for task, level in zip(tasks, levels, strict=True)
+    ]
+    known = [each.p_value for each in found if each.p_value is not None]
+    adjusted = iter(holm(known).tolist())
+    out = []
+    for each in found:
+        gap = each.difference.point
+        p_value = None if each.p_value is None else next(adjusted)
+        is_apart = p_value is not None and p_value <= alpha
+        decision: Literal["larger", "smaller", "not separated"] = "not separated"
+        if is_apart:
+            decision = "larger" if gap > 0 else "smaller"
+        out.append(TaskAgainst(gap, p_value, decision))
+    return out

@@ -32,6 +32,7 @@ SUITES = Registry(
         "stump-tracks": Entry("rlbench.suites.teachmyagent.protocols:STUMP_TRACKS"),
         "stump-tracks-1m": Entry("rlbench.suites.teachmyagent.protocols:STUMP_TRACKS_1M"),
         "neorl2": Entry("rlbench.suites.neorl2.protocols:NEORL2"),
+        "neorl2-scarce": Entry("rlbench.suites.neorl2.protocols:NEORL2_SCARCE"),
     },
 )
 

@@ -222,6 +222,7 @@ class Task:
         extra: The optional dependencies of this task, where they are not those of the suite.
         packages: Distributions whose versions matter for this task, besides those of the suite.
         starts_vary: Its episodes begin in different states, as the suite says of all.
+        data: The mean return of the episodes that an offline agent learns from, where it is known.
     """
 
     name: str
@@ -234,6 +235,7 @@ class Task:
     extra: str = ""
     packages: tuple[str, ...] = ()
     starts_vary: bool = True
+    data: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,6 +372,19 @@ class Suite:
     def normalise(self, task: Task, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ``(score - low) / (high - low)`` with the task's reference scores."""
         return (scores - task.low) / (task.high - task.low)
+
+    def data_returns(self) -> dict[str, float]:
+        """Return the normalised mean return of the data of each task where it is known.
+
+        There is none where constants were changed that may stand for other data.
+        """
+        if self.unofficial.keys() & self.protocol.environment.keys():
+            return {}
+        return {
+            task.name: float(self.normalise(task, np.array(task.data)))
+            for task in self.tasks
+            if task.data is not None
+        }
 
     def stream(
         self, task: Task, role: Role, seed: int, part: int = 0, evaluation: str = ""

@@ -18,6 +18,7 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, get_args
@@ -44,7 +45,8 @@ _SUITE = ("name", "version", "title", "summary", "notes", "references", "referen
 _PROTOCOL = ("budget", "episodes", "eval_envs", "max_episode_steps", "train_envs", "eval_points",
              "point_episodes", "score_rule", "score_threshold")  # fmt: skip
 _OF_TASK = ("budget", "episodes", "max_episode_steps")  # what a task may set itself
-_TASK = ("id", "name", "low", "high", "returns", "kwargs", "wrappers", *_OF_TASK)
+_DATA = ("dataset", "dataset_sha256", "validation_episodes")  # of a task that is offline
+_TASK = ("id", "name", "low", "high", "returns", "kwargs", "wrappers", *_OF_TASK, *_DATA)
 _NO_KWARGS = {
     "id": "the task names it",
     "max_episode_steps": "the protocol has it",
@@ -99,8 +101,13 @@ def parse(text: str, file: str) -> Suite:
     }  # fmt: skip
     table = _Table(top.read("protocol", _table), f"{file}: protocol", _PROTOCOL)
     rows = top.read("tasks", _tables)
+    offline = any(name in row for row in rows for name in _DATA)
+    if offline:
+        environment |= {"dataset": "", "dataset_sha256": "", "validation_episodes": 0}
     try:
         protocol = _protocol(table, environment)
+        if offline:
+            protocol = replace(protocol, kind="offline", unit="updates")
         tasks = tuple(_task(row, n, file, protocol, kwargs) for n, row in enumerate(rows, 1))
     except UsageError as error:
         raise error if str(error).startswith(file) else UsageError(f"{file}: {error}") from error
@@ -115,6 +122,7 @@ def parse(text: str, file: str) -> Suite:
         references=top.read("references", _pair_of(_text), ("low", "high")),
         reference_source=top.read("reference_source", _text, ""),
         factory="rlbench.suites.gymnasium_ids:make",
+        dataset_factory="rlbench.suites.imported:dataset_of" if offline else "",
         extra="",
         packages=tuple(d for package in packages for d in _distributions(package)),
         starts_vary=top.read("starts_vary", _flag, True),
@@ -195,6 +203,12 @@ def _task(
         overrides["kwargs"] = _compact({**kwargs, **own})
     if wrappers := table.read("wrappers", _wrappers, ""):
         overrides["wrappers"] = wrappers
+    if protocol.kind == "offline":
+        overrides |= {
+            "dataset": table.read("dataset", _slug),
+            "dataset_sha256": table.read("dataset_sha256", _sha256),
+            "validation_episodes": table.read("validation_episodes", _count, 1),
+        }
     protocol.override(overrides)  # raises if the whole makes no sense
     return Task(
         name=table.read("name", _text, gymnasium_id),
@@ -223,6 +237,12 @@ def _slug(value: Any, where: str) -> str:
             except UsageError:
                 hint = ""
         raise ValueError(f"small letters, digits, dots and dashes{hint}")
+    return value
+
+
+def _sha256(value: Any, where: str) -> str:
+    if type(value) is not str or not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise ValueError("the sha256 that rlbench data import prints")
     return value
 
 

@@ -118,6 +118,7 @@ def test_a_dry_run_does_nothing(folder: Path) -> None:
         (("agents.py:Balance", "agents.py:Balance", *PLAN), "two of the agents are the same"),
         ((*BETTER, *PLAN, "--against", "1"), "leave out --against"),
         ((*BETTER, *PLAN, "--metric", "return"), "how files are read"),
+        ((*BETTER, *PLAN, "--within", "cost=1"), "which runs count"),
         ((*BETTER, *PLAN, "--stop", "never"), "unknown stopping rule"),
         ((*BETTER, "--run"), "needs a --suite"),
         ((*BETTER, *PLAN[:3], "--batch", "2", "--max-batches", "1"), "can decide nothing"),

@@ -102,3 +102,38 @@ def test_mistakes_are_refused() -> None:
         stats.compare_with_constant(scores, 1.0, alpha=1)
     with pytest.raises(InvalidScores, match="no agent"):
         stats.compare_with_constant({}, 1.0)
+
+
+def test_tasks_against_constants_are_adjusted_by_holm() -> None:
+    random = np.random.default_rng(3)
+    tasks = [random.normal(0.3 * k, 1.0, 5) for k in range(6)]
+    levels = np.linspace(-1.0, 1.0, 6)
+    raw = [ttest_1samp(task, level).pvalue for task, level in zip(tasks, levels, strict=True)]
+    found = stats.compare_tasks_with_constants(tasks, levels)
+    order = np.argsort(raw)
+    expected = np.minimum(np.maximum.accumulate(np.array(raw)[order] * np.arange(6, 0, -1)), 1)
+    np.testing.assert_allclose([found[k].p_value for k in order], expected)
+
+
+def test_a_decision_on_any_of_equal_tasks_is_rarely_wrong() -> None:
+    random = np.random.default_rng(0)
+    wrong = sum(
+        any(
+            each.decision != "not separated"
+            for each in stats.compare_tasks_with_constants(
+                list(random.normal(size=(7, 3))), np.zeros(7)
+            )
+        )
+        for _ in range(1000)
+    )
+    assert wrong <= 50 + 3 * 7  # .05 of them, and three standard deviations
+
+
+def test_tasks_that_cannot_be_tested_have_no_decision() -> None:
+    found = stats.compare_tasks_with_constants(
+        [[3.0], [1.0, 1.0], [5.0, 5.1, 5.2]], [0.0, 0.0, 0.0]
+    )
+    assert [each.p_value is None for each in found] == [True, True, False]
+    assert [each.decision for each in found] == ["not separated", "not separated", "larger"]
+    with pytest.raises(InvalidScores, match=r"constants must be \(1,\) finite numbers"):
+        stats.compare_tasks_with_constants([[1.0, 2.0]], [0.0, 1.0])

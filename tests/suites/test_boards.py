@@ -20,11 +20,12 @@ BOARDS = {
     "parkour": 3,
     "stump-tracks": 6,
     "neorl2": 7,
+    "neorl2-scarce": 28,
 }
 # Boards that have environments.
 RUN_BY_NOW = {
     "dmc-state", "dmc-vision", "dmc-hard", "procgen-easy", "procgen-hard", "parkour",
-    "stump-tracks", "neorl2",
+    "stump-tracks", "neorl2", "neorl2-scarce",
 }  # fmt: skip
 # Where the authors' code has not what their paper has, and we have the paper's.
 IN_CODE = {("procgen-easy", "jumper"): (1.0, 10.0), ("procgen-easy", "leaper"): (1.5, 10.0)}
@@ -87,6 +88,7 @@ def test_budgets() -> None:
         "parkour": 20_000_000,
         "stump-tracks": 20_000_000,
         "neorl2": 1_000_000,
+        "neorl2-scarce": 1_000_000,
     }
     kinds = [suites.get(name).protocol.kind for name in ("parkour", "stump-tracks", "neorl2")]
     assert kinds == ["curriculum", "curriculum", "offline"]

@@ -20,8 +20,9 @@ from support.command import COMMAND, call, heed_interrupts
 
 from rlbench import suites
 from rlbench.errors import FetchError, RLBenchError, UsageError
+from rlbench.suites.describing import describe
 from rlbench.suites.neorl2 import files
-from rlbench.suites.neorl2.data import describe
+from rlbench.suites.neorl2.data import as_episodes
 from rlbench.suites.neorl2.files import DataFile, Trajectories, content_hash, data_files
 
 SHARED = Path(__file__).parents[3] / "shared/data"
@@ -108,7 +109,8 @@ def test_published_files_are_as_they_were_described(
 ) -> None:  # fmt: skip
     task, _, split = name.partition("-")
     data, status = files.read(DataFile(task, split))
-    found = describe(data, SUITE.task(task))
+    of = SUITE.task(task)
+    found = describe(as_episodes(data), (of.low, of.high))
     assert (status, found.transitions) == ("verified", rows)
     np.testing.assert_allclose(found.lengths, lengths, rtol=0, atol=0.51)
     np.testing.assert_allclose((found.mean, found.deviation), returns, rtol=0, atol=0.006)
@@ -120,7 +122,7 @@ def test_published_files_are_as_they_were_described(
 def test_a_coverage_counts_cells_once() -> None:
     data = episodes((4,))
     same = data._replace(obs=np.repeat(data.obs[:1], 4, axis=0), action=data.action[[0, 0, 0, 3]])
-    assert describe(same, SUITE.task("DMSD")).coverage == 0.5
+    assert describe(as_episodes(same)).coverage == 0.5
 
 
 def test_agents_are_given_the_trajectories_that_count(shared: Path) -> None:

@@ -25,6 +25,7 @@ def make_record(
     version: str = "",
     factory: str = "tester:make",
     given: tuple[str, ...] = (),
+    length: int = 1000,
 ) -> Record:
     """Return a record whose episodes average to the score."""
     chosen = suite.task(task)
@@ -33,7 +34,7 @@ def make_record(
     evaluation = Evaluation(
         budget_used=protocol.budget,
         returns=(float(score),) * protocol.episodes,
-        lengths=(1000,) * protocol.episodes,
+        lengths=(length,) * protocol.episodes,
         distinct_starts=min(7, protocol.episodes),
     )
     return Record(

@@ -1,16 +1,16 @@
-"""NeoRL-2's data as an agent is given them, and what they are like."""
+"""NeoRL-2's data as an agent is given them."""
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rlbench.errors import MissingExtra, UsageError
+from rlbench.errors import UsageError
 from rlbench.suites.dataset import Dataset, Episodes
-from rlbench.suites.neorl2.envs import make_simulator
-from rlbench.suites.neorl2.files import DataFile, Trajectories, read
+from rlbench.suites.neorl2.envs import space_pair
+from rlbench.suites.neorl2.files import DataFile, Trajectories, chosen, read
+from rlbench.suites.neorl2.protocols import base_of
 from rlbench.suites.suite import Constant, Task
 
 _MODULES = "rlbench.suites.neorl2."
@@ -28,38 +28,6 @@ _TERMINALS = {
     "RocketRecovery": "rocket:terminal",
     "RandomFrictionHopper": "locomotion:hopper_terminal",
 }
-_BINS = 10  # of each number, in `Description.coverage`
-QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
-
-
-class Description(NamedTuple):
-    """What a dataset is like.
-
-    Attributes:
-        transitions: Their number.
-        episodes: Their number.
-        terminated: Episodes that ended in a terminal state.
-        lengths: (3,) The shortest, the mean and the longest episode, in steps.
-        mean: Of the returns.
-        deviation: Of the returns, the square root of their mean squared difference from the mean.
-        quantiles: (7,) Of the returns, at `QUANTILES`.
-        quality: The mean return, normalised as scores are: the trajectory quality of Schweighofer
-            et al. 2022 (arXiv 2111.04714), between the protocol's scores instead of those of a
-            random and an expert policy.
-        coverage: Distinct cells of (observation, action), a transition: each number's range in
-            the dataset is cut in 10. Schweighofer et al. relate the distinct pairs to those of a
-            replay buffer, which NeoRL-2 does not have.
-    """
-
-    transitions: int
-    episodes: int
-    terminated: int
-    lengths: NDArray[np.float64]
-    mean: float
-    deviation: float
-    quantiles: NDArray[np.float64]
-    quality: float
-    coverage: float
 
 
 def load(task: Task, constants: Mapping[str, Constant]) -> Dataset:
@@ -73,14 +41,13 @@ def load(task: Task, constants: Mapping[str, Constant]) -> Dataset:
         "train": constants["train_trajectories"], "val": constants["validation_trajectories"]
     }  # fmt: skip
     found = {}
+    base = base_of(task)
     for split, number in limits.items():
-        found[split] = _episodes(_chosen(DataFile(task.name, split), number, constants["dataset"]))
-    try:
-        simulator = make_simulator(task.name, 1)
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"the task {task.name}", task.extra, error.name or "") from error
-    spaces = simulator.observation_space, simulator.action_space
-    simulator.close()
+        file = DataFile(base, split)
+        found[split] = as_episodes(
+            _part(file, _chosen(file, number, constants["dataset"]), constants)
+        )
+    spaces = space_pair(base)
     for name, space in zip(("obs", "action"), spaces, strict=True):
         if getattr(found["train"], name).shape[1:] != space.shape:
             raise UsageError(f"the {name} of {task.name}'s data does not fit the task")
@@ -89,9 +56,20 @@ def load(task: Task, constants: Mapping[str, Constant]) -> Dataset:
         validation=found["val"],
         observation_space=spaces[0],
         action_space=spaces[1],
-        reward=_function(_REWARDS[task.name]),
-        terminal=_function(_TERMINALS[task.name]) if task.name in _TERMINALS else None,
+        reward=_function(_REWARDS[base]),
+        terminal=_function(_TERMINALS[base]) if base in _TERMINALS else None,
     )
+
+
+def _part(file: DataFile, data: Trajectories, constants: Mapping[str, Constant]) -> Trajectories:
+    """Return the part of the trajectories that a suite of scarce data gives."""
+    percent: Any = constants.get("percent", 100)
+    if percent == 100:
+        return data
+    if not 0 < percent < 100:
+        raise UsageError(f"the constant percent is from 1 to 100, not {percent}")
+    seed: Any = constants["percent_seed"]
+    return data.pick(chosen(file, len(data.ends), percent, seed))
 
 
 def _chosen(file: DataFile, number: int, dataset: Constant) -> Trajectories:
@@ -110,7 +88,8 @@ def _chosen(file: DataFile, number: int, dataset: Constant) -> Trajectories:
     return data.first(number)
 
 
-def _episodes(data: Trajectories) -> Episodes:
+def as_episodes(data: Trajectories) -> Episodes:
+    """Return trajectories as agents get them."""
     first = np.zeros(len(data.reward), np.bool_)
     first[0] = True
     first[data.ends[:-1] + 1] = True
@@ -128,32 +107,3 @@ def _episodes(data: Trajectories) -> Episodes:
 def _function(target: str) -> Any:
     module, _, name = target.partition(":")
     return getattr(import_module(_MODULES + module), name)
-
-
-def describe(data: Trajectories, task: Task) -> Description:
-    """Say what trajectories of a task are like."""
-    ends = data.ends
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts + 1
-    returns = np.add.reduceat(data.reward.astype(np.float64), starts)
-    mean = float(returns.mean())
-    return Description(
-        transitions=len(data.reward),
-        episodes=len(ends),
-        terminated=int(data.done[ends].sum()),
-        lengths=np.array([lengths.min(), lengths.mean(), lengths.max()], np.float64),
-        mean=mean,
-        deviation=float(returns.std()),
-        quantiles=np.quantile(returns, QUANTILES),
-        quality=(mean - task.low) / (task.high - task.low),
-        coverage=_coverage(np.concatenate([data.obs, data.action], axis=1)),
-    )
-
-
-def _coverage(pairs: NDArray[np.float32]) -> float:
-    """Return the number of distinct cells over that of the rows of (N, d) pairs."""
-    low, high = pairs.min(axis=0), pairs.max(axis=0)
-    width = np.where(high > low, high - low, 1)
-    cells = np.minimum((pairs - low) / width * _BINS, _BINS - 1).astype(np.uint8)
-    rows = np.ascontiguousarray(cells).view(np.dtype((np.void, cells.shape[1]))).ravel()
-    return len(np.unique(rows)) / len(rows)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rlbench.errors import MissingExtra, UsageError
 from rlbench.suites.envs import Mask, Obs, refuse_seed
 from rlbench.suites.fetching import data_folder
-from rlbench.suites.neorl2.protocols import NEORL2
+from rlbench.suites.neorl2.protocols import NEORL2, base_of
 from rlbench.suites.neorl2.simulator import EquationSimulator, Floats, Simulator
 from rlbench.suites.suite import Constant, Split, Task
 
@@ -36,7 +36,7 @@ def make(
     stream: np.random.SeedSequence,
 ) -> "NeoRL2Envs":
     """Make the environments of one task; see `Suite.make`."""
-    simulator = make_simulator(task.name, num_envs, mode=str(constants["mode"]))
+    simulator = make_simulator(base_of(task), num_envs, mode=str(constants["mode"]))
     limit: Any = constants["max_episode_steps"]
     return NeoRL2Envs(simulator, num_envs, stream, limit)
 
@@ -58,6 +58,23 @@ def make_simulator(
         ModuleNotFoundError: It needs a library that is not installed.
     """
     return _SIMULATORS[name](num_envs, mode, reference)
+
+
+def space_pair(name: str) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
+    """Return the spaces of observations and of actions of a task.
+
+    Raises:
+        MissingExtra: The task needs an extra that is not installed.
+        UsageError: It needs files that are not here.
+    """
+    try:
+        simulator = make_simulator(name, 1)
+    except ModuleNotFoundError as error:
+        extra = NEORL2.task(name).extra
+        raise MissingExtra(f"the task {name}", extra, error.name or "") from error
+    spaces = simulator.observation_space, simulator.action_space
+    simulator.close()
+    return spaces
 
 
 def _pipeline(num_envs: int, mode: str, reference: bool) -> Simulator:

@@ -6,10 +6,7 @@ mirror's files, and those that were saved again, hold the same numbers in other 
 
 import hashlib
 import io
-import lzma
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +25,7 @@ from rlbench.suites.fetching import (
     status_of,
 )
 from rlbench.suites.neorl2.protocols import MD5, NETWORK_SHA256, TRAJECTORIES
+from rlbench.suites.npz import read_npz
 
 HOST = "http://datasets.polixir.site/neorl2"
 MIRROR = "https://huggingface.co/datasets/polixirai/NeoRL2/resolve/main"
@@ -100,6 +98,13 @@ class Trajectories(NamedTuple):
             return self
         return Trajectories._make(array[: ends[number - 1] + 1] for array in self)
 
+    def pick(self, numbers: Sequence[int]) -> "Trajectories":
+        """Return the episodes of these numbers, from 0 on, in the order of the file."""
+        ends = self.ends
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        rows = np.concatenate([np.arange(starts[k], ends[k] + 1) for k in sorted(numbers)])
+        return Trajectories._make(array[rows] for array in self)
+
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
@@ -140,6 +145,27 @@ def data_files(task: str) -> tuple[DataFile, ...]:
         raise UnknownName("task", task, _SIZES, see="rlbench list tasks --suite neorl2")
     chosen = (names[task.casefold()],) if task else tuple(_SIZES)
     return tuple(DataFile(name, split) for name in chosen for split in SPLITS)
+
+
+def chosen(file: DataFile, number: int, percent: int, seed: int) -> list[int]:
+    """Return which of a file's trajectories are a part of them: the first of a fixed order.
+
+    Args:
+        file: Which.
+        number: Of the trajectories.
+        percent: Of them, rounded up.
+        seed: Of the order.
+
+    >>> few, many = (chosen(DataFile("DMSD", "train"), 1000, p, 0) for p in (1, 10))
+    >>> len(few), len(many), set(few) < set(many)
+    (10, 100, True)
+    """
+
+    def place(trajectory: int) -> str:
+        text = f"{seed} {file.task} {file.split} {trajectory}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    return sorted(range(number), key=place)[: -(-number * percent // 100)]
 
 
 def content_hash(data: Trajectories) -> str:
@@ -200,40 +226,10 @@ def parse(content: bytes, task: str) -> Trajectories:
         UsageError: It is no such file.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-            if size > MAX_BYTES:
-                raise UsageError(f"its content of {size:,} bytes is over the limit")
-            arrays = {key: _array(archive, key) for key in (*_FLOATS, *_ENDS)}
-    except (
-        zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, KeyError, ValueError,
-        RuntimeError, SyntaxError,
-    ) as error:  # fmt: skip
-        raise UsageError(f"it is no data file of {task}: {one_line(error)}") from error
+        arrays = read_npz(content, (*_FLOATS, *_ENDS), MAX_BYTES)
+    except UsageError as error:
+        raise UsageError(f"it is no data file of {task}: {error}") from error
     return _checked(arrays, task)
-
-
-def _array(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
-    """Read an array whose header says no more than there is."""
-    name = f"{key}.npy"
-    content = archive.read(name)
-    file = io.BytesIO(content)
-    version = np.lib.format.read_magic(file)
-    header = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else np.lib.format.read_array_header_2_0
-    )
-    shape, by_columns, dtype = header(file, max_header_size=1000)
-    if dtype.hasobject or dtype.kind not in "fbiu":
-        raise ValueError(f"{name} is an array of {dtype}")
-    rest = content[file.tell() :]
-    number = 1
-    for length in shape:
-        number *= int(length)
-    if len(rest) != number * dtype.itemsize:
-        raise ValueError(f"{name} says that its shape is {shape}, but holds {len(rest):,} bytes")
-    return np.frombuffer(rest, dtype).reshape(shape, order="F" if by_columns else "C")
 
 
 def _checked(arrays: dict[str, NDArray[Any]], task: str) -> Trajectories:

@@ -226,10 +226,13 @@ def _multiply(x: Reals, weights: Reals, bias: Reals, out: Reals, low: int, high:
             c0, c1, c2, c3 = x[m + 2, k], x[m + 2, k + 1], x[m + 2, k + 2], x[m + 2, k + 3]
             d0, d1, d2, d3 = x[m + 3, k], x[m + 3, k + 1], x[m + 3, k + 2], x[m + 3, k + 3]
             for j in range(800):
-                o0[j] = o0[j] + a0 * w0[j] + a1 * w1[j] + a2 * w2[j] + a3 * w3[j]
-                o1[j] = o1[j] + b0 * w0[j] + b1 * w1[j] + b2 * w2[j] + b3 * w3[j]
-                o2[j] = o2[j] + c0 * w0[j] + c1 * w1[j] + c2 * w2[j] + c3 * w3[j]
-                o3[j] = o3[j] + d0 * w0[j] + d1 * w1[j] + d2 * w2[j] + d3 * w3[j]
+                # All are read before any is written: the compiler cannot know that they are apart.
+                v0, v1, v2, v3 = w0[j], w1[j], w2[j], w3[j]
+                p, q, r, s = o0[j], o1[j], o2[j], o3[j]
+                o0[j] = p + a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3
+                o1[j] = q + b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
+                o2[j] = r + c0 * v0 + c1 * v1 + c2 * v2 + c3 * v3
+                o3[j] = s + d0 * v0 + d1 * v1 + d2 * v2 + d3 * v3
 
 
 @compiled(nogil=True, error_model="numpy", fastmath={"contract"})

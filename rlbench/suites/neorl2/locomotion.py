@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import gymnasium
 import mujoco
 import numpy as np
-from mujoco.batch import Batch
 from numpy.typing import NDArray
 
 from rlbench.suites.neorl2.simulator import (
@@ -57,6 +56,8 @@ class _Robots:
     """Robots in n slots; see `simulator.Simulator`."""
 
     def __init__(self, model: _Model, num_envs: int, seen: int, dtype: Any) -> None:
+        from mujoco.batch import Batch  # MuJoCo 2.3.7, which made the data, has none
+
         self.observation_space = observation_box(seen, dtype)
         self.action_space = action_box(model.actions)
         self.draw_rows = no_rows

@@ -5,6 +5,7 @@ b50d91d).
 """
 
 import hashlib
+from dataclasses import replace
 from typing import NamedTuple
 
 from rlbench.suites.papers import Constants, Field, field, number
@@ -23,6 +24,8 @@ class _Task(NamedTuple):
         validation: The same of the validation data.
         extra: The optional dependencies that it needs.
         package: The distribution whose version matters.
+        data: The mean return of the training data that count. Those of Pipeline, RocketRecovery
+            and RandomFrictionHopper are what Gao et al. state, the others are of the files.
     """
 
     name: str
@@ -33,17 +36,36 @@ class _Task(NamedTuple):
     validation: int = 0
     extra: str = ""
     package: str = ""
+    data: float = 0.0
 
 
 _TASKS = (
-    _Task("Pipeline", -296.0, 751.0, 1000),
-    _Task("Simglucose", 9.75, 475.0, 480),
-    _Task("RocketRecovery", -176.0, 208.0, 500, 100, 25, "neorl2", "box2d"),
-    _Task("RandomFrictionHopper", -3.0, 503.0, 1000, 0, 0, "neorl2", "mujoco"),
-    _Task("DMSD", 30.6, 849.51, 100),
-    _Task("Fusion", -107.601, 98.05, 100, 20, 5),
-    _Task("SafetyHalfCheetah", -283.0, 2507.0, 1000, 0, 0, "neorl2", "mujoco"),
+    _Task("Pipeline", -296.0, 751.0, 1000, data=429.01),
+    _Task("Simglucose", 9.75, 475.0, 480, data=353.4519),
+    _Task("RocketRecovery", -176.0, 208.0, 500, 100, 25, "neorl2", "box2d", 113.0465),
+    _Task("RandomFrictionHopper", -3.0, 503.0, 1000, 0, 0, "neorl2", "mujoco", 142.3537),
+    _Task("DMSD", 30.6, 849.51, 100, data=494.4527),
+    _Task("Fusion", -107.601, 98.05, 100, 20, 5, data=-7.3487),
+    _Task("SafetyHalfCheetah", -283.0, 2507.0, 1000, 0, 0, "neorl2", "mujoco", 1769.3082),
 )
+
+# Of the trajectories of `NEORL2_SCARCE`, in percent.
+PERCENTAGES = (100, 50, 10, 1)
+# The mean return of the trajectories that these are, where the official file is at hand.
+_SCARCE_DATA = {
+    "Simglucose/50%": 341.6753,
+    "Simglucose/10%": 338.3751,
+    "Simglucose/1%": 479.9061,
+    "DMSD/50%": 493.0354,
+    "DMSD/10%": 488.8243,
+    "DMSD/1%": 493.7144,
+    "Fusion/50%": -3.0175,
+    "Fusion/10%": 1.3065,
+    "Fusion/1%": 4.0382,
+    "SafetyHalfCheetah/50%": 1792.1113,
+    "SafetyHalfCheetah/10%": 1753.1985,
+    "SafetyHalfCheetah/1%": 1757.1935,
+}
 
 
 # Of trajectories, those that count in the training and in the validation data; 0 for all.
@@ -110,6 +132,11 @@ def _overrides(task: _Task) -> dict[str, Scalar]:
     return changed
 
 
+def base_of(task: Task) -> str:
+    """Return the name of the simulator and the data of a task: ``DMSD`` of ``DMSD/10%``."""
+    return task.name.partition("/")[0]
+
+
 def fields(constants: Constants) -> dict[str, Field]:
     """Return what tells published protocols apart; the budget is in updates."""
     return {
@@ -156,6 +183,7 @@ NEORL2 = Suite(
             extra=task.extra,
             packages=(task.package,) if task.package else (),
             starts_vary=task.name != "Fusion",
+            data=task.data,
         )
         for task in _TASKS
     ),
@@ -165,4 +193,40 @@ NEORL2 = Suite(
     dataset_factory="rlbench.suites.neorl2.data:load",
     papers="rlbench.suites.neorl2.protocols:fields",
     extra="",
+)
+
+
+def _scarce(task: Task, percent: int) -> Task:
+    """Return a task with a part of its trajectories."""
+    name = f"{task.name}/{percent}%"
+    whole = percent == PERCENTAGES[0]
+    return replace(
+        task,
+        name=name,
+        overrides={**task.overrides, "percent": percent},
+        clean="" if whole else f"{task.name}/{PERCENTAGES[0]}%",
+        data=task.data if whole else _SCARCE_DATA.get(name),
+    )
+
+
+NEORL2_SCARCE = replace(
+    NEORL2,
+    name="neorl2-scarce",
+    title="NeoRL-2 with scarce data",
+    summary="The 7 tasks of NeoRL-2 with 100, 50, 10 and 1% of their trajectories.",
+    notes=(
+        "All is as in neorl2@1, but an agent gets only a part of the trajectories, to train and to "
+        "validate alike; their number is rounded up, so there is at least one of each.",
+        "The trajectories are ordered by the sha256 of '<seed> <task> <train or val> <number>', "
+        "with seed 0 and numbers from 0, and the first of them are taken. So all agents get the "
+        "same ones, and each part holds the smaller ones.",
+        "`rlbench stats --retention` prints the share of its score with all trajectories that an "
+        "agent keeps.",
+    ),
+    protocol=replace(
+        NEORL2.protocol,
+        environment={**NEORL2.protocol.environment, "percent": 100, "percent_seed": 0},
+    ),
+    tasks=tuple(_scarce(task, percent) for task in NEORL2.tasks for percent in PERCENTAGES),
+    papers="",
 )
