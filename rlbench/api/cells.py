@@ -6,6 +6,7 @@ from typing import Any
 from rlbench.api.words import format_cell
 from rlbench.stats.aggregates import LABELS
 
+MOST_COLUMNS = 6  # of named evaluations and their differences in a table
 NONE = "none: "  # begins what stands for the method of an interval that there is not
 
 Row = Mapping[str, Any]
@@ -55,20 +56,42 @@ def an_agent_a_row(rows: Sequence[Row], total: int, sign: int) -> list[dict[str,
 def a_point_a_row(rows: Sequence[Row], total: int) -> list[dict[str, Any]]:
     """Return one row an agent and evaluation point with a cell a named evaluation.
 
+    Where these are many, each has a row instead, with a cell for how far it is from the main one.
+
     Args:
         rows: As `leaderboard.evaluations` makes them.
         total: How many tasks there are.
     """
     labels = dict.fromkeys(row["evaluation"] for row in rows)
+    if len(labels) > MOST_COLUMNS:
+        return _an_evaluation_a_row(rows, total)
     table: dict[tuple[str, int], dict[str, Any]] = {}
     for row in rows:
-        begin = {"agent": row["agent"], "step": row["step"]}
-        tasks = {"tasks": f"{row['tasks']}/{total}", "runs": row["runs"]}
         shown = table.setdefault(
-            (row["agent"], row["step"]), {**begin, **tasks, **dict.fromkeys(labels)}
+            (row["agent"], row["step"]), {**_begin(row, total), **dict.fromkeys(labels)}
         )
         shown[row["evaluation"]] = cell(row)
     return list(table.values())
+
+
+def _an_evaluation_a_row(rows: Sequence[Row], total: int) -> list[dict[str, Any]]:
+    """Return one row an agent, evaluation point and named evaluation."""
+    table: dict[tuple[str, int, str], dict[str, Any]] = {}
+    for row in rows:
+        name, _, main = row["evaluation"].partition(" - ")
+        shown = table.setdefault(
+            (row["agent"], row["step"], name),
+            {**_begin(row, total), "evaluation": name, "mean": None},
+        )
+        shown[f"less {main}" if main else "mean"] = cell(row)
+    columns = dict.fromkeys(name for shown in table.values() for name in shown)
+    return [{name: shown.get(name) for name in columns} for shown in table.values()]
+
+
+def _begin(row: Row, total: int) -> dict[str, Any]:
+    """Return the first cells of a row of evaluations."""
+    tasks = f"{row['tasks']}/{total}"
+    return {"agent": row["agent"], "step": row["step"], "tasks": tasks, "runs": row["runs"]}
 
 
 def with_cells(rows: Sequence[Row], name: str, heading: str) -> list[dict[str, Any]]:

@@ -11,17 +11,20 @@ from numpy.typing import NDArray
 from rlbench.api.gathering import Curves, Gathered
 from rlbench.api.scales import Agents, Scale, common_tasks, deviations_of
 from rlbench.errors import InvalidScores, UsageError
+from rlbench.results import Record
 from rlbench.results.published import Published
 from rlbench.results.rankable import NOTHING, why_alone, why_not_ranked
 from rlbench.results.score_files import Curve
 from rlbench.stats import align
 from rlbench.stats.aggregates import AGGREGATES
 from rlbench.stats.curves import MOST_DRAWN
+from rlbench.suites import Suite
 
 if TYPE_CHECKING:
     from rlbench.leaderboard import Plot
 
-KINDS = ("intervals", "profiles", "curves", "improvement", "ranks")
+OF_CURRICULA = ("teaching", "levels")
+KINDS = ("intervals", "profiles", "curves", "improvement", "ranks", *OF_CURRICULA)
 
 Floats = NDArray[np.float64]
 RANKING = ("improvement", "ranks")  # figures that say which agent is better
@@ -36,6 +39,7 @@ class Shown(NamedTuple):
         papers: Those of the agents that come from papers.
         not_ranked: Why the agents may not all be ranked; nothing if they may.
         curves: Steps and scores of each run by agent and task, where they are known.
+        records: Of the agents that have some.
     """
 
     agents: Agents
@@ -43,6 +47,7 @@ class Shown(NamedTuple):
     papers: dict[str, Published]
     not_ranked: str
     curves: Curves
+    records: Mapping[str, Sequence[Record]]
 
     @property
     def remark(self) -> str:
@@ -76,7 +81,13 @@ def to_show(found: Gathered) -> Shown:
         if why := why_not_ranked(a, b, papers, own):
             not_ranked = f"{a} and {b} are not ranked: {why}"
             break
-    return Shown(agents, notes, papers, not_ranked, curves)
+    return Shown(agents, notes, papers, not_ranked, curves, found.records)
+
+
+def default_kinds(suite: Suite | None) -> tuple[str, ...]:
+    """Return the kinds of figures that are drawn where none is named."""
+    is_curriculum = suite is not None and suite.protocol.kind == "curriculum"
+    return KINDS if is_curriculum else tuple(kind for kind in KINDS if kind not in OF_CURRICULA)
 
 
 def on_common_tasks(agents: Agents, scale: Scale) -> tuple[Agents, list[str]]:
@@ -159,6 +170,8 @@ def _draw(
 ) -> "Plot":
     from rlbench import leaderboard
 
+    if kind in OF_CURRICULA:
+        return _draw_curriculum(kind, what, scale, width)
     by = scale_text(scale)
     scores: dict[str, Any] = {agent: list(tasks.values()) for agent, tasks in what.agents.items()}
     if kind == "curves":
@@ -175,6 +188,46 @@ def _draw(
         return leaderboard.plot_intervals(scores, metrics=metrics, normalised_by=by, width=width)
     other = {"profiles": leaderboard.plot_profiles, "ranks": leaderboard.plot_ranks}[kind]
     return cast("Callable[..., Plot]", other)(scores, normalised_by=by, width=width)
+
+
+def _draw_curriculum(kind: str, what: ToDraw, scale: Scale, width: str | float) -> "Plot":
+    """Draw what was taught, or the worst levels, of the agents that have records."""
+    from rlbench import leaderboard
+    from rlbench.leaderboard.teaching import Lessons, levels_of
+
+    suite = scale.suite
+    if suite is None or suite.protocol.kind != "curriculum":
+        raise InvalidScores("there is no curriculum: name its suite")
+    by_task = {
+        agent: [
+            [record for record in what.shown.records[agent] if record.identity.task == task]
+            for task in tasks
+        ]
+        for agent, tasks in what.agents.items()
+        if agent in what.shown.records
+    }
+    if not by_task:
+        raise InvalidScores("no agent has records")
+    if kind == "teaching":
+        found = {
+            agent if len(tasks) == 1 else f"{agent}, {records[0].identity.task}": lessons
+            for agent, tasks in by_task.items()
+            for records in tasks
+            if (lessons := Lessons.of(records))
+        }
+        return leaderboard.plot_teaching(
+            found, names=suite.parameters, unit=suite.protocol.unit, width=width
+        )
+    threshold = suite.protocol.score_threshold
+    if threshold is None:
+        raise InvalidScores("its protocol does not say when a task is mastered")
+    return leaderboard.plot_levels(
+        {
+            agent: [levels_of(records, threshold) for records in tasks]
+            for agent, tasks in by_task.items()
+        },
+        width=width,
+    )
 
 
 def _aligned(curves: Curves) -> tuple[dict[str, Floats], dict[str, Any]]:

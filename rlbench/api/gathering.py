@@ -48,6 +48,7 @@ class Gathered(NamedTuple):
         named: Scores of all named evaluations by agent and task, of those that have records.
         seeds: Seeds of the runs, or how sources call them, by agent and task, where they are known.
         measures: What was measured of each run by agent, task and name, of those that have records.
+        records: Of the agents that have some.
     """
 
     agents: Agents
@@ -59,6 +60,7 @@ class Gathered(NamedTuple):
     named: Mapping[str, Mapping[str, list[NamedScores]]]
     seeds: Mapping[str, Seeds]
     measures: Measures
+    records: Mapping[str, Sequence[Record]]
 
 
 class _Found(NamedTuple):
@@ -76,6 +78,7 @@ class _Found(NamedTuple):
     note: str = ""
     seeds: Seeds | None = None
     measures: Mapping[str, Mapping[str, NDArray[np.float64]]] | None = None
+    records: Sequence[Record] = ()
 
 
 class _Names:
@@ -149,6 +152,7 @@ def gather(asked: Asked, scale: Scale, tell: Tell, *, curves: bool = False) -> G
         {label: agent.named for label, agent in chosen.items() if agent.named},
         {label: agent.seeds for label, agent in chosen.items() if agent.seeds},
         {label: agent.measures for label, agent in chosen.items() if agent.measures},
+        {label: agent.records for label, agent in chosen.items() if agent.records},
     )
 
 
@@ -166,6 +170,7 @@ def gather_records(records: Sequence[Record], suite: Suite, notes: list[str]) ->
         {agent: scores.named(agent) for agent in agents},
         {agent: _seeds_of(scores, agent) for agent in agents},
         {agent: scores.measures(agent) for agent in agents},
+        scores.records,
     )
 
 
@@ -476,6 +481,7 @@ def _in_places(
                 named=scores.named(agent) if curves else None,
                 seeds=_seeds_of(scores, agent),
                 measures=scores.measures(agent) if curves else None,
+                records=scores.records[agent],
             )
             for agent in scores.values
         ]  # fmt: skip

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-Kind = Literal["intervals", "profiles", "curves", "improvement", "ranks"]
+Kind = Literal["intervals", "profiles", "curves", "improvement", "ranks", "teaching", "levels"]
 
 
 class Results:
@@ -280,7 +280,8 @@ class Results:
         """Draw a figure of the tasks that all agents have runs of; nothing is written.
 
         Args:
-            kind: ``intervals``, ``profiles``, ``curves``, ``improvement`` or ``ranks``.
+            kind: ``intervals``, ``profiles``, ``curves``, ``improvement`` or ``ranks``; of a
+                curriculum also ``teaching`` and ``levels``.
             baseline: The agent to draw the improvement over.
             width: ``neurips``, ``icml``, ``icml-wide``, ``iclr``, ``a4``, or inches.
 

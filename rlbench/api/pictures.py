@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.results import Record, Store
-from rlbench.runners.replay import Frame, frames
+from rlbench.runners.replay import Frame, frames, task_frames
 from rlbench.suites import Suite
 
 SHOWN = 8  # moments of an episode in a picture
 COLUMNS = 4
 MOST_FRAMES = 2000  # of a video
-STEPS_A_SECOND = 15  # Atari: 60 frames a second, 4 a step
+STEPS_A_SECOND = 15  # where environments do not say: Atari's 60 frames a second, 4 a step
 _LEAST_HEIGHT = 200  # smaller ones are enlarged
 _MARGIN = 4
 
@@ -32,7 +32,8 @@ def picture_of(record: Record, store: Store, suite: Suite | None = None) -> byte
     """
     length = record.final.lengths[0]
     steps = np.unique(np.linspace(0, length - 1, SHOWN).round().astype(int))
-    return png([grid([_enlarged(frame) for frame in frames(record, store, steps.tolist(), suite)])])
+    found = frames(record, store, steps.tolist(), suite).frames
+    return png([grid([_enlarged(frame) for frame in found])])
 
 
 def video_of(record: Record, store: Store, suite: Suite | None = None) -> tuple[bytes, int]:
@@ -45,13 +46,23 @@ def video_of(record: Record, store: Store, suite: Suite | None = None) -> tuple[
     length = record.final.lengths[0]
     every = -(-length // MOST_FRAMES)
     found = frames(record, store, range(0, length, every), suite)
-    return png([_enlarged(frame) for frame in found]), every
+    fps = found.fps or STEPS_A_SECOND
+    return png([_enlarged(frame) for frame in found.frames], fps), every
 
 
-def grid(pictures: Sequence[Frame]) -> Frame:
+def terrains_of(record: Record, suite: Suite | None = None) -> bytes:
+    """Return a PNG of tasks that a record's teacher proposed, the first on top.
+
+    Raises:
+        UsageError: As `rlbench.runners.replay.task_frames`.
+    """
+    return png([grid(task_frames(record, SHOWN, suite), columns=1)])
+
+
+def grid(pictures: Sequence[Frame], columns: int = COLUMNS) -> Frame:
     """Return pictures of one size as one, row by row, on white."""
     height, width, _ = pictures[0].shape
-    rows, columns = -(-len(pictures) // COLUMNS), min(len(pictures), COLUMNS)
+    rows, columns = -(-len(pictures) // columns), min(len(pictures), columns)
     down, right = height + _MARGIN, width + _MARGIN
     page = np.full((rows * down - _MARGIN, columns * right - _MARGIN, 3), 255, np.uint8)
     for n, picture in enumerate(pictures):
@@ -60,11 +71,12 @@ def grid(pictures: Sequence[Frame]) -> Frame:
     return page
 
 
-def png(pictures: Sequence[Frame]) -> bytes:
+def png(pictures: Sequence[Frame], fps: int = STEPS_A_SECOND) -> bytes:
     """Return a PNG of a picture, or an animated one of several of one size, which begins again.
 
     Args:
         pictures: (height, width, 3) uint8 each.
+        fps: How many are shown a second.
     """
     height, width, _ = pictures[0].shape
     parts = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))]
@@ -76,7 +88,7 @@ def png(pictures: Sequence[Frame]) -> bytes:
         for n, picture in enumerate(pictures):
             top, left, changed = _changed(pictures[n - 1], picture) if n else (0, 0, picture)
             place = struct.pack(
-                ">IIIIIHHBB", number, *changed.shape[1::-1], left, top, 1, STEPS_A_SECOND, 0, 0
+                ">IIIIIHHBB", number, *changed.shape[1::-1], left, top, 1, fps, 0, 0
             )
             parts.append(_chunk(b"fcTL", place))
             name, head = (b"fdAT", struct.pack(">I", number + 1)) if n else (b"IDAT", b"")

@@ -114,7 +114,7 @@ def want(
         jobs=jobs,
         runs_per_gpu=runs_per_gpu,
         runs=len(found),
-        has_group=suite.protocol.kind != "offline" and agent.has_group,
+        has_group=agent.has_group,
     )
     left = _not_done(found, loaded)
     suite.check_can_run(suite.task(name) for name in dict.fromkeys(run.task for run in left))

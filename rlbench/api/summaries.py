@@ -134,9 +134,8 @@ def _rows_of(
     if table == "measures":
         return table_of_measures(found), []
     if table == "retention":
-        agents = {a: tasks for a, tasks in agents.items() if not why_alone(own.get(a, NOTHING))}
-        rows = _retention(agents, suite, cast(PairMethod, method), by_strength=per_task)
-        return rows, _of_retention(rows)
+        rows = _retention(found, suite, cast(PairMethod, method), by_strength=per_task)
+        return rows, _of_retention(rows, suite)
     beside = rows_beside_data(found, suite, untested)
     if table == "against-data":
         return table_beside_data(beside), said_of_data(beside)
@@ -180,20 +179,26 @@ def _aggregates(
 
 
 def _retention(
-    agents: Agents, suite: Suite | None, method: PairMethod, *, by_strength: bool
+    found: Gathered, suite: Suite | None, method: PairMethod, *, by_strength: bool
 ) -> list[dict[str, Any]]:
     """Return one row an agent and type of disturbance, as `retention_rows` does.
 
     Raises:
-        UsageError: The suite has no clean tasks, or no agent has runs of one and of its disturbed
-            versions.
+        UsageError: The suite has no clean tasks or evaluation, or no agent has runs of one and of
+            its disturbed versions.
     """
-    from rlbench.leaderboard.retention import retention_rows
+    from rlbench.leaderboard import retention
 
-    clean = [task.clean for task in suite.tasks if task.clean] if suite else []
+    clean = list(retention.clean_versions(suite).values()) if suite else []
     if suite is None or not clean:
-        raise UsageError("--retention needs a suite with clean tasks, e.g. --suite stori")
-    rows = retention_rows(agents, suite, method=method, by_strength=by_strength)
+        raise UsageError(
+            "--retention needs a suite with clean tasks or a clean evaluation, e.g. --suite stori"
+        )
+    agents: Agents = found.agents
+    if retention.has_clean_evaluation(suite):
+        agents = {a: retention.evaluations_apart(tasks) for a, tasks in found.named.items()}
+    own = {a: tasks for a, tasks in agents.items() if not why_alone(found.own.get(a, NOTHING))}
+    rows = retention.retention_rows(own, suite, method=method, by_strength=by_strength)
     if not rows:
         raise UsageError(
             f"--retention needs runs of an agent on a clean task of {suite.id}, e.g. {clean[0]}, "
@@ -202,10 +207,17 @@ def _retention(
     return [row._asdict() for row in rows]
 
 
-def _of_retention(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _of_retention(rows: Sequence[Mapping[str, Any]], suite: Suite | None) -> list[str]:
     """Return what a reader must know of retentions."""
+    from rlbench.leaderboard.retention import has_clean_evaluation
+
     notes = []
-    if any(row["runs"] < ENOUGH_RUNS for row in rows):
+    if suite and has_clean_evaluation(suite):
+        notes.append(
+            "Clean and disturbed scores are of the same policies, but drawn apart: the intervals "
+            f"are wider than they need to be ({docs_url('suites/dmc-families.md')})."
+        )
+    elif any(row["runs"] < ENOUGH_RUNS for row in rows):
         notes.append(
             f"Fewer than {ENOUGH_RUNS} runs a task: the interval of the retention covers "
             f"less often than 95% ({docs_url('suites/stori26.md')} has the measured figures)."

@@ -162,14 +162,17 @@ def run_checks(asked: Mapping[str, Any], timeout: float) -> Iterator["Finding"]:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def _read(process: "subprocess.Popen[bytes]", inbox: "queue.Queue[dict[str, Any] | None]") -> None:
     """Put each line that the process writes into the inbox, and None at the end."""
     assert process.stdout is not None
-    for line in process.stdout:
-        with suppress(ValueError):
-            inbox.put(json_module.loads(line))
+    with process.stdout:
+        for line in process.stdout:
+            with suppress(ValueError):
+                inbox.put(json_module.loads(line))
     inbox.put(None)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rlbench.api.asking import Asked
-from rlbench.api.figures import KINDS, draw, to_draw
+from rlbench.api.figures import KINDS, default_kinds, draw, to_draw
 from rlbench.api.gathering import gather
 from rlbench.api.scales import Scale
 from rlbench.cli.options import UnofficialOption, tell
@@ -30,8 +30,12 @@ def figures(
     suite: SuiteToNormalise = "",
     normalise_by: NormaliseByOption = "",
     kind: Annotated[
-        str, typer.Option("--kind", help=f"Some of {','.join(KINDS)}; all by default.")
-    ] = ",".join(KINDS),
+        str,
+        typer.Option(
+            "--kind",
+            help=f"Some of {','.join(KINDS)}; by default all, the last two of curricula alone.",
+        ),
+    ] = "",
     width: Annotated[
         str, typer.Option("--width", help="neurips, icml, icml-wide, iclr, a4, or inches.")
     ] = "neurips",
@@ -49,10 +53,10 @@ def figures(
     """
     from rlbench.leaderboard.plots import FORMATS
 
-    kinds = _parts(kind, "kind of figure", KINDS)
     formats = _parts(format, "format", FORMATS)
     size = _width(width)
     scale = Scale(suite, unofficial, normalise_by)
+    kinds = _parts(kind or ",".join(default_kinds(scale.suite)), "kind of figure", KINDS)
     what = to_draw(gather(asked, scale, tell, curves="curves" in kinds), scale, kinds)
     if baseline and baseline not in what.agents:
         raise UnknownName("agent", baseline, what.agents)

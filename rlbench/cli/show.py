@@ -36,6 +36,9 @@ def show(
     video: Annotated[
         bool, typer.Option("--video", help="Write an episode of it as an animated PNG.")
     ] = False,
+    terrains: Annotated[
+        bool, typer.Option("--terrains", help="Write tasks that a run's teacher proposed as a PNG.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="The file; by default TASK-SEED-KEY.png.")
     ] = None,
@@ -48,13 +51,16 @@ def show(
     Pictures are of the first episode of a run's final evaluation. It is played again by the actions
     that were kept, and shows what the environment draws, or else what the agent saw.
     """
-    if picture or video:
-        if picture and video:
-            raise UsageError("--picture and --video make a file each: give one of them")
-        _draw(what, store, "video" if video else "picture", out, suite)
+    asked = {"picture": picture, "video": video, "terrains": terrains}
+    if kinds := [kind for kind, is_asked in asked.items() if is_asked]:
+        if len(kinds) > 1:
+            raise UsageError(f"--{' and --'.join(kinds)} make a file each: give one of them")
+        _draw(what, store, kinds[0], out, suite)
         return
     if out is not None or suite:
-        raise UsageError("--out and --suite are for --picture or --video: add one of them")
+        raise UsageError(
+            "--out and --suite are for --picture, --video or --terrains: add one of them"
+        )
     if suites.names_file(what) or what.partition("@")[0] in suites.names():
         _show_suite(suites.get(what))
         return
@@ -88,18 +94,22 @@ def _show_runs(what: str, store: Path, *, json: bool) -> None:
 
 
 def _draw(what: str, store: Path, kind: str, out: Path | None, suite: str) -> None:
-    """Write a picture or a video of a run."""
-    from rlbench.api.pictures import picture_of, video_of
+    """Write a picture or a video of a run, or of what its teacher proposed."""
+    from rlbench.api.pictures import picture_of, terrains_of, video_of
 
     named = parse_suite(suite) if suite else None
     record = ended_run(what, load_store(store), store)
     identity = record.identity
     name = f"{identity.task.replace('/', '-')}-{identity.seed}-{identity.key[:8]}"
-    path = out or Path(f"{name}-video.png" if kind == "video" else f"{name}.png")
+    path = out or Path(f"{name}.png" if kind == "picture" else f"{name}-{kind}.png")
     if path.suffix.lower() != ".png":
-        raise UsageError(f"{path}: a {kind} is a PNG: give its name the end .png")
+        what_is = "terrains are" if kind == "terrains" else f"a {kind} is"
+        raise UsageError(f"{path}: {what_is} a PNG: give its name the end .png")
+    of_it = ""
     if kind == "picture":
-        content, of_it = picture_of(record, Store(store), named), ""
+        content = picture_of(record, Store(store), named)
+    elif kind == "terrains":
+        content = terrains_of(record, named)
     else:
         content, every = video_of(record, Store(store), named)
         of_it = f", 1 of {every} steps" if every > 1 else ""
@@ -107,6 +117,9 @@ def _draw(what: str, store: Path, kind: str, out: Path | None, suite: str) -> No
         replace_file(path, content)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    if kind == "terrains":
+        echo(f"{path}: tasks that the teacher proposed, the first on top")
+        return
     returns, steps = record.final.returns[0], record.final.lengths[0]
     echo(f"{path}: the first of {len(record.final.returns)} episodes, {steps} steps{of_it}, "
          f"return {returns:g}")  # fmt: skip

@@ -108,7 +108,7 @@ def stats(
     if show_text and (table != "aggregates" or best_point):
         other = table if table != "aggregates" else "best-point"
         raise UsageError(f"--methods-text tells of aggregates, not of --{other}: leave one out")
-    gathered = gather(asked, scale, tell, curves=named or measures or best_point)
+    gathered = gather(asked, scale, tell, curves=named or kept or measures or best_point)
     agents, rows, notes, total = summary_of(
         gathered, scale, how, table=table, per_task=per_task, best_point=best_point
     )

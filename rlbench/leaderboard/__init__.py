@@ -12,6 +12,7 @@ from rlbench.leaderboard.plots import Plot
 from rlbench.leaderboard.site import build_site
 from rlbench.leaderboard.stopping_figure import plot_stopping
 from rlbench.leaderboard.tables import table, task_table
+from rlbench.leaderboard.teaching import plot_levels, plot_teaching
 
 __all__ = [
     "WIDTHS",
@@ -20,9 +21,11 @@ __all__ = [
     "plot_curves",
     "plot_improvement",
     "plot_intervals",
+    "plot_levels",
     "plot_profiles",
     "plot_ranks",
     "plot_stopping",
+    "plot_teaching",
     "table",
     "task_table",
 ]

@@ -14,7 +14,12 @@ from rlbench.errors import UsageError
 from rlbench.leaderboard.beside_data import DataRow, data_rows
 from rlbench.leaderboard.evaluations import EvaluationRow, evaluation_rows
 from rlbench.leaderboard.measures import MeasureRow, measure_rows
-from rlbench.leaderboard.retention import RetentionRow, retention_rows
+from rlbench.leaderboard.retention import (
+    RetentionRow,
+    evaluations_apart,
+    has_clean_evaluation,
+    retention_rows,
+)
 from rlbench.results import Identity, Record, Scores, belongs, collect, published, unofficial_text
 from rlbench.results.labels import display_name, labels
 from rlbench.results.published import Published
@@ -176,9 +181,10 @@ class Board:
         profiles: For ``records`` and ``papers``: agent, tau, point, low, high, method.
         improvements: Of each pool of at least two: x, y, point, low, high, method.
         curves: agent, step, point, low, high, method.
-        retention: Of a suite with clean tasks, a row an agent and type of disturbance.
-        evaluations: Of a suite with several named evaluations, a row an agent and evaluation, at
-            the end of its runs.
+        retention: Of a suite with clean tasks or a clean evaluation, a row an agent and type of
+            disturbance.
+        evaluations: Of another suite with several named evaluations, a row an agent and
+            evaluation, at the end of its runs.
         beside_data: How agents compare with their data, where these are known.
         measures: What else was measured, of agents with records: a row an agent, task and measure.
     """
@@ -325,6 +331,8 @@ def _board(
         name: [e for e in panel if len(e.values) == total and "iqm" in e.metrics][:MAX_DRAWN]
         for name, panel in (("records", board.own), ("papers", board.papers))
     }
+    named = {entry.agent: scores.named(entry.agent) for entry in drawn["records"]}
+    has_clean = has_clean_evaluation(suite)
     return replace(
         board,
         profiles={name: _profiles(panel) for name, panel in drawn.items() if panel},
@@ -333,11 +341,12 @@ def _board(
         },
         curves=_curves(drawn["records"], scores),
         retention=retention_rows(
-            {entry.agent: entry.normalised for entry in entries if "iqm" in entry.metrics}, suite
+            {agent: evaluations_apart(tasks) for agent, tasks in named.items()}
+            if has_clean
+            else {entry.agent: entry.normalised for entry in entries if "iqm" in entry.metrics},
+            suite,
         ),
-        evaluations=evaluation_rows(
-            {e.agent: scores.named(e.agent) for e in drawn["records"]}, suite, last=True
-        ),
+        evaluations=[] if has_clean else evaluation_rows(named, suite, last=True),
         beside_data=_beside_data(entries, board.data_returns),
         measures=measure_rows(
             {e.agent: scores.measures(e.agent) for e in board.own if not why_alone(e.terms)}

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from html import escape
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -292,6 +293,7 @@ def _numbered_afresh(drawn: str) -> str:
     )
 
 
+@cache
 def bundle() -> bytes:
     """Return the classic script that sets ``vegaEmbed``, the one global it has, for our charts.
 

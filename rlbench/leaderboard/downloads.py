@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
+from itertools import combinations
 from typing import Any
 
 from rlbench import __version__
@@ -12,6 +13,7 @@ from rlbench.leaderboard.captions import METRICS
 from rlbench.leaderboard.tables import escape_latex, table
 from rlbench.results import published, rows, write_csv
 from rlbench.results.published import Published, PublishedSource
+from rlbench.results.rankable import why_not_ranked
 from rlbench.stats.proportions import METHOD as BY_RATE
 from rlbench.stats.reporting import BIBTEX, HOW
 from rlbench.suites import Suite
@@ -54,7 +56,7 @@ def downloads(board: Board) -> dict[str, bytes]:
         "board.json": _json(board, agents, runs),
         "agents.csv": _csv(agents, AGENT_COLUMNS),
         "runs.csv": _csv(runs, RUN_COLUMNS),
-        "agents.tex": _latex(board, board.own),
+        "agents.tex": _latex(board, board.own, _why_not_ranked(board.own)),
         "published.tex": _latex(board, board.papers, NOT_RANKED),
         "cite.bib": _bibtex(board.entries),
     }
@@ -198,20 +200,24 @@ def _csv(table: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
 def _latex(board: Board, entries: Sequence[Entry], not_ranked: str = "") -> str:
     """Return a table of the agents with runs of all tasks, or nothing if there is none."""
     suite = board.suite
-    shown = {
-        entry.agent: list(entry.normalised.values())
-        for entry in entries
-        if len(entry.values) == len(suite.tasks) and "iqm" in entry.metrics
-    }
+    shown = [e for e in entries if len(e.values) == len(suite.tasks) and "iqm" in e.metrics]
     if not shown:
         return ""
     text = table(
-        shown,
+        {entry.agent: list(entry.normalised.values()) for entry in shown},
         normalised_by=f"the {' and '.join(suite.references)} scores of {suite.id}",
         not_ranked=not_ranked,
         remark=f"Unofficial: {board.unofficial}." if board.unofficial else "",
+        summary=[row for entry in shown for row in entry.metrics.values()],
     )
     return f"{text}\n"
+
+
+def _why_not_ranked(entries: Sequence[Entry]) -> str:
+    """Return why agents with records may not all be ranked against each other, or nothing."""
+    own = {entry.agent: entry.terms for entry in entries}
+    pairs = ((a, b, why_not_ranked(a, b, {}, own)) for a, b in combinations(own, 2))
+    return next((f"{a} and {b} are not ranked: {why}" for a, b, why in pairs if why), "")
 
 
 def _bibtex(entries: Sequence[Entry]) -> str:

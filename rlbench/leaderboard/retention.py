@@ -1,15 +1,18 @@
-"""Retention by the type of disturbance, of suites whose tasks have clean versions."""
+"""Retention by the type of disturbance, of suites with clean tasks or a clean evaluation."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rlbench.results.scores import NamedScores
 from rlbench.stats import retention
 from rlbench.stats.pairs import PairMethod
 from rlbench.suites import Suite
+
+CLEAN = "clean"  # an evaluation of this name, if it is the main one
 
 
 class RetentionRow(NamedTuple):
@@ -33,6 +36,43 @@ class RetentionRow(NamedTuple):
     tasks_of_type: int
 
 
+def clean_versions(suite: Suite) -> dict[str, str]:
+    """Return the clean version of each disturbed one; none where a suite has neither.
+
+    A version is a task or, in a suite whose main evaluation is ``clean``, an evaluation of a task,
+    named as `evaluations_apart` names it.
+    """
+    if has_clean_evaluation(suite):
+        return {
+            f"{task.name}/{evaluation}": f"{task.name}/{CLEAN}"
+            for task in suite.tasks
+            for evaluation in suite.protocol.evaluations
+            if evaluation != CLEAN
+        }
+    return {task.name: task.clean for task in suite.tasks if task.clean}
+
+
+def has_clean_evaluation(suite: Suite) -> bool:
+    """Say whether one trained policy is evaluated clean and disturbed."""
+    return suite.protocol.main_evaluation == CLEAN
+
+
+def evaluations_apart(
+    tasks: Mapping[str, Sequence[NamedScores]],
+) -> dict[str, NDArray[np.float64]]:
+    """Return the scores (runs,) of the last evaluations of runs, by ``task/evaluation``.
+
+    Args:
+        tasks: Task to the scores of each run, as `Scores.named` returns them.
+    """
+    found = {}
+    for task, runs in tasks.items():
+        last = [run[max(run)] for run in runs]
+        for evaluation in last[0]:
+            found[f"{task}/{evaluation}"] = np.array([run[evaluation] for run in last])
+    return found
+
+
 def retention_rows(
     agents: Mapping[str, Mapping[str, NDArray[np.float64]]],
     suite: Suite,
@@ -40,20 +80,20 @@ def retention_rows(
     method: PairMethod = "rao-wu",
     by_strength: bool = False,
 ) -> list[RetentionRow]:
-    """Return one row an agent and type: what stands behind the ``/`` of a task's name.
+    """Return one row an agent and type: what stands behind the ``/`` of a version's name.
 
     Args:
-        agents: Agent, then task, to normalised scores (runs,). Agents without runs on a clean task
-            and on a disturbed version of it have no rows.
-        suite: Their suite; of one without clean tasks there are no rows.
+        agents: Agent, then task or version, to normalised scores (runs,). Agents without runs on a
+            clean version and on a disturbed one of it have no rows.
+        suite: Their suite; of one without clean versions there are no rows.
         method: Of the intervals, as `stats.retention` takes it.
         by_strength: Tell the strengths of a type apart.
     """
-    clean_of = {task.name: task.clean for task in suite.tasks if task.clean}
+    clean_of = clean_versions(suite)
     types: dict[str, list[str]] = {}
     for name in clean_of:
         kind = name.partition("/")[2]
-        types.setdefault(kind if by_strength else re.sub(r"-\d$", "", kind), []).append(name)
+        types.setdefault(kind if by_strength else re.sub(r"[-_]\d$", "", kind), []).append(name)
     rows = []
     for agent, tasks in agents.items():
         for kind, names in types.items():

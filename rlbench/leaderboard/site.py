@@ -21,6 +21,7 @@ from rlbench.leaderboard.downloads import downloads
 from rlbench.leaderboard.releases import Release, select
 from rlbench.leaderboard.retention import RetentionRow
 from rlbench.leaderboard.tables import number
+from rlbench.leaderboard.teaching import PANEL_HEIGHT, PANEL_WIDTH, panels_of, worst_quarters
 from rlbench.results import Loaded, Record, published
 from rlbench.results.values import value_text
 from rlbench.suites import Suite, slug
@@ -164,6 +165,7 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
         for chart in drawn:
             yield f"{board.folder}/charts/{chart.name}.svg", _encoded(charts.svg_of(chart.spec))
         given = downloads(board)
+        worst = worst_quarters({e.agent: e.records for e in board.own if e.records}, board.suite)
         for name, content in given.items():
             yield f"{board.folder}/downloads/{name}", content
         yield f"{board.folder}/index.html", page(
@@ -174,7 +176,8 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
             yield f"{board.folder}/agents/{entry.slug}.html", page(
                 "agent.html", 2, board=board, entry=entry,
                 axis=_axis_of(np.concatenate(list(entry.normalised.values())).tolist()),
-                fields=_fields(entry),
+                fields=_fields(entry), panels=panels_of(entry.records, board.suite),
+                worst=worst.get(entry.agent),
             )  # fmt: skip
         for task in board.tasks:
             scores = [e.values[task.name] for e in board.entries if task.name in e.values]
@@ -210,6 +213,7 @@ def _templates() -> jinja2.Environment:
     environment.globals.update(
         by_agent=_by_agent, deviations=_deviations, heat=_heat,
         interval_method=_interval_method, left_out=_left_out,
+        panel_width=PANEL_WIDTH, panel_height=PANEL_HEIGHT,
         record_facts=_record_facts, titles=METRICS,
     )  # fmt: skip
     return environment

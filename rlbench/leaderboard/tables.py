@@ -6,7 +6,7 @@ and how the intervals were made.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, cast
 
 import numpy as np
@@ -20,6 +20,7 @@ from rlbench.stats.aggregates import ScoresLike, columns
 from rlbench.stats.comparisons import MAX_T, TestStatistic
 from rlbench.stats.intervals import Method
 from rlbench.stats.permutation import STATISTICS
+from rlbench.stats.summary import SummaryRow
 
 TableFormat = Literal["latex", "markdown"]
 Floats = NDArray[np.float64]
@@ -65,6 +66,7 @@ def table(
     seed: int = 0,
     not_ranked: str = "",
     remark: str = "",
+    summary: Iterable[SummaryRow] | None = None,
 ) -> str:
     r"""Return a table of aggregates with intervals, a row an agent.
 
@@ -84,6 +86,7 @@ def table(
         not_ranked: Why agents may not be ranked against each other, e.g. since their protocols
             differ; then nothing is tested or bold, and the note says why.
         remark: What else the note must say.
+        summary: What `stats.summarise` returned of the scores, if it is at hand.
 
     Raises:
         InvalidScores: There is no agent or metric, agents have different tasks, scores are bad, or
@@ -109,13 +112,15 @@ def table(
             best = {row.agent for row in ranks if row.low == 1}
             bold[statistic] = best if len(best) < len(agents) else set()
             how = ranks[0].method
+    if summary is None:
+        summary = summarise(
+            agents, method=method, repetitions=repetitions, level=1 - alpha, seed=seed
+        )
     cells = {
         (row.agent, row.metric): Cell(
             row.point, row.low, row.high, row.agent in bold.get(row.metric, ())
         )
-        for row in summarise(
-            agents, method=method, repetitions=repetitions, level=1 - alpha, seed=seed
-        )
+        for row in summary
     }
     texts = [IN_TEXT[metric] for metric in metrics]
     what = ", ".join(texts[:-1]) + (" and " if texts[:-1] else "") + texts[-1]

@@ -432,6 +432,9 @@ def run_all(
     Raises:
         StoreError: A record could not be written; no further run was started.
     """
+    if group > 1:
+        # What a group computes together are the seeds of one task.
+        runs = sorted(runs, key=lambda run: run.identity.task)
     pool = _Pool(_Waiting(runs, listen), slots, group, listen)
     try:
         while pool.is_busy():

@@ -18,9 +18,22 @@ from rlbench.runners.agents.agent import AgentPhase, Bools
 from rlbench.runners.loops.evaluation import evaluate
 from rlbench.runners.loops.traces import HASHED_STEPS, MAX_BYTES, EvaluationTrace
 from rlbench.suites import Suite, Task
-from rlbench.suites.envs import Drawing
+from rlbench.suites.envs import Drawing, TaskDrawing
 
 Frame = NDArray[np.uint8]  # (height, width, 3)
+_MOST_FPS = 1000
+
+
+class Film(NamedTuple):
+    """Pictures of an episode.
+
+    Attributes:
+        frames: (height, width, 3) uint8 each.
+        fps: Steps a second, where the environments say so.
+    """
+
+    frames: list[Frame]
+    fps: int | None
 
 
 class Verdict(NamedTuple):
@@ -99,7 +112,7 @@ def verify(
 
 def frames(
     record: Record, store: Store, steps: Collection[int], suite: Suite | None = None
-) -> list[Frame]:
+) -> Film:
     """Return pictures of the first episode of a record's final evaluation, played again.
 
     They are what the environments draw, or else what the agent saw, where that is a picture: the
@@ -112,7 +125,7 @@ def frames(
         suite: As `verify`.
 
     Returns:
-        A picture a step that the episode has, (height, width, 3) uint8 each, in their order.
+        A picture a step that the episode has, in their order.
 
     Raises:
         StoreError: As `verify`.
@@ -128,7 +141,9 @@ def frames(
     try:
         evaluate(_Player(actions), env, episodes=suite.protocol_of(task).episodes, trace=film)
     except _EndOfFilm:
-        return film.frames
+        fps = env.metadata.get("render_fps")
+        is_speed = isinstance(fps, int) and 0 < fps <= _MOST_FPS
+        return Film(film.frames, fps if is_speed else None)
     except _NoPicture as error:
         raise UsageError(
             f"the environments of {suite.id} draw nothing, and observations of "
@@ -141,6 +156,35 @@ def frames(
     finally:
         env.close()
     raise UsageError(f"run {key} ended before its first episode did")
+
+
+def task_frames(record: Record, moments: int, suite: Suite | None = None) -> list[Frame]:
+    """Return pictures of tasks that a record's teacher proposed, evenly spread over time.
+
+    What is random in a task besides its parameters is drawn anew.
+
+    Args:
+        record: Of a curriculum.
+        moments: How many pictures at most; the first and the last proposal are among them.
+        suite: As `verify`.
+
+    Raises:
+        UsageError: The record has no proposals, or its environments draw no tasks.
+        MissingExtra: The environments are not installed.
+    """
+    suite, task = _suite_of(record, suite)
+    key = record.identity.key
+    if record.proposals is None or not record.proposals.parameters:
+        raise UsageError(f"run {key} has no proposals of a teacher")
+    rows = np.array(record.proposals.parameters, dtype=np.float64)
+    chosen = np.unique(np.linspace(0, len(rows) - 1, moments).round().astype(int))
+    env = suite.make(task, split="train", num_envs=1, seed=record.identity.seed)
+    try:
+        if not isinstance(env, TaskDrawing):
+            raise UsageError(f"the environments of {suite.id} draw no tasks")
+        return [env.draw_task(row) for row in rows[chosen]]
+    finally:
+        env.close()
 
 
 class _EndOfFilm(Exception):

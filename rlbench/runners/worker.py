@@ -38,6 +38,8 @@ from rlbench.results.text import one_line
 from rlbench.runners.agents.agent import (
     Agent,
     AgentFactory,
+    Fitter,
+    StepFitter,
     Trainer,
     agent_version,
     load_factory,
@@ -48,7 +50,7 @@ from rlbench.runners.checkpoint import Checkpoints
 from rlbench.runners.children import end_with_parent, what_is_asked
 from rlbench.runners.loops.common import check_agent, give_back
 from rlbench.runners.loops.fixed import run_fixed
-from rlbench.runners.loops.offline import run_offline
+from rlbench.runners.loops.offline import OfflineRun, run_offline
 from rlbench.runners.loops.online import OnlineRun, run_online
 from rlbench.runners.progress import Leave, Progress
 from rlbench.runners.provenance import provenance
@@ -118,11 +120,14 @@ class Attempt:
         """
         run, identity = self.run, self.run.identity
         suite = self._suite = run.suite
-        execute: Callable[..., None] = partial(run_online, teacher=self._teacher())
-        if suite.protocol.kind == "offline":
-            execute = run_offline
-        if not run.trains:
-            execute = run_fixed
+        execute: Callable[..., None] = run_fixed
+        if run.trains:
+            loop = (
+                run_offline
+                if suite.protocol.kind == "offline"
+                else partial(run_online, teacher=self._teacher())
+            )
+            execute = partial(loop, checkpoints=self._checkpoints, eval_points=run.eval_points)
         if factory is None:
             config = self.agent_options()
             factory = load_factory(run.agent.spec)
@@ -133,8 +138,7 @@ class Attempt:
                 execute(
                     suite, suite.task(identity.task), factory,
                     config=config, seed=identity.seed, device=run.device,
-                    progress=self.progress, tick=self.tick, checkpoints=self._checkpoints,
-                    eval_points=run.eval_points,
+                    progress=self.progress, tick=self.tick,
                 )  # fmt: skip
             except StaleCheckpoint as error:
                 self.begin_anew(error)
@@ -152,16 +156,17 @@ class Attempt:
             raise UsageError(CHANGED.format("agent"))
         return open_options(recipe.options)
 
-    def prepare(self) -> OnlineRun:
-        """Make the environments of a run that is one of a group."""
+    def prepare(self) -> OnlineRun | OfflineRun:
+        """Make the environments, or load the data, of a run that is one of a group."""
         identity, suite = self.run.identity, self.run.suite
         self._suite = suite
+        offline = suite.protocol.kind == "offline"
+        kind = OfflineRun if offline else partial(OnlineRun, teacher=self._teacher())
         while True:
             try:
-                return OnlineRun(
+                return kind(
                     suite, suite.task(identity.task), seed=identity.seed, progress=self.progress,
-                    tick=self.tick, teacher=self._teacher(), checkpoints=self._checkpoints,
-                    eval_points=self.run.eval_points,
+                    tick=self.tick, checkpoints=self._checkpoints, eval_points=self.run.eval_points,
                 )  # fmt: skip
             except StaleCheckpoint as error:
                 self.begin_anew(error)
@@ -407,15 +412,15 @@ def _begin_group(attempts: Sequence[Attempt], stack: ExitStack) -> dict[Attempt,
     """Make the environments and the agents of a group; return the steps of each run."""
     prepared = {}
     for attempt in attempts:
-        online = attempt.prepare()
-        stack.callback(online.close)
-        prepared[attempt] = online
+        begun = attempt.prepare()
+        stack.callback(begun.close)
+        prepared[attempt] = begun
     run = attempts[0].run
     options = attempts[0].agent_options()
     make_group = load_group_factory(run.agent.spec)
     assert make_group is not None
-    infos = [online.info for online in prepared.values()]
-    seeds = [online.agent_seed for online in prepared.values()]
+    infos = [begun.info for begun in prepared.values()]
+    seeds = [begun.agent_seed for begun in prepared.values()]
     try:
         agents: list[Agent] = list(make_group(infos, seeds, device=run.device, **options))
     except (AgentError, Leave):
@@ -428,7 +433,11 @@ def _begin_group(attempts: Sequence[Attempt], stack: ExitStack) -> dict[Attempt,
         stack.callback(give_back, check_agent(agent, info))
         if isinstance(agent, Trainer):
             raise AgentError("agents of a group are stepped together: they have no train()")
-    return {a: online.steps(g) for (a, online), g in zip(prepared.items(), agents, strict=True)}
+        if isinstance(agent, Fitter) and not isinstance(agent, StepFitter):
+            raise AgentError(
+                "agents of a group are stepped together: besides fit() they have fit_steps()"
+            )
+    return {a: begun.steps(g) for (a, begun), g in zip(prepared.items(), agents, strict=True)}
 
 
 def _classify(error: BaseException) -> tuple[Status, str]:

@@ -37,6 +37,7 @@ from rlbench.stats.robustness import Retention, retention
 from rlbench.stats.stopping import AdaStopResult, adastop, blind_looks
 from rlbench.stats.summary import SummaryRow, TaskRow, summarise, summarise_tasks
 from rlbench.stats.task_ranks import Friedman, friedman
+from rlbench.stats.worst import solved_by_some, worst_levels
 
 __all__ = [
     "AdaStopResult",
@@ -86,6 +87,8 @@ __all__ = [
     "ranks_of",
     "retention",
     "runs_needed",
+    "solved_by_some",
     "summarise",
     "summarise_tasks",
+    "worst_levels",
 ]

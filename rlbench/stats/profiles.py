@@ -133,13 +133,18 @@ def _profiles(
     values = np.concatenate(tasks)
     weights = np.repeat(layout.weights, layout.counts)
     bins = len(taus) + 1
+    # How many thresholds a value is above.
+    above = np.searchsorted(taus[order], values, side="left")
     parts = []
     for picks in resamples(layout, key, repetitions):
-        drawn = values[picks] if kind == "run" else task_means(values[picks], layout)
-        # How many thresholds a value is above; as many profiles are counted side by side.
-        exceeds = np.searchsorted(taus[order], drawn, side="left")
+        if kind == "run":
+            exceeds = above[picks]
+        else:
+            means = task_means(values[picks], layout)
+            exceeds = np.searchsorted(taus[order], means, side="left")
+        # As many profiles are counted side by side.
         exceeds += np.arange(len(picks))[:, None] * bins
-        each = np.broadcast_to(weights if kind == "run" else 1.0, drawn.shape)
+        each = np.broadcast_to(weights if kind == "run" else 1.0, exceeds.shape)
         counts = np.bincount(exceeds.ravel(), each.ravel(), len(picks) * bins).reshape(-1, bins)
         parts.append(np.cumsum(counts[:, :0:-1], axis=1)[:, ::-1] / counts.sum(axis=1)[:, None])
     profiles = np.empty((len(taus), repetitions))

@@ -117,6 +117,15 @@ class Parametrised(Protocol):
     parameter_space: Box
 
 
+@runtime_checkable
+class TaskDrawing(Protocol):
+    """Training environments of a curriculum whose tasks can be looked at."""
+
+    def draw_task(self, parameters: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return the picture (height, width, 3) of the task with these parameters (d,)."""
+        ...
+
+
 def slot_seeds(stream: np.random.SeedSequence, num_envs: int, split: Split) -> NDArray[np.int64]:
     """Return one seed a slot, below 2^31: all distinct, even to train on and odd to evaluate on.
 
@@ -455,6 +464,7 @@ class _Slots(VectorEnv[Obs, Any, NDArray[Any]]):
             ):
                 raise InvalidEnvironment("the environments of the slots have different spaces")
         _set_spaces(self, len(seeds), one.observation_space, one.action_space, restarts)
+        self.metadata["render_fps"] = one.metadata.get("render_fps")
         if not restarts:
             self.parameter_space: Box = one.get_wrapper_attr("parameter_space")
         self._restarts, self._limit = restarts, max_episode_steps

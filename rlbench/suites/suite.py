@@ -270,6 +270,7 @@ class Suite:
             engines that differ in the last digits from one processor to another; None for all.
         engines: ``package:file.json`` of the hashes that are expected, by suite id and task.
         starts_vary: Episodes begin in different states. Where they do not, a run is invalid.
+        parameters: What the parameters of a curriculum's tasks are, for people, in their order.
         unofficial: Constants that were changed for trying things out.
         file: Where it was loaded from, as `rlbench.suites.get` takes it, with the folders of this
             machine: ``/home/me/my_suite.py:MINE``. Empty for a registered suite.
@@ -295,6 +296,7 @@ class Suite:
     engine_digits: int | None = None
     engines: str = ""
     starts_vary: bool = True
+    parameters: tuple[str, ...] = ()
     unofficial: Mapping[str, Constant] = field(default_factory=dict)
     file: str = ""
 

@@ -9,7 +9,16 @@ import pytest
 from rlbench.api.pythonic import WORDS, pythonic
 
 ROOT = Path(__file__).parents[2] / "rlbench"
-NAMES = {"adastop", "agents", "tasks", "published", "uniform", "cuda", "stori"}  # that are values
+NAMES = {
+    "adastop",
+    "agents",
+    "tasks",
+    "published",
+    "uniform",
+    "cuda",
+    "stori",
+    "wins",
+}  # that are values
 
 
 @pytest.mark.parametrize(

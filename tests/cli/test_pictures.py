@@ -108,7 +108,7 @@ def test_what_differs_from_the_record_is_not_shown(
     ("words", "said"),
     [
         (["{key}", "--video", "--picture"], "make a file each: give one of them"),
-        (["{key}", "--out", "x.png"], "--out and --suite are for --picture or --video"),
+        (["{key}", "--out", "x.png"], "--out and --suite are for --picture, --video"),
         (["{key}", "--video", "--out", "x.mp4"], "x.mp4: a video is a PNG: give its name the end"),
         (["{key}", "--video", "--out", "no/x.png"], "cannot write no/x.png: No such file"),
         (["ffffffff", "--video"], "no run that ended well has a key that starts with 'ffffffff'"),

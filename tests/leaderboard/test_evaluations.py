@@ -1,6 +1,7 @@
 """Named evaluations: their scores, and how far they are apart in each run."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from support.records import make_record
 
 from rlbench import load, suites
 from rlbench.leaderboard import build_site
-from rlbench.leaderboard.evaluations import evaluation_rows
+from rlbench.leaderboard.evaluations import AREA, area_by_repeat, evaluation_rows
 from rlbench.results import Record, Store, collect
+from rlbench.stats import iqm
+from rlbench.suites import Suite
 
 SUITE = suites.get("procgen-mini")
+TRANSFER, FREQUENCY = suites.get("dmc-transfer"), suites.get("dmc-frequency")
 TASKS = [task.name for task in SUITE.tasks]
 GAPS = (3.0, 5.0, 1.0)
 
@@ -82,6 +86,93 @@ def test_the_commands_and_the_site_show_them(store: Store, tmp_path: Path) -> No
     assert '<h2 id="evaluations">Evaluations</h2>' in page
     board = json.loads((tmp_path / "site/procgen-mini-1/downloads/board.json").read_text())
     assert [row["evaluation"] for row in board["evaluations"]] == ["test", "train", "train - test"]
+
+
+def a_store(path: Path, suite: Suite, score: Callable[[str, int], float]) -> Store:
+    """Return a store of three runs a task, with scores by evaluation and seed."""
+    store = Store(path / "runs")
+    for task in suite.tasks:
+        for seed in range(3):
+            record = make_record(task.name, seed=seed, suite=suite)
+            (final,) = record.evaluations
+            length = suite.protocol.max_episode_steps
+            evaluations = tuple(
+                replace(
+                    final,
+                    name=name,
+                    returns=(score(name, seed),) * len(final.returns),
+                    lengths=(length,) * len(final.returns),
+                )
+                for name in suite.protocol.evaluations
+            )
+            store.write(replace(record, evaluations=evaluations))
+    return store
+
+
+def test_the_area_under_action_repeats_is_that_over_their_logarithm(tmp_path: Path) -> None:
+    by_repeat = {1: 900.0, 2: 800.0, 4: 500.0, 8: 300.0, 16: 100.0}
+
+    def score(name: str, seed: int) -> float:
+        return by_repeat[int(name.removeprefix("repeat_"))] * (1 - seed / 10)
+
+    store = a_store(tmp_path, FREQUENCY, score)
+    scores = collect(store.load().records, FREQUENCY)
+    rows = {
+        row.evaluation: row for row in evaluation_rows({"a": scores.named("tester")}, FREQUENCY)
+    }
+    # (900 / 2 + 800 + 500 + 300 + 100 / 2) / 4 = 525; runs have 1, .9 and .8 of it.
+    assert rows[AREA].point == pytest.approx(0.525 * 0.9)
+    assert rows["repeat_2"].point == pytest.approx(0.8 * 0.9)
+    assert next(iter(rows)) == "repeat_2"
+    assert list(rows)[-1] == AREA
+    alike = {f"repeat_{k}": 0.25 for k in by_repeat}
+    repeats = {f"repeat_{k}": k for k in by_repeat}
+    assert area_by_repeat([alike], repeats).tolist() == [0.25]
+    shown = rlbench("stats", "--suite", "dmc-frequency", "--evaluations", cwd=tmp_path).stdout
+    assert "less repeat 2" in shown
+    assert len([line for line in shown.splitlines() if "repeat_" in line]) == 5
+    assert AREA in shown
+    assert AREA in str(load(store.path, suite="dmc-frequency").stats(evaluations=True))
+    build_site(store.load(), tmp_path / "site", only=["dmc-frequency"])
+    assert AREA in (tmp_path / "site/dmc-frequency-1/index.html").read_text()
+
+
+def test_retention_of_a_clean_evaluation_is_that_of_the_same_runs(tmp_path: Path) -> None:
+    """Strengths keep .9, .5 and .4 of the clean score, of the second run .01 more."""
+    kept = {"1": 0.9, "2": 0.5, "3": 0.4}
+    clean = np.array([800.0, 600.0, 400.0])
+
+    def score(name: str, seed: int) -> float:
+        share = 1.0 if name == "clean" else kept[name[-1]] + 0.01 * (seed == 1)
+        return float(clean[seed] * share)
+
+    store = a_store(tmp_path, TRANSFER, score)
+    command = ("stats", "--suite", "dmc-transfer", "--retention", "--json")
+    rows = json.loads(rlbench(*command, cwd=tmp_path).stdout)
+    assert [row["type"] for row in rows][:2] == ["action_corruption", "sticky"]
+    assert len(rows) == 21
+    ratios = np.array([score(f"_{k}", s) for k in kept for s in range(3)] * 4) / 600.0
+    for row in rows:
+        assert row["point"] == pytest.approx(iqm(ratios[:, None]))
+        assert (row["tasks"], row["tasks_of_type"], row["left_out"]) == (12, 12, 0)
+    strengths = json.loads(rlbench(*command, "--per-task", cwd=tmp_path).stdout)
+    assert len(strengths) == 63
+    by_strength = {row["type"]: row for row in strengths}
+    # The 12 ratios .667, .51 and .333 of each game, without the 3 smallest and largest.
+    row = by_strength["gravity_up_2"]
+    assert row["point"] == pytest.approx((400 / 600 + 4 * 0.51 + 200 / 600) / 6)
+    assert row["low"] < row["point"] < row["high"]
+    answer = str(load(store.path, suite="dmc-transfer").stats(retention=True))
+    assert "mass_down" in answer
+    assert "the intervals are wider than they need to be" in answer
+    assert "Fewer than 5 runs" not in answer
+    table = rlbench("stats", "--suite", "dmc-transfer", "--evaluations", cwd=tmp_path).stdout
+    assert "less clean" in table
+    build_site(store.load(), tmp_path / "site", only=["dmc-transfer"])
+    page = (tmp_path / "site/dmc-transfer-1/index.html").read_text()
+    assert '<h2 id="retention">' in page
+    assert "gravity_down" in page
+    assert '<h2 id="evaluations">' not in page
 
 
 @pytest.mark.parametrize(

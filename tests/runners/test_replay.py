@@ -113,9 +113,10 @@ def test_an_environment_that_is_not_deterministic_is_found_out(runs: int, tmp_pa
 
 
 def test_what_environments_draw_is_taken_before_what_agents_see(tmp_path: Path) -> None:
-    found = frames(*recorded(PAINTED, 0, tmp_path), [0, 3, 6, 50])
+    found, fps = frames(*recorded(PAINTED, 0, tmp_path), [0, 3, 6, 50])
     assert [frame.shape for frame in found] == [(4, 6, 3)] * 3
     assert [int(frame.mean()) for frame in found] == [0, 3, 6]
+    assert fps is None
 
 
 def test_environments_without_pictures_say_so(tmp_path: Path) -> None:

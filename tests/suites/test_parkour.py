@@ -1,6 +1,8 @@
 """Parkour and stump tracks: their environments, suites and pictures."""
 
 import json
+import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,11 @@ from support.parkour import skip_without_box2d, use_original_data
 skip_without_box2d()
 
 from rlbench import suites  # noqa: E402
-from rlbench.errors import UnknownName, UsageError  # noqa: E402
+from rlbench.errors import MissingExtra, UnknownName, UsageError  # noqa: E402
+from rlbench.results import Store  # noqa: E402
+from rlbench.runners.engine import examine_engine  # noqa: E402
 from rlbench.runners.loops.common import task_info  # noqa: E402
+from rlbench.runners.replay import task_frames  # noqa: E402
 from rlbench.suites.fetching import data_folder  # noqa: E402
 from rlbench.suites.teachmyagent import bodies, data, envs, kernels, terrain  # noqa: E402
 from rlbench.suites.teachmyagent.drawing import draw  # noqa: E402
@@ -326,3 +331,73 @@ def test_pictures_show_the_world_around_the_head() -> None:
     assert (shown[0, 300] == (128, 110, 96)).all()  # rock above
     assert (shown == (46, 94, 52)).all(axis=2).any()  # a creeper
     assert (shown == (235, 205, 30)).all(axis=2).any()  # hands that hold
+
+
+def test_a_track_is_drawn_as_a_whole() -> None:
+    env = envs.StumpTracksEnv()
+    with pytest.raises(UsageError, match="reset the environment"):
+        env.draw_track()
+    env.reset(seed=0, options={"parameters": [3.0, 4.0]})
+    picture = env.draw_track()
+    assert picture.shape == (150, 600, 3)
+    assert env._scene is not None
+    stumps = (picture == (110, 82, 60)).all(axis=2).any(axis=0)
+    begins = np.flatnonzero(np.diff(stumps.astype(int)) == 1)
+    expected = env._scene.track.stumps[:, 0] / env._scene.track.x[-1] * 600
+    assert len(begins) == len(expected)
+    np.testing.assert_allclose(begins, expected, atol=1.5)
+
+
+def test_a_window_shows_the_episode(monkeypatch: pytest.MonkeyPatch) -> None:
+    pygame = pytest.importorskip("pygame", reason="no pygame: pip install 'rlbench[window]'")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    env = gymnasium.make("rlbench/StumpTracks-v1", render_mode="human")
+    env.reset(seed=0)
+    begin = pygame.surfarray.array3d(pygame.display.get_surface()).swapaxes(0, 1)
+    env.step(env.action_space.sample())
+    scene: Any = env.unwrapped
+    shown = pygame.surfarray.array3d(pygame.display.get_surface()).swapaxes(0, 1)
+    np.testing.assert_array_equal(shown, draw(scene._scene))
+    assert not np.array_equal(shown, begin)
+    assert env.render() is None
+    env.close()
+    assert pygame.display.get_surface() is None
+    env.close()
+
+
+def test_a_window_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'rlbench\[window\]'"):
+        parkour(render_mode="human")
+
+
+def test_the_terrains_that_were_taught_are_drawn(tmp_path: Path) -> None:
+    constants = ["--unofficial", "budget=150,episodes=2,eval_envs=2,max_episode_steps=30"]
+    play = ["run", "--suite", "stump-tracks", "--agent", "random", "--tasks", "plain"]
+    rlbench(*play, "--teacher", "uniform", "--seeds", "1", *constants, cwd=tmp_path)
+    (record,) = Store(tmp_path / "runs").load().records
+    key = record.identity.key
+    assert record.proposals is not None
+    drawn = task_frames(record, 3)
+    for number, picture in zip((0, 2, 4), drawn, strict=True):
+        env = envs.StumpTracksEnv()
+        env.reset(seed=0, options={"parameters": record.proposals.parameters[number]})
+        np.testing.assert_array_equal(picture, env.draw_track())
+    said = rlbench("show", key, "--terrains", "--out", "taught.png", cwd=tmp_path)
+    assert said.stdout == "taught.png: tasks that the teacher proposed, the first on top\n"
+    rlbench("show", key, "--video", "--out", "film.png", cwd=tmp_path)
+    film = (tmp_path / "film.png").read_bytes()
+    at = film.index(b"fcTL") + 4
+    assert struct.unpack(">HH", film[at + 20 : at + 24]) == (1, 50)  # at the speed of the world
+
+
+def test_every_task_states_how_its_engine_behaves() -> None:
+    found = [suite for suite in map(suites.get, suites.names()) if suite.extra == "parkour"]
+    assert len(found) == 5
+    for suite in found:
+        stated = [suite.expected_engine(task) for task in suite.tasks]
+        assert all(stated)
+        assert len(set(stated)) == len(stated)
+    suite = suites.get("stump-tracks-1m")
+    task = suite.task("plain")
+    assert examine_engine(suite, task).fingerprint == suite.expected_engine(task)

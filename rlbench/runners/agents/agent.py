@@ -1,7 +1,7 @@
 """What an agent is to the runner, and how `--agent` names one."""
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -36,6 +36,12 @@ AGENTS = Registry(
     {
         "random": Entry("rlbench.runners.agents.random:make", "1"),
         "noop": Entry("rlbench.runners.agents.noop:make", "1"),
+        "bc": Entry("rlbench.runners.agents.bc:make", "1", "agents"),
+        "td3bc": Entry("rlbench.runners.agents.td3bc:make", "1", "agents"),
+        "cql": Entry("rlbench.runners.agents.cql:make", "1", "agents"),
+        "edac": Entry("rlbench.runners.agents.edac:make", "1", "agents"),
+        "ppo": Entry("rlbench.runners.agents.ppo:make", "1", "agents"),
+        "sac": Entry("rlbench.runners.agents.sac:make", "1", "agents"),
     },
 )
 COMMAND = "cmd:"
@@ -187,6 +193,20 @@ class Fitter(Protocol):
             updates: How many to make.
             checkpoint: To be called with the number of updates made, after each, or at least at
                 those in `TaskInfo.eval_points`; the agent is evaluated and saved inside.
+        """
+        ...
+
+
+@runtime_checkable
+class StepFitter(Protocol):
+    """An agent that learns from a dataset and can be one of a group."""
+
+    def fit_steps(
+        self, dataset: Dataset, *, updates: int, checkpoint: Callable[[int], None]
+    ) -> Iterator[None]:
+        """Learn as `Fitter.fit` does, and yield after every call of `checkpoint`.
+
+        The agents of a group take turns. One that waits for others yields without a call.
         """
         ...
 

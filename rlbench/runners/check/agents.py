@@ -47,6 +47,7 @@ from rlbench.runners.check.trial import (
     material,
 )
 from rlbench.runners.children import end_with_parent, what_is_asked
+from rlbench.runners.loops.common import ways_of
 from rlbench.runners.loops.evaluation import (
     untouched_global_randomness,
 )
@@ -112,14 +113,8 @@ def check_contract(
         trial.close()
 
 
-def _way_of(agent: Agent) -> str:
-    """Return the method by which an agent learns, if it does."""
-    return next((way for way in ("train", "observe", "fit") if hasattr(agent, way)), "")
-
-
 def _makes(trial: Trial) -> str:
-    way = _way_of(trial.make())
-    return f"it has act() and {way}()" if way else "it has act()"
+    return " and ".join(f"{way}()" for way in ("it has act", *ways_of(trial.make())))
 
 
 def _acts_in_training(trial: Trial) -> str:
@@ -138,8 +133,8 @@ def _trains(trial: Trial) -> str:
     trial.agent = trial.make()
     trial.training = trial.train(trial.agent)
     trial.skip_unless_trained()
-    way = _way_of(trial.agent)
-    how = {"observe": "act and observe", "": "act, without learning"}.get(way, way)
+    ways = ways_of(trial.agent)
+    how = "act, without learning" if not ways else ways[0].replace("observe", "act and observe")
     return f"{trial.training.used} {trial.info.unit} by {how}"
 
 
@@ -147,7 +142,7 @@ def _keeps_to_the_budget(trial: Trial) -> str:
     if not isinstance(trial.agent, Trainer | Fitter):
         raise Skipped("the runner owns the loop and counts")
     training, unit = trial.training, trial.info.unit
-    way = f"{_way_of(trial.agent)}()"
+    way = f"{ways_of(trial.agent)[0]}()"
     if training.overrun:
         raise AgentError(
             f"{way} went on for {REFUSALS} {unit} after its budget of {training.budget} was "

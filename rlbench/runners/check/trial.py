@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import index
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -27,7 +27,7 @@ from rlbench.runners.agents.agent import (
     Transitions,
 )
 from rlbench.runners.check.findings import Skipped
-from rlbench.runners.loops.common import make_agent, task_info, training_envs
+from rlbench.runners.loops.common import dataset_info, make_agent, training_envs
 from rlbench.runners.loops.evaluation import (
     global_randomness,
     set_global_randomness,
@@ -312,13 +312,7 @@ def material(suite: Suite, task: Task) -> tuple[TaskInfo, Dataset | None]:
         env.close()
         return info, None
     dataset = suite.dataset(task)
-    env = suite.make(task, split="eval", num_envs=1, seed=0)
-    info = replace(
-        task_info(suite, task, env), num_envs=0,
-        observation_space=dataset.observation_space, action_space=dataset.action_space,
-    )  # fmt: skip
-    env.close()
-    return info, dataset
+    return dataset_info(suite, task, dataset), dataset
 
 
 def act(agent: Agent, obs: NDArray[Any], first: Bools, phase: AgentPhase) -> Any:

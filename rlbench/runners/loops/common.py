@@ -22,7 +22,7 @@ from rlbench.runners.loops.evaluation import (
 )
 from rlbench.runners.progress import Progress
 from rlbench.runners.teachers.teacher import TeacherFactory
-from rlbench.suites import Scalar, Suite, Task
+from rlbench.suites import Dataset, Scalar, Suite, Task
 
 
 def give_back(agent: Agent) -> None:
@@ -145,20 +145,40 @@ def training_envs(
 
 def task_info(suite: Suite, task: Task, env: VectorEnv[Any, Any, Any]) -> TaskInfo:
     """Return what an agent is told of a task, given its training environments."""
+    return _info_of(
+        suite,
+        task,
+        observation_space=env.single_observation_space,
+        action_space=env.single_action_space,
+        num_envs=env.num_envs,
+        parameter_space=getattr(env, "parameter_space", None),
+        knowledge=dict(getattr(env, "knowledge", {})),
+    )
+
+
+def dataset_info(suite: Suite, task: Task, dataset: Dataset) -> TaskInfo:
+    """Return what an agent is told of a task that it learns from a dataset."""
+    return _info_of(
+        suite,
+        task,
+        observation_space=dataset.observation_space,
+        action_space=dataset.action_space,
+        num_envs=0,
+    )
+
+
+def _info_of(suite: Suite, task: Task, **known: Any) -> TaskInfo:
+    """Return what an agent is told of a task: what the protocol says, and what else is known."""
     protocol = suite.protocol_of(task)
     return TaskInfo(
         suite=suite.id,
         task=task.name,
-        observation_space=env.single_observation_space,
-        action_space=env.single_action_space,
-        num_envs=env.num_envs,
         budget=protocol.budget,
         unit=protocol.unit,
         max_episode_steps=protocol.max_episode_steps,
         kind=protocol.kind,
         eval_points=protocol.points,
-        parameter_space=getattr(env, "parameter_space", None),
-        knowledge=dict(getattr(env, "knowledge", {})),
+        **known,
     )
 
 
@@ -188,12 +208,18 @@ def check_agent(agent: Agent, info: TaskInfo) -> Agent:
     """
     if not callable(getattr(agent, "act", None)):
         raise AgentError(f"the factory made a {type(agent).__name__}, which has no act()")
-    ways = [f"{way}()" for way in ("train", "observe", "fit") if hasattr(agent, way)]
+    ways = ways_of(agent)
     if len(ways) > 1:
-        raise AgentError(f"the agent has {' and '.join(ways)}: it can learn in one way only")
-    if ways and (ways == ["fit()"]) != (info.kind == "offline"):
+        named = " and ".join(f"{way}()" for way in ways)
+        raise AgentError(f"the agent has {named}: it can learn in one way only")
+    if ways and (ways == ["fit"]) != (info.kind == "offline"):
         raise AgentError(
-            f"the agent learns by {ways[0]}, which does not fit the suite {info.suite}: it is "
+            f"the agent learns by {ways[0]}(), which does not fit the suite {info.suite}: it is "
             f"{info.kind}"
         )
     return agent
+
+
+def ways_of(agent: Agent) -> list[str]:
+    """Return the methods by which an agent learns; there should be one at most."""
+    return [way for way in ("train", "observe", "fit") if hasattr(agent, way)]

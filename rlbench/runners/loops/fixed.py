@@ -1,18 +1,21 @@
 """Policies that are evaluated as they are: no training budget is spent."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from rlbench.errors import AgentError
 from rlbench.runners.agents.agent import AgentFactory, TaskInfo
-from rlbench.runners.checkpoint import Checkpoints
 from rlbench.runners.engine import examine_engine
-from rlbench.runners.loops.common import give_back, make_agent, seed_of_agent, task_info
+from rlbench.runners.loops.common import (
+    give_back,
+    make_agent,
+    seed_of_agent,
+    task_info,
+    ways_of,
+)
 from rlbench.runners.loops.evaluation import evaluate_afresh
 from rlbench.runners.progress import Progress
 from rlbench.suites import Scalar, Suite, Task
-
-WAYS = ("train", "observe", "fit")  # that an agent may learn in
 
 
 def run_fixed(
@@ -25,8 +28,6 @@ def run_fixed(
     device: str,
     progress: Progress,
     tick: Callable[[], None] = lambda: None,
-    checkpoints: Checkpoints | None = None,
-    eval_points: Sequence[int] = (),
 ) -> None:
     """Make a policy and play the final evaluation of the protocol with it.
 
@@ -39,8 +40,6 @@ def run_fixed(
         device: Passed on to the factory.
         progress: Filled as the run goes on; it holds the results.
         tick: Called at the start and after every vector step.
-        checkpoints: Not used: there is nothing to go on from.
-        eval_points: Not used: there is no other point.
 
     Raises:
         AgentError: It is an agent that learns, or it failed.
@@ -53,11 +52,10 @@ def run_fixed(
             factory, _info(suite, task, seed), seed=agent_seed, device=device, config=config
         )
     try:
-        ways = [f"{way}()" for way in WAYS if hasattr(agent, way)]
-        if ways:
+        if ways := ways_of(agent):
             raise AgentError(
-                f"the agent learns by {ways[0]}, and an evaluation trains nothing: run it, or give "
-                "a saved policy"
+                f"the agent learns by {ways[0]}(), and an evaluation trains nothing: run it, or "
+                "give a saved policy"
             )
         with progress.clock("eval"):
             evaluate_afresh(agent, suite, task, seed, progress, tick, final=True)

@@ -1,14 +1,15 @@
 """The offline loop: an agent learns from a dataset, and is evaluated at fixed updates."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import index
 
 from rlbench.errors import AgentError, BudgetExhausted, RunError
-from rlbench.runners.agents.agent import Agent, AgentFactory, Fitter, Saver, TaskInfo
+from rlbench.runners.agents.agent import Agent, AgentFactory, Fitter, Saver, StepFitter
 from rlbench.runners.checkpoint import Checkpoints
 from rlbench.runners.engine import examine_engine
 from rlbench.runners.loops.common import (
+    dataset_info,
     give_back,
     load,
     make_agent,
@@ -29,6 +30,82 @@ from rlbench.runners.progress import Leave, Progress
 from rlbench.suites import Dataset, Protocol, Scalar, Suite, Task
 
 
+class OfflineRun:
+    """A run in the making: a dataset and what an agent is told, before there is one.
+
+    Between the look at the engine and the first evaluation there is no environment.
+
+    Args:
+        suite: The suite.
+        task: One of its tasks.
+        seed: The run's seed.
+        progress: Filled as the run goes on; it holds the results.
+        tick: Called at the start of every phase, whenever the agent calls `checkpoint`, and after
+            every vector step of an evaluation. It may raise `Leave`, to end this attempt.
+        checkpoints: Where the run goes on from, and keeps what it is to go on from.
+        eval_points: Extra evaluation points, besides the protocol's. An agent that calls
+            `checkpoint` more rarely is evaluated at the first call after each.
+
+    Attributes:
+        info: What the agent is told.
+        agent_seed: The agent's own seed.
+    """
+
+    def __init__(
+        self,
+        suite: Suite,
+        task: Task,
+        *,
+        seed: int,
+        progress: Progress,
+        tick: Callable[[], None],
+        checkpoints: Checkpoints | None = None,
+        eval_points: Sequence[int] = (),
+    ) -> None:
+        self._suite, self._task, self._seed = suite, task, seed
+        self._progress, self._tick, self._checkpoints = progress, tick, checkpoints
+        self._eval_points = eval_points
+        with progress.clock("start"):
+            tick()
+            progress.engine = examine_engine(suite, task)
+            self._dataset = suite.dataset(task)
+            self.info = dataset_info(suite, task, self._dataset)
+            self.agent_seed = seed_of_agent(suite, task, seed)
+
+    def steps(self, agent: Agent) -> Iterator[None]:
+        """Have an agent learn and evaluate it at fixed updates.
+
+        Args:
+            agent: One without `fit` is evaluated as it is.
+
+        Yields:
+            Nothing, whenever a `StepFitter` does.
+
+        Raises:
+            RunError: The agent or the environment failed; `progress` says where.
+            StaleCheckpoint: The checkpoint does not fit any more.
+            Leave: The run was asked to stop.
+        """
+        progress, tick = self._progress, self._tick
+        evaluate = partial(
+            evaluate_afresh, agent, self._suite, self._task, self._seed, progress, tick
+        )
+        protocol = self._suite.protocol_of(self._task)
+        fitting = _Fitting(
+            agent, protocol, self._eval_points, progress, tick, self._checkpoints, evaluate
+        )
+        fitting.go_on()
+        if isinstance(agent, Fitter):
+            yield from fitting.fit(agent, self._dataset)
+        else:
+            while point := fitting.next_point():
+                fitting.checkpoint(point.budget)
+        progress.phase = "end"
+
+    def close(self) -> None:
+        """Give back nothing: there are no environments."""
+
+
 def run_offline(
     suite: Suite,
     task: Task,
@@ -44,8 +121,6 @@ def run_offline(
 ) -> None:
     """Have an agent learn from the task's dataset and evaluate it at fixed updates.
 
-    Between the look at the engine and the first evaluation there is no environment.
-
     Args:
         suite: The suite.
         task: One of its tasks.
@@ -53,39 +128,27 @@ def run_offline(
         config: Options for the factory.
         seed: The run's seed.
         device: Passed on to the factory.
-        progress: Filled as the run goes on; it holds the results.
-        tick: Called at the start of every phase, whenever the agent calls `checkpoint`, and after
-            every vector step of an evaluation. It may raise `Leave`, to end this attempt.
-        checkpoints: Where the run goes on from, and keeps what it is to go on from.
-        eval_points: Extra evaluation points, besides the protocol's. An agent that calls
-            `checkpoint` more rarely is evaluated at the first call after each.
+        progress: See `OfflineRun`, as for those below.
+        tick: The same.
+        checkpoints: The same.
+        eval_points: The same.
 
     Raises:
         RunError: The agent or the environment failed; `progress` says where.
         StaleCheckpoint: The checkpoint does not fit any more.
         Leave: The run was asked to stop.
     """
+    run = OfflineRun(
+        suite, task, seed=seed, progress=progress, tick=tick, checkpoints=checkpoints,
+        eval_points=eval_points,
+    )  # fmt: skip
     with progress.clock("start"):
-        tick()
-        progress.engine = examine_engine(suite, task)
-        dataset = suite.dataset(task)
-        info = _task_info(suite, task, dataset)
-        agent = make_agent(
-            factory, info, seed=seed_of_agent(suite, task, seed), device=device, config=config
-        )
-    evaluate = partial(evaluate_afresh, agent, suite, task, seed, progress, tick)
-    protocol = suite.protocol_of(task)
-    fitting = _Fitting(agent, protocol, eval_points, progress, tick, checkpoints, evaluate)
+        agent = make_agent(factory, run.info, seed=run.agent_seed, device=device, config=config)
     try:
-        fitting.go_on()
-        if isinstance(agent, Fitter):
-            fitting.fit(agent, dataset)
-        else:
-            while point := fitting.next_point():
-                fitting.checkpoint(point.budget)
+        for _ in run.steps(agent):
+            pass
     finally:
         give_back(agent)
-    progress.phase = "end"
 
 
 class _Fitting:
@@ -120,7 +183,7 @@ class _Fitting:
             set_global_randomness(checkpoint.randomness)
         self._evaluate_if_reached()
 
-    def fit(self, agent: Fitter, dataset: Dataset) -> None:
+    def fit(self, agent: Fitter, dataset: Dataset) -> Iterator[None]:
         """Have the agent fit; it may go on until it is told that the budget is spent."""
         progress, failures = self._progress, self._failures
         if progress.budget_used == self._budget:
@@ -128,7 +191,12 @@ class _Fitting:
         with progress.clock("train"):
             self._tick()
             try:
-                agent.fit(dataset, updates=self._budget, checkpoint=self.checkpoint)
+                if isinstance(agent, StepFitter):
+                    yield from agent.fit_steps(
+                        dataset, updates=self._budget, checkpoint=self.checkpoint
+                    )
+                else:
+                    agent.fit(dataset, updates=self._budget, checkpoint=self.checkpoint)
             except Exception as error:
                 if not failures and not is_end_of_budget(error):
                     if isinstance(error, RunError):
@@ -206,20 +274,3 @@ class _Fitting:
         save_checkpoint(
             checkpoints, partial(save, self._agent), self._progress, actions=b"", digest=""
         )
-
-
-def _task_info(suite: Suite, task: Task, dataset: Dataset) -> TaskInfo:
-    """Return what an agent is told of a task that it learns from a dataset."""
-    protocol = suite.protocol_of(task)
-    return TaskInfo(
-        suite=suite.id,
-        task=task.name,
-        observation_space=dataset.observation_space,
-        action_space=dataset.action_space,
-        num_envs=0,
-        budget=protocol.budget,
-        unit=protocol.unit,
-        max_episode_steps=protocol.max_episode_steps,
-        kind=protocol.kind,
-        eval_points=protocol.points,
-    )

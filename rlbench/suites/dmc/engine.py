@@ -6,6 +6,7 @@ float64.
 
 import copy
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import mujoco
@@ -15,6 +16,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidEnvironment
+from rlbench.suites.dmc.physics import Contexts, Region, rescale
 from rlbench.suites.dmc.rewards import Floats
 from rlbench.suites.dmc.scene import Scene, State
 from rlbench.suites.dmc.tasks import control_task
@@ -35,25 +37,43 @@ class Simulations:
             of dm_control's task of that seed.
         threads: That step the simulations; results do not depend on their number. By default as
             many as ``OMP_NUM_THREADS`` says, or one, if each has enough to do.
+        factors: (5,) That change the physics of all episodes, see `families.FACTORS`; none by
+            default.
+        region: Where each episode's context is drawn from; without one, physics stay the same.
 
     Attributes:
         model: The task's model.
         scene: Holds the last start that was drawn.
         batch: The simulations.
+        contexts: The physics of each simulation's episode; None where there is no region.
         control_range: (nu, 2) The bounds of actions.
         obs_size: The length k of an observation.
 
     Raises:
         UnknownName: There is no such task.
-        UsageError: dm_control's files are not where they are in version 1.0.
+        UsageError: dm_control's files are not where they are in version 1.0, or a factor is not
+            above 0.
     """
 
-    def __init__(self, task: str, seeds: NDArray[np.int64], threads: int = 0) -> None:
+    def __init__(
+        self,
+        task: str,
+        seeds: NDArray[np.int64],
+        threads: int = 0,
+        *,
+        factors: Sequence[float] = (),
+        region: Region | None = None,
+    ) -> None:
         divert_mujoco_warnings()
         self.model, self._domain, self._steps = control_task(task).build()
+        if factors:
+            rescale(self.model, factors)
         self.scene = Scene(copy.copy(self.model))
         threads = threads or _threads(len(seeds) * self._steps * self.model.nv)
         self.batch = Batch(self.model, len(seeds), threads, persistent=True)
+        self.contexts = (
+            None if region is None else Contexts(region, seeds, self.model, self.scene, self.batch)
+        )
         self._random = [RandomState(seed) for seed in seeds.tolist()]
         names, varied = self._domain.fields, self._domain.varied
         of_model = {name: self.batch.expand(name) for name in varied}
@@ -72,6 +92,8 @@ class Simulations:
         Raises:
             InvalidEnvironment: The start is unstable, or holds too many contacts.
         """
+        if self.contexts is not None:
+            self.contexts.begin(slot)
         self.scene.reset()
         self._domain.start(self.scene, self._random[slot])
         self.scene.settle()

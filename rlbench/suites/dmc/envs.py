@@ -1,6 +1,6 @@
 """The environments of the DeepMind Control suites."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import mujoco
@@ -10,7 +10,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from rlbench.disturbances import DisturbedVectorEnv, disturbance_of
 from rlbench.suites.dmc.engine import Simulations
+from rlbench.suites.dmc.families import FACTORS
+from rlbench.suites.dmc.physics import Region, region_of
 from rlbench.suites.dmc.rendering import Camera
 from rlbench.suites.dmc.tasks import CONTROL_STEPS
 from rlbench.suites.envs import refuse_seed, slot_seeds
@@ -32,6 +35,56 @@ def make(
     return ControlEnvs(task.name, constants, slot_seeds(stream, num_envs, split))
 
 
+def make_context(
+    task: Task,
+    constants: Mapping[str, Constant],
+    *,
+    split: Split,
+    num_envs: int,
+    stream: np.random.SeedSequence,
+) -> "ControlEnvs":
+    """Make the environments of one task, whose physics are drawn anew for each episode.
+
+    Raises:
+        UsageError: The constants name no region of contexts.
+    """
+    c: dict[str, Any] = dict(constants)
+    return ControlEnvs(
+        task.name,
+        constants,
+        slot_seeds(stream, num_envs, split),
+        region=region_of(c["context_low"], c["context_high"]),
+        shows_context=c["context_visible"],
+    )
+
+
+def make_transfer(
+    task: Task,
+    constants: Mapping[str, Constant],
+    *,
+    split: Split,
+    num_envs: int,
+    stream: np.random.SeedSequence,
+) -> VectorEnv[Any, Any, Any]:
+    """Make the environments of one task, with changed physics and under a disturbance, if any.
+
+    Raises:
+        UsageError: The constants name no disturbance, or one of its parameters is out of range.
+    """
+    c: dict[str, Any] = dict(constants)
+    factors = tuple(c[name] for name in FACTORS)
+    env = ControlEnvs(
+        task.name,
+        constants,
+        slot_seeds(stream, num_envs, split),
+        factors=() if set(factors) == {1.0} else factors,
+    )
+    if c["disturbance"] == "none":
+        return env
+    disturbance = disturbance_of(c["disturbance"], c["amount"], c["steps"])
+    return DisturbedVectorEnv(env, disturbance, seed=stream)
+
+
 class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
     """Simulations of one task, each with a random stream of its own.
 
@@ -47,6 +100,9 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         constants: Of the protocol.
         seeds: (n,) of the slots.
         threads: As `Simulations` takes them.
+        factors: The same.
+        region: The same. The starts of episodes are drawn as without a region.
+        shows_context: Observations of states end with the context (5,).
     """
 
     def __init__(
@@ -55,10 +111,15 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         constants: Mapping[str, Constant],
         seeds: NDArray[np.int64],
         threads: int = 0,
+        *,
+        factors: Sequence[float] = (),
+        region: Region | None = None,
+        shows_context: bool = False,
     ) -> None:
         c: dict[str, Any] = dict(constants)
         self.num_envs = len(seeds)
-        self._simulations = Simulations(task, seeds, threads)
+        self._simulations = Simulations(task, seeds, threads, factors=factors, region=region)
+        self._context = self._simulations.contexts if shows_context else None
         self._repeat = c["action_repeat"]
         self._limit = min(CONTROL_STEPS, c["max_episode_steps"] * self._repeat)
         self._clock = 0
@@ -73,7 +134,7 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
             self._pictures = _Pictures(self._simulations, c)
             self.single_observation_space = Box(0, 255, self._pictures.shape[1:], np.uint8)
         else:
-            size = self._simulations.obs_size
+            size = self._simulations.obs_size + (len(FACTORS) if shows_context else 0)
             self.single_observation_space = Box(-np.inf, np.inf, (size,), np.float32)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
@@ -134,14 +195,19 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         obs = np.zeros((self.num_envs, self._simulations.obs_size), dtype=np.float32)
         for slot in slots:
             obs[slot] = self._simulations.reset(slot)
-        return obs
+        return self._with_context(obs)
 
     def _observe(self) -> Observation:
         if self._pictures is None:
-            return self._simulations.observe(np.float32)
+            return self._with_context(self._simulations.observe(np.float32))
         for slot in np.flatnonzero(self._active).tolist():
             self._pictures.add(slot)
         return self._pictures.stacks.copy()
+
+    def _with_context(self, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self._context is None:
+            return obs
+        return np.concatenate([obs, self._context.now], axis=1, dtype=np.float32)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free what draws."""

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from rlbench.suites.teachmyagent.bodies import SCALE, STEPS_TO_LIVE
 from rlbench.suites.teachmyagent.physics import Scene
-from rlbench.suites.teachmyagent.terrain import HEIGHT, STEP
+from rlbench.suites.teachmyagent.terrain import HEIGHT, STEP, Track
 
 WIDTH, TALL = 600, 400  # pixels
+STRIP_TALL = 150  # pixels of a picture of a whole track
+_BEHIND = 1 / 3  # of a picture's width, what is behind the head
 
 Picture = NDArray[np.uint8]
 Color = tuple[int, int, int]
@@ -30,20 +32,26 @@ _POLE: Color = (20, 20, 20)
 
 
 class _View:
-    """A window on the world that follows the head.
+    """A picture of a part of the world.
+
+    Args:
+        left: Where it begins, in metres.
+        middle: The height of its middle, in metres.
+        tall: Pixels.
+        scale: Pixels of a metre.
 
     Attributes:
-        picture: (400, 600, 3)
+        picture: (tall, 600, 3)
         x: (600,) Of the columns' middles, in metres.
-        y: (400,) Of the rows' middles, in metres.
+        y: (tall,) Of the rows' middles, in metres.
     """
 
-    def __init__(self, x: float, y: float) -> None:
-        self._left, self._top = x - WIDTH / SCALE / 3, y + TALL / SCALE / 2
-        self.picture: Picture = np.empty((TALL, WIDTH, 3), np.uint8)
+    def __init__(self, left: float, middle: float, tall: int = TALL, scale: float = SCALE) -> None:
+        self._left, self._top, self._scale = left, middle + tall / scale / 2, scale
+        self.picture: Picture = np.empty((tall, WIDTH, 3), np.uint8)
         self.picture[:] = _SKY
-        self.x = self._left + (np.arange(WIDTH) + 0.5) / SCALE
-        self.y = self._top - (np.arange(TALL) + 0.5) / SCALE
+        self.x = self._left + (np.arange(WIDTH) + 0.5) / scale
+        self.y = self._top - (np.arange(tall) + 0.5) / scale
 
     def fill(self, corners: NDArray[np.float64], color: Color) -> None:
         """Fill a convex polygon (k, 2) whose corners go round against the clock."""
@@ -65,17 +73,35 @@ class _View:
     def line(self, a: Sequence[float], b: Sequence[float], color: Color) -> None:
         """Draw a line one pixel wide."""
         ends = np.array([a, b]) - (self._left, self._top)
-        first, last = ends * (SCALE, -SCALE)
+        first, last = ends * (self._scale, -self._scale)
         n = int(np.abs(last - first).max()) + 2
         column, row = np.linspace(first, last, n).astype(int).T
-        seen = (column >= 0) & (column < WIDTH) & (row >= 0) & (row < TALL)
+        tall = len(self.picture)
+        seen = (column >= 0) & (column < WIDTH) & (row >= 0) & (row < tall)
         self.picture[row[seen], column[seen]] = color
 
 
 def draw(scene: Scene) -> Picture:
     """Return a (400, 600, 3) picture of what is around the head."""
-    track, head = scene.track, scene.parts[scene.body.head].position
-    view = _View(head.x, head.y)
+    head = scene.parts[scene.body.head].position
+    view = _View(head.x - _BEHIND * WIDTH / SCALE, head.y)
+    _draw_track(view, scene.track)
+    for end in scene.rays():
+        view.line((head.x, head.y), end, _RAY)
+    _draw_body(view, scene)
+    return view.picture
+
+
+def draw_track(track: Track) -> Picture:
+    """Return a (150, 600, 3) picture of a whole track, around the middle of its ground."""
+    scale = WIDTH / float(track.x[-1])
+    middle = (float(track.ground.min()) + float(track.ground.max())) / 2
+    view = _View(0.0, middle, STRIP_TALL, scale)
+    _draw_track(view, track)
+    return view.picture
+
+
+def _draw_track(view: _View, track: Track) -> None:
     if track.water is not None:
         view.box(0.0, track.floor, float(track.x[-1]), track.water, _WATER)
     for x, top, w, h in track.creepers.tolist():
@@ -89,10 +115,6 @@ def draw(scene: Scene) -> Picture:
     for x, y, w, h in track.stumps.tolist():
         view.box(x, y, x + w, y + h, _STUMP)
     _draw_flag(view)
-    for end in scene.rays():
-        view.line((head.x, head.y), end, _RAY)
-    _draw_body(view, scene)
-    return view.picture
 
 
 def _draw_flag(view: _View) -> None:

@@ -8,7 +8,8 @@
 ((42,), (12,))
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -23,9 +24,10 @@ from rlbench.suites.envs import make_slots
 from rlbench.suites.suite import Constant, Split, Task
 from rlbench.suites.teachmyagent import bodies, data, kernels, terrain
 from rlbench.suites.teachmyagent.bodies import Body
-from rlbench.suites.teachmyagent.drawing import draw
+from rlbench.suites.teachmyagent.drawing import Picture, draw, draw_track
 from rlbench.suites.teachmyagent.physics import FPS, Scene
 from rlbench.suites.teachmyagent.terrain import Creepers, Track
+from rlbench.suites.teachmyagent.window import Window
 
 MASTERED = 230.0  # a return above it
 _EPISODE_STEPS = 2000
@@ -47,7 +49,10 @@ Observation = NDArray[np.float32]
 class _TrackEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     """A body on tracks that parameters describe; see its two kinds."""
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": FPS}  # noqa: RUF012 - gymnasium's
+    metadata = {  # noqa: RUF012 - gymnasium's
+        "render_modes": ["human", "rgb_array"],
+        "render_fps": FPS,
+    }
     parameter_space: Box
 
     def __init__(self, body: Body, size: int, lidar: str, render_mode: str | None) -> None:
@@ -60,6 +65,7 @@ class _TrackEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.observation_space = Box(-np.inf, np.inf, (size,), np.float32)
         self.action_space = Box(-1.0, 1.0, (body.action_size,), np.float32)
         self._scene: Scene | None = None
+        self._window = Window(type(self).__name__, FPS) if render_mode == "human" else None
 
     def _make_track(self, parameters: list[float]) -> Track:
         raise NotImplementedError
@@ -85,6 +91,7 @@ class _TrackEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         track = self._make_track(np.asarray(given, dtype=np.float64).tolist())
         push = float(self.np_random.uniform(-_PUSH, _PUSH))
         self._scene = Scene(self._body, track, push=push, lidar=self._lidar)
+        self._show()
         return self._scene.observation.astype(np.float32), {}
 
     def step(
@@ -95,14 +102,35 @@ class _TrackEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         if scene is None:
             raise UsageError("reset the environment before its first step")
         reward, is_over = scene.step(action.tolist())
+        self._show()
         info = {"success": scene.score > MASTERED}
         return scene.observation.astype(np.float32), reward, is_over, False, info
 
     def render(self) -> NDArray[np.uint8] | None:
-        """Return a (400, 600, 3) picture of what is around the head."""
-        if self.render_mode is None or self._scene is None:
+        """Return a (400, 600, 3) picture of what is around the head; a window shows it anyway."""
+        if self.render_mode != "rgb_array" or self._scene is None:
             return None
         return draw(self._scene)
+
+    def draw_track(self) -> Picture:
+        """Return a (150, 600, 3) picture of the whole track.
+
+        Raises:
+            UsageError: There is no track before the first reset.
+        """
+        if self._scene is None:
+            raise UsageError("reset the environment before its track is drawn")
+        return draw_track(self._scene.track)
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def _show(self) -> None:
+        if self._window is not None and self._scene is not None:
+            self._window.show(draw(self._scene))
 
 
 class ParkourEnv(_TrackEnv):
@@ -123,11 +151,12 @@ class ParkourEnv(_TrackEnv):
         terrain: ``easy``, ``medium`` or ``hard``: the box of the first three parameters.
         network: ``original``, or ``seeded`` for one of the same law that nothing is fetched for.
         lidar: ``down``, ``up`` or ``full``; by default what the original gives to such a body.
-        render_mode: ``rgb_array`` or None.
+        render_mode: ``human`` (a window, which needs pygame), ``rgb_array`` or None.
 
     Raises:
         UnknownName: There is no such body, terrain or lidar.
         UsageError: The original network has not been fetched.
+        MissingExtra: pygame is not installed, for ``human``.
     """
 
     def __init__(
@@ -180,10 +209,11 @@ class StumpTracksEnv(_TrackEnv):
         spacings: The range of the space.
         order: Of each parameter, an order of the four quarters of its range (see `Rugged`); None
             leaves them as they are.
-        render_mode: ``rgb_array`` or None.
+        render_mode: ``human`` (a window, which needs pygame), ``rgb_array`` or None.
 
     Raises:
         UnknownName: There is no such body.
+        MissingExtra: pygame is not installed, for ``human``.
     """
 
     def __init__(
@@ -293,7 +323,18 @@ def make(
     if split == "train":
         teaching: Any = made
         teaching.knowledge = knowledge_of(c)
+        teaching.draw_task = partial(_draw_task, make_one)
     return made
+
+
+def _draw_task(
+    make_one: Callable[[], gymnasium.Env[Any, Any]], parameters: NDArray[np.float64]
+) -> Picture:
+    env = make_one()
+    env.reset(seed=0, options={"parameters": parameters})
+    track: Picture = env.get_wrapper_attr("draw_track")()
+    env.close()
+    return track
 
 
 def knowledge_of(constants: Mapping[str, Any]) -> dict[str, float | tuple[float, ...]]:
@@ -330,14 +371,20 @@ def knowledge_of(constants: Mapping[str, Any]) -> dict[str, float | tuple[float,
 
 
 def _make_parkour(c: Mapping[str, Any]) -> _TrackEnv:
-    return ParkourEnv(c["body"], terrain=c["terrain"], network=c["network"], lidar=c["lidar"])
+    return ParkourEnv(
+        c["body"], terrain=c["terrain"], network=c["network"], lidar=c["lidar"],
+        render_mode="rgb_array",
+    )  # fmt: skip
 
 
 def _make_stumps(c: Mapping[str, Any], stream: np.random.SeedSequence) -> _TrackEnv:
     # The same for all slots of a run, and for all parts of its stream.
     seed = int(np.random.SeedSequence(stream.entropy).generate_state(1)[0])
     order = draw_order(2, seed) if c["shuffled"] else None
-    return StumpTracksEnv(c["body"], heights=(c["height_low"], c["height_high"]), order=order)
+    return StumpTracksEnv(
+        c["body"], heights=(c["height_low"], c["height_high"]), order=order,
+        render_mode="rgb_array",
+    )  # fmt: skip
 
 
 def load_tests(constants: Mapping[str, Any]) -> NDArray[np.float64]:

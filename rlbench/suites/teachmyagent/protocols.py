@@ -112,8 +112,17 @@ PARKOUR = Suite(
     factory=_FACTORY,
     papers="rlbench.suites.teachmyagent.protocols:fields",
     replays=False,
+    parameters=(
+        "terrain 1",
+        "terrain 2",
+        "terrain 3",
+        "water",
+        "creeper height",
+        "creeper spacing",
+    ),
     extra="parkour",
     packages=("box2d",),
+    engines="rlbench.suites.teachmyagent:engines.json",
 )
 
 STUMP_TRACKS = Suite(
@@ -152,8 +161,10 @@ STUMP_TRACKS = Suite(
     reference_source=_REFERENCE_SOURCE,
     factory=_FACTORY,
     replays=False,
+    parameters=("stump height", "space between stumps"),
     extra="parkour",
     packages=("box2d",),
+    engines="rlbench.suites.teachmyagent:engines.json",
 )
 
 PARKOUR_1M = _in_a_million(PARKOUR)
