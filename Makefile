@@ -55,11 +55,17 @@ test-slow: $(DEV)
 .venv-procgen/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv-procgen
 	.venv-procgen/bin/pip install --quiet --disable-pip-version-check --editable '.[procgen]' pytest hypothesis
+	.venv-procgen/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .venv-procgen/wheels \
+	  --only-binary=:all: --python-version 3.10 --platform manylinux2014_x86_64 procgen==0.10.7
+	mkdir -p .venv-procgen/data && cp .venv-procgen/wheels/procgen-*.whl .venv-procgen/data
+	RLBENCH_DATA=.venv-procgen/data .venv-procgen/bin/rlbench data fetch procgen-reference
 	@touch $@
 
 # The extra is too large for `make test`, which skips these where it is missing.
 test-procgen: .venv-procgen/.ready
-	.venv-procgen/bin/python -m pytest tests/golden/test_procgen.py tests/suites/test_procgen.py
+	RLBENCH_DATA=$(CURDIR)/.venv-procgen/data RLBENCH_WHEELS=$(CURDIR)/.venv-procgen/wheels \
+	  .venv-procgen/bin/python -m pytest tests/golden/test_procgen.py tests/suites/test_procgen.py \
+	  tests/suites/test_procgen_reference.py
 
 .venv-hopper/.ready: pyproject.toml
 	python3.11 -m venv .venv-hopper

@@ -286,7 +286,7 @@ def main() -> None:
             row(task, a.environments, int(repeat), a.rounds)
     for task in filter(None, a.alone.split(",")):
         print(f"\n{task}, repeat 2, by environments and threads")
-        for n, threads in [(int(n), 1) for n in a.sizes.split(",")] + [(16, 2), (64, 2)]:
+        for n, threads in [(int(n), 1) for n in a.sizes.split(",")] + [(16, 2), (64, 2), (256, 2)]:
             speed, ratio, memory = alone(task, n, threads, a.rounds)
             print(
                 f"{n:>4} x {threads}  {speed:>9,.0f}/s  ratio {ratio:.2f}  {memory:>6.1f} MB",

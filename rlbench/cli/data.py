@@ -13,20 +13,21 @@ from rlbench.cli.options import JsonOption, tell
 from rlbench.cli.output import echo, print_json, print_table, tell_in_place
 from rlbench.errors import FetchError, UnknownName, UsageError
 from rlbench.suites import imported
-from rlbench.suites.fetching import TIMEOUT, data_folder
+from rlbench.suites.fetching import TIMEOUT, data_folder, status_of
 from rlbench.suites.neorl2 import files as neorl2
+from rlbench.suites.procgen import reference
 from rlbench.suites.teachmyagent.protocols import SHA256 as PARKOUR
 
 if TYPE_CHECKING:
     from rlbench.suites.dataset import Episodes
     from rlbench.suites.describing import Description
 
-NAMES = ("neorl2", "parkour")
+NAMES = ("neorl2", "parkour", reference.NAME)
 _INTERRUPTED = 130
 
 app = typer.Typer(help="Fetch datasets, and look at those that are here.", no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(help="neorl2 or parkour.")]
+NameArgument = Annotated[str, typer.Argument(help="neorl2, parkour or procgen-reference.")]
 TaskOption = Annotated[str, typer.Option("--task", help="One task; else all.")]
 
 
@@ -51,18 +52,36 @@ def fetch(
         )
     how: dict[str, Any] = {"timeout": timeout, "progress": _Progress()}
     if host:
-        how |= {"host": host.rstrip("/"), "mirror": ""}
-    chosen = neorl2.data_files(task)
+        how["host"] = host.rstrip("/")
     try:
-        for file in chosen:
-            echo(f"{file.path}: {_fetch_data(file, how)}")
-        if any(file.task == "Fusion" for file in chosen):
-            place = {"host": f"{how['host']}/Fusion/weights"} if host else {}
-            neorl2.fetch_networks(timeout=timeout, progress=how["progress"], **place)
-            echo(f"{data_folder() / 'neorl2' / 'fusion'}: verified")
+        if name == reference.NAME:
+            if task:
+                raise UsageError(f"{name} has no tasks: leave out --task")
+            _fetch_reference(how)
+        else:
+            _fetch_neorl2(task, how)
     except KeyboardInterrupt:
         tell("interrupted: the same command goes on with what came")
         raise typer.Exit(_INTERRUPTED) from None
+
+
+def _fetch_reference(how: dict[str, Any]) -> None:
+    """Fetch OpenAI's build of Procgen unless it is here."""
+    if reference.status() != "verified":
+        reference.fetch_reference(**how)
+    echo(f"{reference.folder()}: {reference.status()}")
+
+
+def _fetch_neorl2(task: str, how: dict[str, Any]) -> None:
+    """Fetch the files of a task of NeoRL-2, or of all, that are not here."""
+    chosen = neorl2.data_files(task)
+    for file in chosen:
+        place = {"mirror": ""} if "host" in how else {}
+        echo(f"{file.path}: {_fetch_data(file, how | place)}")
+    if any(file.task == "Fusion" for file in chosen):
+        place = {"host": f"{how['host']}/Fusion/weights"} if "host" in how else {}
+        neorl2.fetch_networks(**how | place)
+        echo(f"{data_folder() / 'neorl2' / 'fusion'}: verified")
 
 
 def _fetch_data(file: neorl2.DataFile, how: dict[str, Any]) -> str:
@@ -95,7 +114,8 @@ def list_data(json: JsonOption = False) -> None:
         add("imported", None, imported.path_of(name), "here")
     for file_name in PARKOUR:
         path = data_folder() / file_name
-        add("parkour", None, path, neorl2.status_of(path, PARKOUR[file_name]))
+        add("parkour", None, path, status_of(path, PARKOUR[file_name]))
+    add(reference.NAME, None, reference.folder(), reference.status())
     if json:
         print_json([row | {"folder": str(data_folder())} for row in rows])
     else:
@@ -119,6 +139,8 @@ def show(
         raise UsageError(
             "parkour has no dataset of transitions: rlbench list tasks --suite parkour"
         )
+    if name == reference.NAME:
+        raise UsageError(f"{name} is an engine, not a dataset: rlbench data list")
     datasets = _of_neorl2(task) if name == "neorl2" else _of_imported(name, task)
     from rlbench.suites.describing import describe, lengths_of, returns_of
 

@@ -23,6 +23,7 @@ from rlbench.cli.options import JsonOption, StoreOption
 from rlbench.cli.output import echo, print_json
 from rlbench.errors import RLBenchError, install_command
 from rlbench.suites import Suite
+from rlbench.suites.procgen import reference
 
 Condition = Literal["ok", "missing", "warning", "broken"]
 
@@ -224,7 +225,7 @@ def _atari() -> Iterator[Row]:
 
 def _procgen() -> Iterator[Row]:
     mend = "pip install 'rlbench[procgen]'"
-    if importlib.util.find_spec("envpool") is None:
+    if importlib.util.find_spec("envpool") is None and not reference.is_here():
         yield Row("Procgen", "missing", "without envpool there is no procgen", mend)
         return
     works, said = _probe(_PROCGEN_PROBE)

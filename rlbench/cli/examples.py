@@ -109,8 +109,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench data list",
     ),
     "data fetch": (
-        "rlbench data fetch neorl2",
         "rlbench data fetch neorl2 --task DMSD",
+        "rlbench data fetch procgen-reference",
     ),
     "data list": ("rlbench data list", "rlbench data list --json"),
     "data show": (

@@ -48,7 +48,7 @@ def versions_of(packages: Iterable[str]) -> list[tuple[str, str]]:
 
 def engine_versions(suite: Suite) -> dict[str, str]:
     """Return the versions of what a suite's environments are made of, by name."""
-    return dict(versions_of(suite.packages)) | suite.own_versions()
+    return suite.own_versions() if suite.versions else dict(versions_of(suite.packages))
 
 
 def _gpu(device: str) -> dict[str, str]:

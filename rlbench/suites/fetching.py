@@ -4,6 +4,7 @@ A file is fetched beside its place, with `.part` behind its name, and gets its o
 complete and checked. A later attempt goes on with what is there.
 """
 
+import hashlib
 import http.client
 import os
 import re
@@ -17,11 +18,12 @@ from typing import IO, Any
 from platformdirs import user_cache_path
 
 from rlbench.errors import FetchError, one_line
-from rlbench.files import open_regular, open_to_append, replace_file, sync
+from rlbench.files import open_regular, open_to_append, read_bounded, replace_file, sync
 
 Progress = Callable[[str, int, int | None], None]  # name, bytes that are here, bytes in all
 
 TIMEOUT = 30.0  # seconds without a byte
+MAX_BYTES = 200_000_000  # of a file, and of what is in it
 _ATTEMPTS = 3  # that bring nothing new, one after the other
 _CHUNK = 1 << 18
 
@@ -30,6 +32,17 @@ def data_folder() -> Path:
     """Return where data are kept: ``RLBENCH_DATA``, or a folder in the user's cache."""
     named = os.environ.get("RLBENCH_DATA")
     return Path(named) if named else user_cache_path("rlbench", appauthor=False) / "data"
+
+
+def status_of(path: Path, sha256: str) -> str:
+    """Say whether a file is here: ``verified``, ``missing`` or ``other``."""
+    try:
+        content = read_bounded(path, MAX_BYTES)
+    except FileNotFoundError:
+        return "missing"
+    except OSError:
+        return "other"
+    return "verified" if hashlib.sha256(content).hexdigest() == sha256 else "other"
 
 
 def fetch(

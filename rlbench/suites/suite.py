@@ -263,7 +263,8 @@ class Suite:
         extra: The optional dependencies that the environments need.
         packages: The distributions whose versions matter: a record keeps them.
         versions: ``module:function`` that returns versions by the names in `packages`, where
-            installed distributions do not tell them, e.g. of a library of the system.
+            installed distributions do not tell which of them are used, e.g. of a library of the
+            system.
         engine_steps: Steps whose hash tells an engine from another, see `runners.engine`.
         engine_digits: Significant digits of observations and rewards that go into that hash, for
             engines that differ in the last digits from one processor to another; None for all.

@@ -202,6 +202,23 @@ def test_results_do_not_depend_on_slots_or_threads(name: str) -> None:
             np.testing.assert_array_equal(reward, other_reward)
 
 
+@pytest.mark.parametrize(
+    ("name", "slots", "threads"),
+    [
+        ("cheetah_run", 16, 1),
+        ("cheetah_run", 156, 2),
+        ("humanoid_run", 11, 2),
+        ("humanoid_run", 6, 1),
+    ],
+)
+def test_threads_step_what_is_worth_their_waking(
+    name: str, slots: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    env = ControlEnvs(name, constants(), np.arange(slots))
+    assert env._simulations.batch.nthread == threads
+
+
 @pytest.mark.parametrize("name", ["ball_in_cup_catch", "walker_walk"])
 def test_the_contract_of_suites_is_kept(name: str) -> None:
     suite = suites.get("dmc-mini")

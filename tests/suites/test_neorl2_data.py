@@ -457,7 +457,8 @@ def test_lists_say_what_is_here(tmp_path: Path, cache: Path) -> None:
     assert found["DMSD-val.npz"] == "damaged"
     assert found["DMSD-train.npz"] == "missing"
     assert found["parkour_cppn.npz"] == "missing"
-    assert len(found) == 14 + 1 + 2
+    assert found["procgen-reference"] == "missing"
+    assert len(found) == 14 + 1 + 2 + 1
 
 
 def test_all_tasks_have_files() -> None:

@@ -1,6 +1,7 @@
 """Procgen: protocols as data, and the environments where their extra is installed."""
 
 import json
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,9 @@ from rlbench import suites
 from rlbench.errors import UsageError
 from rlbench.runners.check.suites import check_suite
 from rlbench.suites import Suite
-from rlbench.suites.procgen.engine import _advice
+from rlbench.suites.procgen import pool
+from rlbench.suites.procgen.games import Game
+from rlbench.suites.procgen.pool import _advice
 
 NAMES = ("procgen-easy", "procgen-hard", "procgen-easy-all", "procgen-hard-all", "procgen-mini")
 LEVELS = {"procgen-easy": 200, "procgen-hard": 500, "procgen-mini": 200}
@@ -28,9 +31,16 @@ def suite(request: pytest.FixtureRequest) -> Suite:
     return suites.get(request.param)
 
 
-@pytest.fixture(scope="module")
-def envs() -> ModuleType:
-    return support.envs()
+@pytest.fixture(scope="module", params=support.ENGINES)
+def envs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ModuleType]:
+    """The environments as each engine plays them that is here."""
+    support.engine(request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param != "reference":
+            patch.setenv("RLBENCH_DATA", str(tmp_path_factory.mktemp("empty")))
+        yield support.envs()
 
 
 def actions(steps: int, n: int) -> np.ndarray:
@@ -123,20 +133,21 @@ def test_slots_do_not_depend_on_how_many_there_are(envs: ModuleType) -> None:
                 np.testing.assert_array_equal(a, b)
 
 
-def test_the_final_frame_is_the_engine_s_own(envs: ModuleType) -> None:
+def test_the_final_frame_is_envpool_s_own(envs: ModuleType) -> None:
     """The engine itself shows it, and begins the next episode in the step after."""
-    game = envs.engine.Game(name="dodgeball", mode="easy", levels=200)
+    support.engine("envpool")
+    game = Game(name="dodgeball", mode="easy", levels=200)
     ours = envs.ProcgenEnvs(game, np.array([1]), limit=10**6)
-    pool = envs.engine.make_pool(game, [1])
-    keys, ids = pool._state_keys, np.zeros(1, dtype=np.int32)
+    raw_pool = pool.make_pool(game, [1])
+    keys, ids = raw_pool._state_keys, np.zeros(1, dtype=np.int32)
     ours.reset()
-    pool._reset(ids)
-    pool._recv()
+    raw_pool._reset(ids)
+    raw_pool._recv()
     ends = 0
     for action in actions(600, 1):
         obs, reward, terminated, truncated, info = ours.step(action)
-        pool._send([ids, ids, action.astype(np.int32)])
-        raw = dict(zip(keys, pool._recv(), strict=True))
+        raw_pool._send([ids, ids, action.astype(np.int32)])
+        raw = dict(zip(keys, raw_pool._recv(), strict=True))
         assert raw["reward"] == reward
         assert raw["done"] == terminated | truncated
         shown = info["final_obs"] if raw["done"] else obs
@@ -144,8 +155,10 @@ def test_the_final_frame_is_the_engine_s_own(envs: ModuleType) -> None:
         if raw["done"]:
             ends += 1
             assert (raw["obs"] != obs).any()
-            pool._send([ids, ids, ids])  # envpool's own reset; the action is ignored
-            np.testing.assert_array_equal(dict(zip(keys, pool._recv(), strict=True))["obs"], obs)
+            raw_pool._send([ids, ids, ids])  # envpool's own reset; the action is ignored
+            np.testing.assert_array_equal(
+                dict(zip(keys, raw_pool._recv(), strict=True))["obs"], obs
+            )
     ours.close()
     assert ends > 2
 
@@ -157,9 +170,7 @@ def test_the_engine_s_own_time_limit_is_that_of_the_card_and_truncates(
     suite = suites.get("procgen-easy")
     limit = suite.protocol_of(suite.task(game)).max_episode_steps
     for cut, expected in ((10**6, limit), (limit, limit), (20, 20)):
-        env = envs.ProcgenEnvs(
-            envs.engine.Game(name=game, mode="easy", levels=200), np.arange(2), limit=cut
-        )
+        env = envs.ProcgenEnvs(Game(name=game, mode="easy", levels=200), np.arange(2), limit=cut)
         env.reset()
         ends = []
         for step in range(1, expected + 1):

@@ -5,6 +5,7 @@ float64.
 """
 
 import copy
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,9 @@ from rlbench.suites.dmc.scene import Scene, State
 from rlbench.suites.dmc.tasks import control_task
 from rlbench.suites.mujoco_warnings import divert_mujoco_warnings
 
+# Simulations x physics steps x degrees of freedom that a thread has to step, or it is not worth its
+# waking: that takes about a millisecond, and waking one about .1 to .2.
+_WORK = 700
 _VELOCITIES = int(mujoco.mjtStage.mjSTAGE_VEL)
 
 
@@ -31,7 +35,8 @@ class Simulations:
         task: Its name, e.g. ``walker_walk``.
         seeds: (n,) Of each simulation's `RandomState`: the k-th start is that of the k-th episode
             of dm_control's task of that seed.
-        threads: That step the simulations; results do not depend on their number.
+        threads: That step the simulations; results do not depend on their number. By default as
+            many as ``OMP_NUM_THREADS`` says, or one, if each has enough to do.
         factors: (5,) That change the physics of all episodes, see `families.FACTORS`; none by
             default.
         region: Where each episode's context is drawn from; without one, physics stay the same.
@@ -54,7 +59,7 @@ class Simulations:
         self,
         task: str,
         seeds: NDArray[np.int64],
-        threads: int = 1,
+        threads: int = 0,
         *,
         factors: Sequence[float] = (),
         region: Region | None = None,
@@ -64,6 +69,7 @@ class Simulations:
         if factors:
             rescale(self.model, factors)
         self.scene = Scene(copy.copy(self.model))
+        threads = threads or _threads(len(seeds) * self._steps * self.model.nv)
         self.batch = Batch(self.model, len(seeds), threads, persistent=True)
         self.contexts = (
             None if region is None else Contexts(region, seeds, self.model, self.scene, self.batch)
@@ -122,6 +128,13 @@ class Simulations:
             InvalidEnvironment: A simulation became unstable, or holds too many contacts.
         """
         _refuse_warnings(self._warnings)
+
+
+def _threads(work: int) -> int:
+    """Return how many threads do some work: as many as the runner grants, if they pay."""
+    granted = os.environ.get("OMP_NUM_THREADS", "1")
+    wanted = int(granted) if granted.isdecimal() else 1
+    return max(1, min(wanted, work // _WORK))
 
 
 def _refuse_warnings(counts: NDArray[Any], first: int = 0) -> None:

@@ -1,6 +1,5 @@
 """The environments of the DeepMind Control suites."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,8 +18,6 @@ from rlbench.suites.dmc.rendering import Camera
 from rlbench.suites.dmc.tasks import CONTROL_STEPS
 from rlbench.suites.envs import refuse_seed, slot_seeds
 from rlbench.suites.suite import Constant, Split, Task
-
-_SHARE = 8  # simulations that a thread has to step, or it is not worth its waking
 
 Observation = NDArray[np.float32] | NDArray[np.uint8]
 Step = tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
@@ -102,8 +99,8 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         task: Its name, e.g. ``walker_walk``.
         constants: Of the protocol.
         seeds: (n,) of the slots.
-        threads: That step the simulations, by default as many as ``OMP_NUM_THREADS`` says, or one.
-        factors: As `Simulations` takes them.
+        threads: As `Simulations` takes them.
+        factors: The same.
         region: The same. The starts of episodes are drawn as without a region.
         shows_context: Observations of states end with the context (5,).
     """
@@ -121,9 +118,7 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
     ) -> None:
         c: dict[str, Any] = dict(constants)
         self.num_envs = len(seeds)
-        self._simulations = Simulations(
-            task, seeds, threads or _threads(self.num_envs), factors=factors, region=region
-        )
+        self._simulations = Simulations(task, seeds, threads, factors=factors, region=region)
         self._context = self._simulations.contexts if shows_context else None
         self._repeat = c["action_repeat"]
         self._limit = min(CONTROL_STEPS, c["max_episode_steps"] * self._repeat)
@@ -245,10 +240,3 @@ class _Pictures:
     def close(self) -> None:
         """Free the camera."""
         self._camera.close()
-
-
-def _threads(num_envs: int) -> int:
-    """Return how many threads step simulations: as many as the runner grants, if they pay."""
-    granted = os.environ.get("OMP_NUM_THREADS", "1")
-    wanted = int(granted) if granted.isdecimal() else 1
-    return max(1, min(wanted, num_envs // _SHARE))

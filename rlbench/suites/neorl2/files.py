@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from rlbench.errors import FetchError, MissingExtra, UnknownName, UsageError, one_line
 from rlbench.files import read_bounded
-from rlbench.suites.fetching import TIMEOUT, Progress, data_folder, fetch
+from rlbench.suites.fetching import (
+    MAX_BYTES,
+    TIMEOUT,
+    Progress,
+    data_folder,
+    fetch,
+    status_of,
+)
 from rlbench.suites.neorl2.protocols import MD5, NETWORK_SHA256, TRAJECTORIES
 from rlbench.suites.npz import read_npz
 
@@ -28,7 +35,6 @@ NETWORK_HOST = (
     "/neorl2/envs/data/fusion_lstm/weights"
 )
 SPLITS = ("train", "val")
-MAX_BYTES = 200_000_000  # of a file, and of what is in it
 
 _WIDE = ("obs", "action", "next_obs")
 _FLOATS = (*_WIDE, "reward")
@@ -376,17 +382,6 @@ def networks_status(names: Iterable[str] = tuple(NETWORK_SHA256)) -> str:
     folder = data_folder() / "neorl2" / "fusion"
     found = {status_of(folder / name, NETWORK_SHA256[name]) for name in names}
     return next(word for word in ("missing", "other", "verified") if word in found)
-
-
-def status_of(path: Path, sha256: str) -> str:
-    """Say whether a file is here: ``verified``, ``missing`` or ``other``."""
-    try:
-        content = read_bounded(path, MAX_BYTES)
-    except FileNotFoundError:
-        return "missing"
-    except OSError:
-        return "other"
-    return "verified" if hashlib.sha256(content).hexdigest() == sha256 else "other"
 
 
 def status_here(file: DataFile) -> str:

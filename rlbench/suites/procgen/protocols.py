@@ -130,7 +130,7 @@ def _suite(
         papers="rlbench.suites.procgen.papers:fields",
         replays=False,
         extra="procgen",
-        packages=("envpool", "Qt"),
+        packages=("envpool", "procgen", "Qt"),
         versions="rlbench.suites.procgen.engine:versions",
         engines="rlbench.suites.procgen:engines.json",
     )
