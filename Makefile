@@ -1,6 +1,7 @@
 # make demo    run the main job for real on a small, unofficial budget and build the site
 # make test    run the tests
 # make test-procgen  run the tests of Procgen, in an environment of their own (1.5 GB)
+# make test-agents   run the tests of agents in torch, in an environment of their own
 # make faults  inject many faults, for half an hour
 # make fuzz    read a million mutated records, and as many mutated files of others
 # make recipes run agents made with other libraries, which it installs (3 GB)
@@ -18,7 +19,7 @@ TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/
 # What Python compiles is kept: tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test test-slow test-procgen faults fuzz recipes lint types wheel-test check bench bench-stats bench-adastop \
+.PHONY: install demo test test-slow test-procgen test-agents faults fuzz recipes lint types wheel-test check bench bench-stats bench-adastop bench-agents \
         clean
 
 install: $(CORE)
@@ -59,6 +60,17 @@ test-slow: $(DEV)
 test-procgen: .venv-procgen/.ready
 	.venv-procgen/bin/python -m pytest tests/golden/test_procgen.py tests/suites/test_procgen.py
 
+.venv-agents/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-agents
+	.venv-agents/bin/pip install --quiet --disable-pip-version-check --editable '.[agents]' \
+	  hypothesis pytest
+	@touch $@
+
+# Elsewhere these are skipped where torch is missing.
+test-agents: .venv-agents/.ready
+	.venv-agents/bin/python -m pytest tests/runners/agents/test_torch_common.py \
+	  tests/runners/agents/test_offline_agents.py
+
 faults: $(DEV)
 	$(BIN)/pytest -n auto --dist load -m faults tests/faults
 
@@ -97,6 +109,13 @@ bench-stats: $(DEV) .venv-peers
 bench-adastop: $(DEV) .venv-peers
 	$(BIN)/python benchmarks/adastop_level.py
 
+.venv-d3rlpy:
+	$(PYTHON) -m venv .venv-d3rlpy
+	.venv-d3rlpy/bin/pip install --quiet --disable-pip-version-check d3rlpy==2.8.1
+
+bench-agents: .venv-agents/.ready .venv-d3rlpy
+	.venv-agents/bin/python benchmarks/offline_agents.py
+
 bench: $(DEV)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/runner_overhead.py
@@ -111,4 +130,4 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/reading.py
 
 clean:
-	rm -rf .venv .venv-peers .venv-procgen .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-agents .venv-d3rlpy .venv-peers .venv-procgen .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache
