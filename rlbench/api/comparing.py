@@ -138,7 +138,13 @@ def compared(found: Gathered, question: Question) -> Compared:
     return Compared(rows, said, notes)
 
 
-def stopping(found: Gathered, question: Question, batch: int, max_batches: int) -> Stopping:
+def stopping(
+    found: Gathered,
+    question: Question,
+    batch: int,
+    max_batches: int,
+    futility: float | None = None,
+) -> Stopping:
     """Decide batch by batch, on runs in the order of seeds.
 
     Raises:
@@ -149,7 +155,7 @@ def stopping(found: Gathered, question: Question, batch: int, max_batches: int) 
     scores = aligned(found.agents, scale, notes)
     result = adastop(
         scores, batch=batch, max_batches=max_batches, alpha=question.alpha,
-        statistic=question.statistic,
+        statistic=question.statistic, futility=futility,
     )  # fmt: skip
     rows = [
         {**row, "decision": scale.shown_decision(row["decision"]), **scale.better}

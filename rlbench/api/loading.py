@@ -175,6 +175,7 @@ class Results:
         stop: str = "",
         batch: int = 5,
         max_batches: int = 6,
+        futility: float | None = None,
     ) -> Answer:
         """Say which agent is better, on the tasks that all of them have runs of.
 
@@ -187,6 +188,8 @@ class Results:
                 that does is ``undecided``.
             batch: Runs a task in a batch.
             max_batches: How many at most.
+            futility: A difference that matters: with `stop`, a pair is given up once it can be
+                ruled out.
 
         Returns:
             A row a pair, with decisions that are right together with probability 1 - alpha.
@@ -219,7 +222,7 @@ class Results:
             return self._answer(result.rows, [*result.notes, *raw], sentences=said)
         question = Question(chosen, alpha, scale, despite_protocols)
         if stop and not is_apart(found, question):
-            decided = stopping(found, question, batch, max_batches)
+            decided = stopping(found, question, batch, max_batches, futility)
             notes = [*decided.warnings, *decided.notes, *raw]
             return self._answer(decided.rows, notes, sentences=decided.sentences)
         rows, said, notes = compared(found, question)
@@ -448,8 +451,8 @@ def compare(*sources: Any, **options: Any) -> Answer:
 
     Args:
         sources: As `load` takes them.
-        options: `statistic`, `alpha`, `against`, `despite_protocols`, `stop`, `batch` and
-            `max_batches` are those of `Results.compare`, all others those of `load`.
+        options: `statistic`, `alpha`, `against`, `despite_protocols`, `stop`, `batch`,
+            `max_batches` and `futility` are those of `Results.compare`, all others those of `load`.
     """
     own = {name: options.pop(name) for name in _OF_COMPARE if name in options}
     return load(*sources, **options).compare(**own)
@@ -477,7 +480,8 @@ def _outside() -> int:
 
 _SEED = re.compile(r"\d{1,18}")
 _OF_COMPARE = (
-    "statistic", "alpha", "against", "despite_protocols", "stop", "batch", "max_batches"
+    "statistic", "alpha", "against", "despite_protocols", "stop", "batch", "max_batches",
+    "futility",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from rlbench.api.stores import Tell
 from rlbench.api.words import duration
+from rlbench.results.labels import display_name
 from rlbench.runners import Event, Run
 
 
@@ -82,6 +83,7 @@ class Display:
         self._done = done
         self._tell = tell
         self.rows = {run.identity.key: Row(run) for run in runs}
+        self._several = len({run.identity.agent_key for run in runs}) > 1
 
     def __enter__(self) -> Self:
         return self
@@ -108,6 +110,12 @@ class Display:
             if event.data["status"] != "ok":
                 self.failed.append((event.run, str(event.data.get("reason", ""))))
         self.show(row, event)
+
+    def name_of(self, run: Run) -> str:
+        """Return what a run is called: ``Pong seed 0``, after its agent where there are several."""
+        identity = run.identity
+        agent = f"{display_name(identity)}, " if self._several else ""
+        return f"{agent}{identity.task} seed {identity.seed}"
 
     def _remark(self, text: str) -> None:
         """Print what must be known of the runs, once."""

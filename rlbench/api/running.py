@@ -161,10 +161,14 @@ def want_evaluations(
         raise UsageError(f"{suite.id} is a curriculum, which trains: run it")
     suite.load_factory()
     if given is None:
-        is_ours = isinstance(policy, str) and policy in AGENTS.own
-        given = () if is_ours else ("pretraining",)
+        given = given_of_policy(policy)
     who, factory = find_agent(policy, config, name, given, trust=trust)
     return want(suite, tasks, who, seeds, store=store, device=device, jobs=jobs, factory=factory)
+
+
+def given_of_policy(policy: str | Callable[..., Any]) -> tuple[str, ...]:
+    """Return what a policy was given by default: pretraining, or nothing if it is ours."""
+    return () if isinstance(policy, str) and policy in AGENTS.own else ("pretraining",)
 
 
 def find_agent(

@@ -44,6 +44,7 @@ VERBS = {
     "export": Verb("export:export", "Write one row a run as CSV."),
     "stats": Verb("stats:stats", "Print IQM, mean, median, optimality gap, intervals."),
     "compare": Verb("compare:compare_agents", "Say which agent is better, and how surely."),
+    "duel": Verb("duel:duel", "Say which policy is better, on as few episodes as possible."),
     "plan": Verb("compare:plan_runs", "Say how many runs a comparison takes."),
     "figures": Verb("figures:figures", "Draw figures for a paper."),
     "table": Verb("table:table", "Print a table as LaTeX or Markdown."),

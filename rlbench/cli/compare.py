@@ -1,5 +1,6 @@
 """`rlbench compare` and `rlbench plan`: which agent is better, and how many runs it takes."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rlbench.api.against import against as compare_against
 from rlbench.api.apart import Question, despite_of
 from rlbench.api.asking import Asked
 from rlbench.api.comparing import (
+    ADASTOP,
     Stopping,
     check_number,
     check_stop,
@@ -23,8 +25,9 @@ from rlbench.api.pairs import NEW_RUNS, POWER, aligned, coverage_notes, needed_t
 from rlbench.api.scales import Scale
 from rlbench.cli.against import show_against
 from rlbench.cli.apart import show_apart
+from rlbench.cli.figures import draw_stopping
 from rlbench.cli.options import JsonOption, UnofficialOption, tell
-from rlbench.cli.output import echo, print_json, print_table
+from rlbench.cli.output import EXIT_UNDECIDED, echo, print_json, print_table
 from rlbench.cli.pairs import show_comparison
 from rlbench.cli.sources import (
     LowerOption,
@@ -33,10 +36,9 @@ from rlbench.cli.sources import (
     print_deviations,
     reads_files,
 )
+from rlbench.errors import UnknownName, UsageError
 from rlbench.stats.aggregates import LABELS
 from rlbench.stats.permutation import STATISTICS
-
-EXIT_UNDECIDED = 3
 
 StatisticOption = Annotated[
     str, typer.Option("--statistic", help=f"What is compared: {', '.join(STATISTICS)}.")
@@ -71,6 +73,44 @@ def compare_agents(
     ] = False,
     batch: Annotated[int, typer.Option("--batch", help="Runs a task in a batch.")] = 5,
     max_batches: Annotated[int, typer.Option("--max-batches", help="How many at most.")] = 6,
+    futility: Annotated[
+        float | None,
+        typer.Option(
+            "--futility",
+            metavar="DIFFERENCE",
+            help="Give a pair up once this difference, which matters to you, can be ruled out.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="With --stop: the folder for a figure of the boundaries."),
+    ] = None,
+    run: Annotated[
+        bool,
+        typer.Option(
+            "--run", help="Take agents, [NAME=]AGENT, and do the runs that --stop asks for."
+        ),
+    ] = False,
+    tasks: Annotated[str, typer.Option("--tasks", help="With --run: some tasks.")] = "",
+    first_seed: Annotated[
+        int, typer.Option("--first-seed", min=0, help="With --run: the first seed.")
+    ] = 0,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=0, help="With --run: workers at a time.")
+    ] = 0,
+    device: Annotated[
+        str, typer.Option("--device", help="With --run: cpu, cuda (all GPUs), cuda:0,1 or auto.")
+    ] = "cpu",
+    runs_per_gpu: Annotated[
+        int, typer.Option("--runs-per-gpu", min=1, help="With --run: runs that share a GPU.")
+    ] = 1,
+    new_plan: Annotated[
+        bool,
+        typer.Option("--new-plan", help="With --run: begin another plan for the same agents."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --run: print the plan and the next runs.")
+    ] = False,
     unofficial: UnofficialOption = "",
     json: JsonOption = False,
     *,
@@ -78,9 +118,22 @@ def compare_agents(
 ) -> int:
     """Compare agents on the tasks that all of them have runs of.
 
-    With --stop adastop, exit code 3 means that some pair is undecided and needs more runs.
+    With --stop adastop, exit code 3 means that some pair is undecided and needs more runs. With
+    --run these runs are done, batch after batch, until all pairs are decided.
     """
     chosen = statistic_of(statistic)
+    if run:
+        from rlbench.cli.sequential import How, Places, run_comparison
+
+        _check_run(stop, against, normalise_by, lower_is_better, despite_protocols)
+        return run_comparison(
+            asked, suite, unofficial, How(tasks, new_plan, dry_run, json, out),
+            Places(device, jobs, runs_per_gpu),
+            {
+                "statistic": chosen, "alpha": alpha, "batch": batch, "max_batches": max_batches,
+                "futility": futility, "first_seed": first_seed,
+            },
+        )  # fmt: skip
     scale = Scale(suite, unofficial, normalise_by, lower_is_better=lower_is_better)
     gathered = gather_to_compare(asked, scale, tell)
     check_number(list(gathered.agents), 2 if against is None else 1)
@@ -92,8 +145,9 @@ def compare_agents(
         return 0
     question = Question(chosen, alpha, scale, despite_protocols)
     if stop and not is_apart(gathered, question):
-        decided = stopping(gathered, question, batch, max_batches)
+        decided = stopping(gathered, question, batch, max_batches, futility)
         _show_adastop(decided, json)
+        draw_stopping(decided.result, out)
         _print_notes(gathered, decided.notes, json)
         return EXIT_UNDECIDED if decided.result.undecided_agents else 0
     if json:
@@ -105,6 +159,22 @@ def compare_agents(
     else:
         _show_together(gathered, question)
     return 0
+
+
+def _check_run(stop: str, against: float | None, *options: str | bool) -> None:
+    """Raise unless runs can be done for what is asked.
+
+    Raises:
+        UnknownName: There is no such stopping rule.
+        UsageError: An option is about scores that are there already.
+    """
+    if stop not in ("", ADASTOP):
+        raise UnknownName("stopping rule", stop, [ADASTOP])
+    if against is not None or any(options):
+        raise UsageError(
+            "--run decides between agents by AdaStop, on scores as the suite normalises them: "
+            "leave out --against, --normalise-by, --lower-is-better and --despite-protocols"
+        )
 
 
 def _show_together(found: Gathered, question: Question) -> None:

@@ -61,6 +61,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench compare scores.csv --suite atari100k",
         "rlbench compare SPR 'DrQ(eps)' --suite atari100k --store published",
         "rlbench compare scores.csv --suite atari100k --against 1",
+        "rlbench compare my_agent.py random --suite atari100k --run --dry-run",
+    ),
+    "duel": (
+        "rlbench duel sb3-zip:a.zip sb3-zip:b.zip --trust --suite dmc-mini",
+        "rlbench duel new=my_agent.py random --suite atari100k --tasks Pong",
     ),
     "plan": (
         "rlbench plan scores.csv --suite atari100k",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,9 @@ from rlbench.cli.sources import (
     reads_files,
 )
 from rlbench.errors import InvalidScores, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from rlbench.stats import AdaStopResult
 
 
 @reads_files
@@ -69,6 +72,18 @@ def figures(
         echo(note)
     if not drawn:
         raise UsageError("no figure can be drawn of these scores")
+
+
+def draw_stopping(result: "AdaStopResult", out: Path | None) -> None:
+    """Write the figure of a sequential comparison into a folder, if there is one."""
+    if out is None:
+        return
+    from rlbench.leaderboard import plot_stopping
+
+    plot = plot_stopping(result)
+    tell(f"stopping: {', '.join(map(str, plot.save(out)))}")
+    for note in plot.notes:
+        tell(note)
 
 
 def _parts(text: str, what: str, known: Sequence[str]) -> list[Any]:

@@ -16,6 +16,7 @@ from rlbench.api.words import format_cell, printable
 if TYPE_CHECKING:
     from rich.table import Table
 
+EXIT_UNDECIDED = 3  # of a comparison that needs more runs
 WRAPPED = 24  # characters: text that is longer may be wrapped in a table
 
 

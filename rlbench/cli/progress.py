@@ -29,8 +29,7 @@ class PlainDisplay(Display):
 
     def show(self, row: Row, event: Event) -> None:
         """Print a start or an end, and now and then how it goes."""
-        identity = row.run.identity
-        name = f"{identity.task} seed {identity.seed}"
+        name = self.name_of(row.run)
         if event.kind == "start":
             echo(f"start {name}")
         elif event.kind == "elsewhere":
@@ -45,8 +44,7 @@ class PlainDisplay(Display):
                 if other.started and not other.ended:
                     speed = other.steps_per_second(time.monotonic())
                     pace = f", {speed:,.0f} steps/s" if speed else ""
-                    task, seed = other.run.identity.task, other.run.identity.seed
-                    echo(f"{other.status} {task} seed {seed}: {other.position()}{pace}")
+                    echo(f"{other.status} {self.name_of(other.run)}: {other.position()}{pace}")
 
 
 class LiveDisplay(Display):
@@ -80,14 +78,13 @@ class LiveDisplay(Display):
         ended = sorted((row for row in rows if row.ended), key=lambda row: row.ended)
         running = [row for row in rows if row.started and not row.ended]
         table = Table(box=box.SIMPLE, caption=Text(self.summary()), caption_justify="left")
-        for column in ("task", "seed", "status", "position", "steps/s", "left", "time"):
-            table.add_column(column, justify="left" if column in ("task", "status") else "right")
+        for column in ("run", "status", "position", "steps/s", "left", "time"):
+            table.add_column(column, justify="left" if column in ("run", "status") else "right")
         for row in [*ended[-_SHOWN_ENDS:], *running]:
             speed, left = row.steps_per_second(now), row.left(now)
             style = {"ok": "green", "starting": "", "train": "cyan", "eval": "cyan", "end": "cyan"}
             table.add_row(
-                Text(printable(row.run.identity.task)),
-                str(row.run.identity.seed),
+                Text(printable(self.name_of(row.run))),
                 Text(printable(row.status), style=style.get(row.status, "red")),
                 row.position(),
                 f"{speed:,.0f}" if speed else "",

@@ -164,6 +164,37 @@ def run_wanted(wanted: "Wanted", limits: "Limits", *, quiet: bool, **how: Any) -
     return code or (EXIT_FAILED if len(runs) < len(wanted.left) else 0)
 
 
+def run_together(
+    wanted: Sequence["Wanted"], title: str, *, quiet: bool, trains: bool = True
+) -> int:
+    """Do the runs of several agents side by side; return an exit code if not all have a score.
+
+    Args:
+        wanted: By agent; all have the same places.
+        title: What they are of, printed first.
+        quiet: Print errors only.
+        trains: Spend the budget; else the agents are evaluated as they are made.
+    """
+    from rlbench.api.entrants import in_turn
+    from rlbench.api.running import execute, prepare
+    from rlbench.cli.progress import make_display
+
+    runs = in_turn([prepare(of_agent, tell, trains=trains) for of_agent in wanted])
+    if not quiet:
+        echo(title)
+    display = make_display(runs, wanted[0].at_a_time, done=0, quiet=quiet)
+    if not execute(runs, wanted[0], display, tell):
+        tell("rlbench: interrupted, undecided: the same command goes on")
+        return EXIT_INTERRUPTED
+    for run, reason in display.failed:
+        log = wanted[0].store.log_of(run.identity)
+        tell(f"failed: {display.name_of(run)}: {reason} (log: {log})")
+    if display.failed or len(runs) < sum(len(of_agent.left) for of_agent in wanted):
+        tell("rlbench: undecided: it goes on once all these runs have a score")
+        return EXIT_FAILED
+    return 0
+
+
 def words_in(text: str) -> list[str]:
     """Return the words in a list with commas."""
     return [word.strip() for word in text.split(",") if word.strip()]

@@ -10,6 +10,7 @@ from rlbench.leaderboard.figures import (
 )
 from rlbench.leaderboard.plots import Plot
 from rlbench.leaderboard.site import build_site
+from rlbench.leaderboard.stopping_figure import plot_stopping
 from rlbench.leaderboard.tables import table, task_table
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "plot_intervals",
     "plot_profiles",
     "plot_ranks",
+    "plot_stopping",
     "table",
     "task_table",
 ]

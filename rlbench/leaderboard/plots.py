@@ -36,7 +36,7 @@ class Plot:
     """A figure with what is in it.
 
     Attributes:
-        kind: ``intervals``, ``profiles``, ``curves``, ``improvement`` or ``ranks``.
+        kind: ``intervals``, ``profiles``, ``curves``, ``improvement``, ``ranks`` or ``stopping``.
         figure: The figure of matplotlib, to be changed at will before it is saved.
         rows: The numbers in it, all rows with the same names.
         caption: What it shows, of how many runs and tasks, and how it was computed; plain text.

@@ -21,7 +21,7 @@ from rlbench.results.text import one_line
 
 MAX_ACTIONS = 300_000_000  # bytes of the file beside a record
 _STALE_SECONDS = 3600
-_OTHER_FOLDERS = {"checkpoints", "claims", "logs", "quarantine", "tracking"}
+_OTHER_FOLDERS = {"checkpoints", "claims", "logs", "plans", "quarantine", "tracking"}
 
 
 class Problem(NamedTuple):
@@ -59,7 +59,8 @@ class Store:
     so that the run can be tried again. ``<seed>-<key>-<sha256>.actions`` beside it holds the
     actions of its final evaluation. ``logs/`` holds what agents printed, ``quarantine/`` what was
     set aside, ``claims/`` who is at which run, ``checkpoints/`` where unfinished runs go on from,
-    ``tracking/`` the files of trackers. No record is ever deleted.
+    ``tracking/`` the files of trackers, ``plans/`` those of sequential comparisons. No record is
+    ever deleted.
     """
 
     def __init__(self, path: Path | str) -> None:

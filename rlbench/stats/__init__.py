@@ -20,6 +20,7 @@ from rlbench.stats.comparisons import (
 )
 from rlbench.stats.constant import ConstantComparison, compare_with_constant
 from rlbench.stats.curves import align, area_under_curve, learning_curve
+from rlbench.stats.duels import DuelResult, duel
 from rlbench.stats.evalues import BettingResult, betting
 from rlbench.stats.intervals import Estimate, bootstrap
 from rlbench.stats.pairs import difference, improvement
@@ -38,6 +39,7 @@ __all__ = [
     "Comparison",
     "ConstantComparison",
     "CurveEstimate",
+    "DuelResult",
     "Equivalence",
     "Estimate",
     "Friedman",
@@ -58,6 +60,7 @@ __all__ = [
     "compare_tasks",
     "compare_with_constant",
     "difference",
+    "duel",
     "equivalent",
     "friedman",
     "improvement",

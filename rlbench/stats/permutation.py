@@ -375,7 +375,13 @@ class Paths:
         statistic: As `differences_of` takes it.
         raw: Return differences, not studentised; those of look k are multiplied by k, so that
             those of means are sums over batches, as AdaStop was published.
+
+    Attributes:
+        observed: The differences of all pairs and their standard errors, (pairs,) each, after the
+            looks that `statistics` was last asked for; none if they are raw.
     """
+
+    observed: tuple[Floats, Floats] | None = None
 
     def __init__(self, sizes: Sequence[Sizes], statistic: str, raw: bool) -> None:
         self._sizes, self._statistic, self._raw = sizes, statistic, raw
@@ -406,9 +412,8 @@ class Paths:
             return np.asarray(np.sum(parts, axis=0))
         if self._sums and looks * self._sizes[0][0] > 1:
             scores = np.concatenate(self._pooled[:looks], axis=1)
-            differences, spreads = self._from_sums(looks, scores - self._centres())
-            least = errors_over_paths(differences, spreads)
-            return studentised(differences, least, scales_of(scores))
+            found = self._from_sums(looks, scores - self._centres())
+            return self._studentised(*found, scales_of(scores))
         # Side by side stand the batches of the first task, those of the second, and so on.
         ends = np.cumsum([n + m for n, m in self._sizes])[:-1]
         masks, pooled = (
@@ -422,7 +427,13 @@ class Paths:
         if self._raw:
             return looks * differences_of(masks, pooled, sizes, self._statistic)
         gaps, errors = statistics_of(masks, pooled, sizes, self._statistic)
-        return studentised(gaps, errors_over_paths(gaps, errors), scales_of(pooled))
+        return self._studentised(gaps, errors, scales_of(pooled))
+
+    def _studentised(self, gaps: Floats, errors: Floats | None, scales: Floats) -> Floats:
+        counting = errors_over_paths(gaps, errors)
+        # A copy: studentising may reuse the memory.
+        self.observed = gaps[0].copy(), np.array(counting if errors is None else counting[0])
+        return studentised(gaps, counting, scales)
 
     def _from_sums(self, looks: int, offsets: Floats) -> tuple[Floats, Floats]:
         """Return differences and errors of means on one task, of as many runs of both agents.

@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.stats.aggregates import ScoresLike
+from rlbench.stats.futility import check_futility, is_ruled_out
 from rlbench.stats.permutation import (
     Masks,
     Pair,
@@ -70,6 +71,8 @@ class AdaStopResult:
         looks: How many batches have been looked at, and how many there may be.
         runs: By agent, the runs a task that were looked at.
         undecided_agents: Agents that need another batch.
+        statistics: Of each pair, the statistic at each look while it was compared: what the
+            boundaries are for, with its sign.
         blind_looks: Looks at which nothing can be rejected, whatever the scores: there are too
             few permutations for the level.
     """
@@ -80,6 +83,7 @@ class AdaStopResult:
     looks: tuple[int, int]
     runs: Mapping[str, int]
     undecided_agents: tuple[str, ...]
+    statistics: Mapping[Pair, tuple[float, ...]]
     blind_looks: tuple[int, ...]
 
     def rows(self) -> list[dict[str, str]]:
@@ -94,6 +98,7 @@ def adastop(
     max_batches: int,
     alpha: float = 0.05,
     beta: float = 0.0,
+    futility: float | None = None,
     statistic: Literal["mean", "median", "iqm"] = "mean",
     comparisons: Sequence[Pair] | None = None,
     permutations: int = 10_000,
@@ -120,6 +125,8 @@ def adastop(
             whose difference does so is accepted early as not separated. With a positive beta
             agents that are equal stop earlier, at the price of power; beta is not the chance to
             miss a difference, which hangs on the difference.
+        futility: A difference of the statistic that matters. A pair is accepted early as not
+            separated once such a difference can be ruled out: see `rlbench.stats.futility`.
         statistic: ``mean``, ``median`` or ``iqm``.
         comparisons: Pairs of agents; by default all.
         permutations: Paths to draw where there are more than so many.
@@ -138,6 +145,7 @@ def adastop(
             the rule ``released``.
     """
     _check(alpha, beta, max_batches, permutations, rule)
+    check_futility(futility, rule)
     blocks = batches_of(scores, batch, statistic, per_seed)
     pairs = pairs_of(list(blocks), comparisons)
     needed = {agent for pair in pairs for agent in pair}
@@ -173,9 +181,11 @@ def adastop(
         if any(len(blocks[agent]) < look for agent in agents):
             break
         runs.update(dict.fromkeys(agents, look * batch))
-        paths.extend()
+        paths.extend(live)
         live, boundary = spending.look(look, paths, live, separated_jointly, decisions)
-        paths.keep(_Look(boundary, tuple(live)))
+        decisions.update(dict.fromkeys(paths.give_up(live, futility, max_batches), "not separated"))
+        live = [pair for pair in live if decisions[pair] == "undecided"]
+        paths.keep(boundary, live)
     if len(paths.looked) == max_batches:
         decisions.update(dict.fromkeys(live, "not separated"))
         live = []
@@ -187,6 +197,7 @@ def adastop(
         looks=(len(paths.looked), max_batches),
         runs=runs,
         undecided_agents=tuple(a for a in blocks if any(a in pair for pair in live)),
+        statistics=paths.observed,
         blind_looks=blind_looks(batch, max_batches, alpha, tasks, permutations),
     )
 
@@ -213,7 +224,7 @@ class _Look:
     """A look that has passed: its last boundary, and the pairs that it was computed for."""
 
     boundary: float
-    live: tuple[Pair, ...]
+    pairs: tuple[Pair, ...]
 
 
 class _PathSet:
@@ -226,6 +237,10 @@ class _PathSet:
         slack: By how much those that are equal may differ from rounding.
         alive: (paths,) those that no look that has passed would have rejected.
         total: How many paths there are.
+        observed: Of each pair, what was observed at each look while it was compared.
+        given_up: The look after which a pair was given up for futility. It keeps its statistics of
+            then and goes on to count in all maxima: without it, boundaries would fall whenever
+            agents look alike, and the level would not hold.
     """
 
     def __init__(
@@ -244,14 +259,16 @@ class _PathSet:
         self._paths = self._no_paths()
         self._drawn = False
         self.looked: list[_Look] = []
+        self.given_up: dict[Pair, int] = {}
+        self.observed: dict[Pair, tuple[float, ...]] = dict.fromkeys(pairs, ())
         self.values: Floats = np.empty((0, len(pairs)))
         self.sized: Floats = self.values
         self.slack = 0.0
         self.alive = np.empty(0, dtype=bool)
         self.total = 0
 
-    def extend(self) -> None:
-        """Go on to the next look."""
+    def extend(self, live: Sequence[Pair]) -> None:
+        """Go on to the next look, at which some pairs are still compared."""
         look = len(self.looked) + 1
         everything = number_of_paths(self._sizes, look)
         released = self._rule == "released"
@@ -269,15 +286,46 @@ class _PathSet:
             self._paths.extend(self._draw(look - 1), self._pooled(look - 1))
         self._drawn = not exact
         self.total = int(everything) if exact else self._permutations
-        self.values = self._paths.statistics(look)
+        self.values = self._statistics(look)
         self.sized = np.abs(self.values)
         self.slack = self._slack_of(self.sized)
+        for pair in live:
+            self.observed[pair] += (float(self.values[0, self.pairs.index(pair)]),)
 
-    def keep(self, look: _Look) -> None:
+    def give_up(self, live: Sequence[Pair], futility: float | None, looks: int) -> list[Pair]:
+        """Give those pairs up of which a difference that matters is ruled out; return them."""
+        if futility is None or len(self.looked) + 1 == looks:
+            return []
+        assert self._paths.observed is not None
+        look, (tasks, batch) = len(self.looked) + 1, (len(self._sizes), self._sizes[0][0])
+        degrees = 2 * tasks * (look * batch - 1)
+        gaps, errors = self._paths.observed
+        given_up = [
+            pair
+            for pair, gap, error in zip(self.pairs, gaps, errors, strict=True)
+            if pair in live and is_ruled_out(gap, error, futility, degrees, looks)
+        ]
+        self.given_up.update(dict.fromkeys(given_up, look))
+        return given_up
+
+    def keep(self, boundary: float, live: Sequence[Pair]) -> None:
         """Note a look that has passed, and drop the paths that it would have rejected."""
-        if look.live:
+        look = _Look(boundary, (*live, *self.given_up))
+        if look.pairs:
             self.alive = self.alive & self._within(self.sized, self.slack, look)
         self.looked.append(look)
+
+    def _statistics(self, look: int) -> Floats:
+        """Return the signed statistics of all pairs at a look, (paths, pairs)."""
+        earlier = {
+            pair: self._paths.statistics(then)[:, self.pairs.index(pair)]
+            for pair, then in self.given_up.items()
+            if then < look
+        }
+        values = self._paths.statistics(look)
+        for pair, of_then in earlier.items():
+            values[:, self.pairs.index(pair)] = of_then
+        return values
 
     def _no_paths(self) -> Paths:
         return Paths(self._sizes, self._statistic, raw=self._rule != "studentised")
@@ -288,14 +336,14 @@ class _PathSet:
             self._paths.extend(of_look, self._pooled(look))
         self.alive = np.ones(len(masks[0]), dtype=bool)
         for number, look_passed in enumerate(self.looked, 1):
-            sized = np.abs(self._paths.statistics(number))
+            sized = np.abs(self._statistics(number))
             self.alive &= self._within(sized, self._slack_of(sized), look_passed)
 
     def _draw(self, look: int) -> Masks:
         return random_masks(self._sizes, self._keys[look], 0, self._permutations)
 
     def _within(self, sized: Floats, slack: float, look: _Look) -> NDArray[np.bool_]:
-        at = [self.pairs.index(pair) for pair in look.live]
+        at = [self.pairs.index(pair) for pair in look.pairs]
         return np.asarray(_maxima(sized, at) <= look.boundary + slack)
 
     def _slack_of(self, sized: Floats) -> float:
@@ -347,8 +395,8 @@ class _Spending:
         sized = paths.values if self._released else paths.sized
         boundary, tail, missed, slack = np.inf, 0.0, 0.0, paths.slack
         while live:
-            at = [paths.pairs.index(pair) for pair in live]
-            observed = paths.sized[0, at]
+            observed = paths.sized[0, [paths.pairs.index(pair) for pair in live]]
+            at = [paths.pairs.index(pair) for pair in (*live, *paths.given_up)]
             maxima = np.sort(_maxima(sized, at)[paths.alive])
             boundary, tail = self._upper(maxima, self.level, look, paths.total, slack)
             lower, missed = self._lower(maxima, look, paths.total, slack)

@@ -1,0 +1,118 @@
+"""`rlbench duel`: policies on common start states, until it is decided which is better."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rlbench.api.asking import DEFAULT_STORE, parse_suite
+from rlbench.cli.options import JsonOption, StoreOption, SuiteOption, UnofficialOption
+from rlbench.cli.output import EXIT_UNDECIDED, echo, print_json, print_table
+from rlbench.cli.run import parse_tasks, run_together
+from rlbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from rlbench.api.duels import By, Returns
+    from rlbench.stats import DuelResult
+
+MAX_EPISODES = 1000  # of a round, as many as environments side by side
+
+
+def duel(
+    policies: Annotated[
+        list[str], typer.Argument(metavar="POLICY POLICY...", help="Each [NAME=]AGENT.")
+    ],
+    suite: SuiteOption,
+    tasks: Annotated[str, typer.Option("--tasks", help="Some tasks, e.g. Pong,Breakout.")] = "",
+    alpha: Annotated[
+        float, typer.Option("--alpha", help="The level, over all pairs and all times.")
+    ] = 0.05,
+    episodes: Annotated[
+        int,
+        typer.Option("--episodes", min=1, max=MAX_EPISODES, help="Start states a task in a round."),
+    ] = 20,
+    max_rounds: Annotated[
+        int, typer.Option("--max-rounds", min=1, help="Stop after so many rounds at the latest.")
+    ] = 50,
+    by: Annotated[
+        str,
+        typer.Option("--by", help="return or wins; by default return where returns are bounded."),
+    ] = "",
+    store: StoreOption = DEFAULT_STORE,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Load a policy from a file that can run code.")
+    ] = False,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=0, help="Workers at a time; 0: one a CPU.")
+    ] = 0,
+    device: Annotated[
+        str, typer.Option("--device", help="cpu, cuda (all GPUs), cuda:0,1 or auto.")
+    ] = "cpu",
+    unofficial: UnofficialOption = "",
+    json: JsonOption = False,
+) -> int:
+    """Say which of several saved or fixed policies is better, on as few episodes as it takes.
+
+    All play the same start states, round after round, until all pairs are decided. You may stop
+    and go on at any time. Exit code 3 means that a pair is undecided after the last round.
+    """
+    from rlbench.api.duels import by_of, decide, policies_of, returns_so_far
+    from rlbench.api.entrants import want_of_all
+    from rlbench.results import Store
+
+    if not 0 < alpha < 1:
+        raise UsageError(f"--alpha {alpha} must be inside (0, 1)")
+    chosen = parse_suite(suite, unofficial)
+    named = parse_tasks(chosen, tasks)
+    compared_by = by_of(by, named)
+    entrants = policies_of(chosen, named, policies, episodes, trust=trust)
+    if not json:
+        echo(_described(compared_by, len(entrants.tasks), episodes, alpha))
+    while True:
+        returns = returns_so_far(entrants, Store(store).load().records if store.is_dir() else [])
+        result = decide(entrants, returns, compared_by, alpha)
+        needed = tuple(entrants.agents) if result is None else result.undecided_policies
+        done = min((len(returns[name]) // episodes for name in needed), default=max_rounds)
+        if done >= max_rounds:
+            break
+        waiting = [name for name in needed if len(returns[name]) // episodes == done]
+        wanted = want_of_all(entrants, waiting, [done], store=store, device=device, jobs=jobs)
+        if code := run_together(wanted, f"round {done + 1}", quiet=json, trains=False):
+            return code
+    assert result is not None
+    _report(result, returns, compared_by, json=json)
+    return EXIT_UNDECIDED if result.undecided_policies else 0
+
+
+def _described(by: "By", tasks: int, episodes: int, alpha: float) -> str:
+    """Return what is compared, and how."""
+    what = {
+        "return": "by mean return, over the width of the bounds that the suite states",
+        "wins": "by which of two policies gets more from a start state (the suite states no bounds "
+        "of returns, or --by wins)",
+    }[by]
+    return (
+        f"A duel {what}: {episodes} common start states a round on each of {tasks} tasks; bets, "
+        f"level {alpha:g} at any time, over all pairs. No training budget is spent."
+    )
+
+
+def _report(result: "DuelResult", returns: "Returns", by: "By", *, json: bool) -> None:
+    from rlbench.api.duels import rows_of
+
+    rows = rows_of(result, returns)
+    if json:
+        print_json(rows)
+        return
+    print_table(rows, list(rows[0]), "difference: of the mean returns over tasks")
+    for row in rows:
+        echo(_sentence(row, by))
+
+
+def _sentence(row: Mapping[str, Any], by: "By") -> str:
+    a, b, starts = row["a"], row["b"], row["starts"]
+    if row["decision"] == "undecided":
+        return f"{a} and {b} are undecided after {starts} start states."
+    what = "has the larger mean return" if by == "return" else "gets more from most start states"
+    first, second = (a, b) if row["decision"] == "better" else (b, a)
+    return f"{first} {what}, compared with {second}: decided within {starts} start states."

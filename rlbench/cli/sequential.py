@@ -1,0 +1,230 @@
+"""`rlbench compare --run`: do the runs that a sequential comparison needs until it is decided."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rlbench.api.asking import DEFAULT_STORE, Asked, parse_suite
+from rlbench.api.entrants import Entrants, resolve_entrants, want_of_all
+from rlbench.api.sequential import (
+    Standing,
+    plan_of,
+    seconds_saved,
+    settle_plan,
+    standing,
+)
+from rlbench.api.words import duration
+from rlbench.cli.dry_run import print_plan
+from rlbench.cli.figures import draw_stopping
+from rlbench.cli.options import tell
+from rlbench.cli.output import EXIT_UNDECIDED, echo, print_json, print_table
+from rlbench.cli.run import parse_tasks, print_sources, run_together
+from rlbench.errors import UsageError
+from rlbench.results import Record, Store
+from rlbench.results.plans import ComparisonPlan, FixedPlan
+from rlbench.results.reading import Reading
+from rlbench.stats.aggregates import LABELS
+from rlbench.stats.futility import cost
+from rlbench.stats.stopping import CLAIM, blind_looks
+
+_POWERS = (0.8, 0.9, 0.99)  # for which the cost of futility is told beforehand
+
+
+class Places(NamedTuple):
+    """Where runs are made.
+
+    Attributes:
+        device: As `rlbench run` takes it, like those below.
+        jobs: The same.
+        runs_per_gpu: The same.
+    """
+
+    device: str
+    jobs: int
+    runs_per_gpu: int
+
+
+class How(NamedTuple):
+    """How a comparison is carried out.
+
+    Attributes:
+        tasks: Some tasks, or nothing for all.
+        new_plan: Begin another plan for agents that have one.
+        dry_run: Print the plan and its next runs, and do nothing.
+        json: Print rows for a program.
+        out: Where a figure of the boundaries goes, if anywhere.
+    """
+
+    tasks: str
+    new_plan: bool
+    dry_run: bool
+    json: bool
+    out: Path | None
+
+
+def run_comparison(
+    asked: Asked, suite: str, unofficial: str, how: How, places: Places, settings: Mapping[str, Any]
+) -> int:
+    """Carry out a comparison; return the exit code.
+
+    Args:
+        asked: The agents, and the store.
+        suite: The suite.
+        unofficial: Its constants that are changed.
+        how: How it is carried out.
+        places: Where runs are made.
+        settings: As `plan_of` takes them.
+
+    Raises:
+        UsageError: Something does not fit.
+    """
+    path = _store_of(asked)
+    if not suite:
+        raise UsageError("--run needs a --suite to run the agents on")
+    chosen = parse_suite(suite, unofficial)
+    entrants = resolve_entrants(chosen, parse_tasks(chosen, how.tasks), asked.sources)
+    plan = plan_of(entrants, **settings)
+    _warn_of_blind_looks(plan)
+    if not how.json:
+        _print_described(plan, entrants)
+    if how.dry_run:
+        return _print_next(plan, entrants, path, places)
+    records = _records_in(path)
+    _print_fixed(settle_plan(path, plan, entrants, records, anew=how.new_plan), quiet=how.json)
+    while (at := standing(plan, entrants, records)).needed:
+        seeds, agents = plan.seeds(at.next_batch), ", ".join(at.needed)
+        wanted = want_of_all(entrants, at.needed, seeds, store=path, **places._asdict())
+        title = f"batch {at.next_batch} of at most {plan.max_batches}: {agents}"
+        if code := run_together(wanted, title, quiet=how.json):
+            return code
+        records = _records_in(path)
+    _report(plan, entrants, at, records, json=how.json)
+    assert at.result is not None
+    draw_stopping(at.result, how.out)
+    return 0
+
+
+def _store_of(asked: Asked) -> Path:
+    """Return the one store that runs go to.
+
+    Raises:
+        UsageError: Several are named, or something is said of files.
+    """
+    if asked.reading != Reading() or asked.agents or asked.rename:
+        raise UsageError(
+            "--run takes agents to run, [NAME=]AGENT, and no options that say how files are read"
+        )
+    if len(asked.stores) > 1:
+        raise UsageError("--run keeps its runs in one --store: name one")
+    return asked.stores[0] if asked.stores else DEFAULT_STORE
+
+
+def _records_in(path: Path) -> list[Record]:
+    return Store(path).load().records if path.is_dir() else []
+
+
+def _print_described(plan: ComparisonPlan, entrants: Entrants) -> None:
+    """Print what a plan is, and what futility costs."""
+    for who in entrants.agents.values():
+        print_sources(who, None)
+    last = plan.first_seed + plan.batch * plan.max_batches - 1
+    echo(
+        f"AdaStop on the {LABELS[plan.statistic]} of {len(plan.agents)} agents, "
+        f"{len(plan.digests)} tasks of {plan.suite}: batches of {plan.batch} seeds a task, at most "
+        f"{plan.max_batches} (seeds {plan.first_seed} to {last}), level {plan.alpha:g} over all "
+        "pairs and batches"
+    )
+    if plan.futility is None:
+        return
+    echo(
+        f"Futility: a pair is given up once a difference of {plan.futility:g} can be ruled out. "
+        "In a model of normal differences this costs and saves:"
+    )
+    for power in _POWERS:
+        of = cost(plan.max_batches, alpha=plan.alpha, power=power)
+        echo(
+            f"  if the whole plan finds {plan.futility:g} with power {power:g}: power "
+            f"{of.power - of.lost:.2f} instead; equal agents are saved {of.saved:.0%} of their runs"
+        )
+
+
+def _print_fixed(fixed: FixedPlan, *, quiet: bool) -> None:
+    """Say which plan it is, and what may be wrong with it."""
+    if fixed.seen:
+        tell(
+            f"note: {fixed.seen} of the plan's runs were in the store when it was fixed. The level "
+            "holds only if nobody chose the plan by their scores; --first-seed takes fresh seeds"
+        )
+    if not quiet:
+        echo(f"plan {fixed.plan.id}, fixed {fixed.fixed}: {fixed.path}")
+
+
+def _warn_of_blind_looks(plan: ComparisonPlan) -> None:
+    blind = blind_looks(plan.batch, plan.max_batches, plan.alpha, len(plan.digests))
+    if len(blind) == plan.max_batches:
+        raise UsageError(
+            "this plan can decide nothing, whatever the scores: there are too few permutations for "
+            "the level. Take larger batches, or more of them"
+        )
+    if blind:
+        tell(
+            f"warning: nothing can be decided after batch {', '.join(map(str, blind))}, whatever "
+            "the scores: there are too few permutations for the level"
+        )
+
+
+def _print_next(plan: ComparisonPlan, entrants: Entrants, path: Path, places: Places) -> int:
+    """Print the runs that come next, and do none."""
+    at = standing(plan, entrants, _records_in(path))
+    if not at.needed:
+        echo("decided: no more runs are needed")
+        return 0
+    echo(f"batch {at.next_batch} of at most {plan.max_batches} comes next:")
+    seeds = plan.seeds(at.next_batch)
+    for wanted in want_of_all(entrants, at.needed, seeds, store=path, **places._asdict()):
+        print_plan(wanted)
+    return EXIT_UNDECIDED
+
+
+def _report(
+    plan: ComparisonPlan, entrants: Entrants, at: Standing, records: list[Record], *, json: bool
+) -> None:
+    """Print what was decided, after how many batches, and what that saved."""
+    result = at.result
+    assert result is not None
+    rows: list[dict[str, Any]] = []
+    for (a, b), decision in result.decisions.items():
+        seen = result.statistics[a, b]
+        rows.append(
+            {
+                "a": a, "b": b, "decision": decision, "batches": len(seen),
+                "statistic": seen[-1] if np.isfinite(seen[-1]) else None,
+                "runs": len(seen) * plan.batch * len(plan.digests), "plan": plan.id,
+            }
+        )  # fmt: skip
+    if json:
+        print_json(rows)
+        return
+    done, most = result.looks
+    print_table(rows, list(rows[0])[:6], f"decided after batch {done} of at most {most}")
+    for row in rows:
+        echo(_sentence(row, LABELS[plan.statistic], plan.futility, most))
+    echo(f"Level spent: {result.level_spent:.4f}. Here {CLAIM}.")
+    runs, seconds = seconds_saved(plan, entrants, at, records)
+    total = len(plan.agents) * len(plan.digests) * plan.batch * most
+    echo(f"{total - runs} of {total} planned runs were needed; {runs} ({duration(seconds)}) saved.")
+
+
+def _sentence(row: Mapping[str, Any], statistic: str, futility: float | None, most: int) -> str:
+    """Return a decision in words."""
+    after = f"after batch {row['batches']}"
+    if row["decision"] in ("larger", "smaller"):
+        return f"{row['a']} has a {row['decision']} {statistic} than {row['b']}, {after}."
+    if futility is not None and row["batches"] < most:
+        return (
+            f"{row['a']} and {row['b']} are not separated: a difference of {futility:g} was ruled "
+            f"out {after}."
+        )
+    return f"{row['a']} and {row['b']} are not separated {after}."

@@ -1,0 +1,81 @@
+"""`rlbench duel`: policies on common start states."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.command import rlbench
+from support.poles import write_files
+
+from rlbench.results import Store
+
+FLIPPED = "agents.py:Balance [flipped=true]"
+GOOD, BAD = "good=agents.py:Balance", f"bad={FLIPPED}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_files(tmp_path_factory.mktemp("duel"))
+
+
+def test_the_better_policy_is_found_in_one_round(folder: Path) -> None:
+    words = (GOOD, BAD, "--suite", "poles.toml", "--store", "one")
+    out = rlbench("duel", *words, cwd=folder).stdout
+    assert "by mean return, over the width of the bounds" in out
+    assert (
+        "good has the larger mean return, compared with bad: decided within 20 start states" in out
+    )
+    records = Store(folder / "one").load().records
+    assert [len(record.final.returns) for record in records] == [20, 20]
+    assert all(record.budget_used == 0 for record in records)
+
+    (row,) = json.loads(rlbench("duel", *words, "--json", cwd=folder).stdout)
+    means = {r.identity.agent.name: sum(r.final.returns) / 20 for r in records}
+    assert row["difference"] == pytest.approx(means["good"] - means["bad"])
+    assert (row["decision"], row["starts"]) == ("better", 20)
+    assert row["p_value"] < 0.05
+
+
+def test_equal_policies_get_the_same_from_the_same_starts(folder: Path) -> None:
+    words = (
+        f"a={FLIPPED}", f"b={FLIPPED}", "--suite", "poles.toml", "--store", "equal",
+        "--episodes", "5", "--max-rounds", "2", "--json",
+    )  # fmt: skip
+    (row,) = json.loads(rlbench("duel", *words, cwd=folder, code=3).stdout)
+    assert (row["decision"], row["difference"], row["starts"]) == ("undecided", 0.0, 10)
+    assert row["p_value"] == 1.0
+    returns = {}
+    for record in Store(folder / "equal").load().records:
+        returns[record.identity.agent.name, record.identity.seed] = record.final.returns
+    assert len(set(returns["a", 0])) > 1
+    assert [returns["a", k] for k in (0, 1)] == [returns["b", k] for k in (0, 1)]
+    # More rounds go on from these.
+    more = rlbench("duel", *words[:-2], "3", cwd=folder, code=3).stdout
+    assert "round 3" in more
+    assert "round 2" not in more
+    assert "a and b are undecided after 15 start states." in more
+
+
+def test_wins_decide_where_returns_have_no_bounds(folder: Path) -> None:
+    text = (folder / "poles.toml").read_text()
+    (folder / "open.toml").write_text(text.replace("returns = [0, 60]\n", ""))
+    words = (GOOD, BAD, "--suite", "open.toml", "--store", "open", "--episodes", "10")
+    out = rlbench("duel", *words, cwd=folder).stdout
+    assert "by which of two policies gets more" in out
+    assert "good gets more from most start states, compared with bad" in out
+    (line,) = rlbench("duel", *words, "--by", "return", cwd=folder, code=2).stderr.splitlines()
+    assert "no bounds of returns for CartPole-v1" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ((GOOD,), "at least two"),
+        ((GOOD, BAD, "--by", "luck"), "unknown way to compare"),
+        ((GOOD, BAD, "--alpha", "1"), "inside (0, 1)"),
+        ((GOOD, BAD, "--episodes", "0"), "--episodes"),
+    ],
+)
+def test_what_does_not_fit_is_said(folder: Path, words: tuple[str, ...], reason: str) -> None:
+    found = rlbench("duel", *words, "--suite", "poles.toml", cwd=folder, code=2)
+    assert reason in found.stderr.splitlines()[-1]
