@@ -1,7 +1,6 @@
 """The offline agents: their losses against slow numpy, the contract, and seeds learned together."""
 
 import importlib
-import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +15,7 @@ from support.command import rlbench
 from support.pendulum import PENDULUM
 from support.registered import register
 
-from rlbench.errors import MissingExtra, UsageError
+from rlbench.errors import UsageError
 from rlbench.results import Store
 from rlbench.runners.agents.agent import AGENTS, resolve
 from rlbench.runners.check.agents import check_contract
@@ -34,24 +33,6 @@ TASK = PENDULUM.tasks[0]
 DATASET = PENDULUM.dataset(TASK)
 INFO = dataset_info(PENDULUM, TASK, DATASET)
 OBS = DATASET.validation.obs[:50]
-
-
-def test_they_are_registered_with_their_version() -> None:
-    pytest.importorskip("torch", reason="needs the extra agents")
-    for name in NAMES:
-        module, _, factory = AGENTS.own[name].target.partition(":")
-        assert AGENTS.own[name].version == importlib.import_module(module).__version__
-        assert (factory, AGENTS.own[name].extra) == ("make", "agents")
-        assert resolve(name, {}).has_group
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_without_torch_it_is_one_line(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in [m for m in sys.modules if m.split(".")[0] == "torch" or "agents." in m]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingExtra, match=rf"the agent '{name}' needs .*rlbench\[agents\]"):
-        resolve(name, {})
 
 
 torch = pytest.importorskip("torch", reason="needs the extra agents")
@@ -96,6 +77,14 @@ def assert_same(left: Any, right: Any) -> None:
     assert mine.keys() == other.keys()
     for name in mine:
         assert torch.equal(mine[name], other[name]), name
+
+
+def test_they_are_registered_with_their_version() -> None:
+    for name in NAMES:
+        module, _, factory = AGENTS.own[name].target.partition(":")
+        assert AGENTS.own[name].version == importlib.import_module(module).__version__
+        assert (factory, AGENTS.own[name].extra) == ("make", "agents")
+        assert resolve(name, {}).has_group
 
 
 @pytest.mark.parametrize("name", NAMES)
