@@ -16,7 +16,7 @@ from support.pendulum import PENDULUM
 from support.registered import register
 
 from rlbench.errors import UsageError
-from rlbench.results import Store
+from rlbench.results import Record, Store
 from rlbench.runners.agents.agent import AGENTS, resolve
 from rlbench.runners.check.agents import check_contract
 from rlbench.runners.loops.common import dataset_info
@@ -155,25 +155,66 @@ def test_an_agent_that_fails_leaves_the_others_alone() -> None:
     assert_same(agents[2], alone)
 
 
-def test_a_command_runs_seeds_together_with_the_same_records(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = {
-        "--suite": "pendulum-offline", "--agent": "td3bc", "--seeds": "3", "--jobs": "1",
-        "--unofficial": "budget=30,episodes=4,max_episode_steps=20",
-    }  # fmt: skip
-    words = [*chain(*asked.items()), "-o", "units=16", "-o", "batch=32"]
+WORDS = {
+    "--suite": "pendulum-offline", "--seeds": "3", "--jobs": "1",
+    "--unofficial": "budget=30,episodes=4,max_episode_steps=20",
+}  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Record]]:
+    """Run three seeds of an agent with small networks; return their records."""
     for name, value in register(tmp_path / "installed").items():
         monkeypatch.setenv(name, value)
-    found = []
-    for more in ([], ["--runs-per-gpu", "3"]):
-        store = tmp_path / f"runs{len(more)}"
-        rlbench("run", *words, *more, "--store", str(store), cwd=tmp_path)
+
+    def play(agent: str, *more: str) -> list[Record]:
+        store = tmp_path / f"{agent}{len(more)}"
+        words = [*chain(*WORDS.items()), "-o", "units=16", "-o", "batch=32", *more]
+        rlbench("run", "--agent", agent, *words, "--store", str(store), cwd=tmp_path)
         records = Store(store).load().records
-        assert [record.status for record in records] == ["ok"] * 3
-        found.append([record.evaluations[-1].returns for record in records])
-    assert found[0] == found[1]
-    assert len(set(found[0])) == 3
+        return sorted(records, key=lambda record: record.identity.seed)
+
+    return play
+
+
+def returns(records: list[Record]) -> list[tuple[float, ...]]:
+    assert [record.status for record in records] == ["ok"] * 3
+    return [record.evaluations[-1].returns for record in records]
+
+
+def test_a_command_runs_seeds_together_with_the_same_records(run: Callable[..., Any]) -> None:
+    alone, together = returns(run("td3bc")), returns(run("td3bc", "--runs-per-gpu", "3"))
+    assert alone == together
+    assert len(set(alone)) == 3
+
+
+LEAVES = """
+import os, signal
+from pathlib import Path
+from rlbench.runners.agents.common.offline import factory, group_factory
+from rlbench.runners.agents.td3bc import TD3BC, TD3BCOptions
+
+class Leaves(TD3BC):
+    def update(self, batch, number):
+        super().update(batch, number)
+        with Path("made").open("a") as file:
+            print(number, file=file)
+        if number == 11:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+make_group = group_factory("leaves", Leaves, TD3BCOptions)
+make = factory(make_group, TD3BCOptions)
+"""
+
+
+def test_a_group_that_was_asked_to_leave_goes_on(tmp_path: Path, run: Callable[..., Any]) -> None:
+    (tmp_path / "leaves.py").write_text(LEAVES)
+    records = run("leaves", "--runs-per-gpu", "3")
+    assert [record.timing["attempts"] for record in records] == [2] * 3
+    made = [int(number) for number in (tmp_path / "made").read_text().split()]
+    # The first update after the break is each seed's own: the others have not begun yet.
+    assert made == [*range(1, 12), 12, 12, *range(12, 31)]
+    assert returns(records) == returns(run("td3bc"))
 
 
 def test_groups_of_several_tasks_are_apart() -> None:
