@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium.spaces import Box, Discrete
 from scipy import special, stats
 from support.command import rlbench
 from support.pendulum import PENDULUM
@@ -237,6 +238,15 @@ def test_groups_of_several_tasks_are_apart() -> None:
 def test_options_that_do_not_fit(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         make(name, [0], **options)
+
+
+def test_tasks_that_do_not_fit() -> None:
+    image = replace(INFO, observation_space=Box(0.0, 1.0, (4, 4)))
+    with pytest.raises(UsageError, match="the agent bc needs observations that are vectors"):
+        bc.make(image, seed=0, device="cpu")
+    discrete = replace(INFO, action_space=Discrete(3))
+    with pytest.raises(UsageError, match="the agent bc needs actions in a bounded box"):
+        bc.make(discrete, seed=0, device="cpu")
 
 
 def test_what_was_saved_with_other_options_is_refused(tmp_path: Path) -> None:

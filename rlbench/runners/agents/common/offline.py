@@ -12,7 +12,6 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
@@ -20,7 +19,7 @@ from rlbench.errors import UsageError
 from rlbench.runners.agents.agent import AgentPhase, Bools, TaskInfo
 from rlbench.runners.agents.common.batches import Batch, Replay
 from rlbench.runners.agents.common.networks import generators_of
-from rlbench.runners.agents.common.policies import Actions
+from rlbench.runners.agents.common.policies import Actions, observation_size
 from rlbench.runners.agents.common.states import gather, load_state, save_state, scatter
 from rlbench.suites import Dataset
 
@@ -108,15 +107,13 @@ class Group:
         make: Callable[[int, int, list[Generator], Any], Learner],
         options: Options,
     ) -> None:
-        space = task.observation_space
-        if not isinstance(space, Box) or len(space.shape) != 1:
-            raise UsageError(f"the agent {name} needs observations that are vectors, not {space}")
+        width = observation_size(task, name)
         self.actions, self.device = Actions(task.action_space, name), device
         self._generators = generators_of(seeds, device)
-        self._learner = make(space.shape[0], self.actions.size, self._generators, options)
+        self._learner = make(width, self.actions.size, self._generators, options)
         self._options = options
-        self._middle = np.zeros(space.shape[0], np.float32)
-        self._scale = np.ones(space.shape[0], np.float32)
+        self._middle = np.zeros(width, np.float32)
+        self._scale = np.ones(width, np.float32)
         self._made, self._told = [0] * len(seeds), [0] * len(seeds)
         self._learning: set[int] = set()  # by their places
         self._replay: Replay | None = None
