@@ -116,6 +116,18 @@ def test_seeds_that_learn_together_learn_as_alone(name: str) -> None:
         )
 
 
+def test_the_number_of_threads_makes_no_difference() -> None:
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        (agent,) = make("td3bc", [0], units=256, batch=256)
+        learn([agent], 5)
+        found.append(agent)
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert_same(*found)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_agents_that_were_saved_apart_wait_for_the_last(name: str, tmp_path: Path) -> None:
     for seed, updates in ((3, 4), (4, 9)):

@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 from rlbench.errors import UsageError
 from rlbench.runners.agents.agent import AgentPhase, Bools, TaskInfo
 from rlbench.runners.agents.common.batches import Batch, Replay
-from rlbench.runners.agents.common.networks import generators_of
+from rlbench.runners.agents.common.networks import generators_of, one_thread
 from rlbench.runners.agents.common.policies import Actions, observation_size
 from rlbench.runners.agents.common.states import gather, load_state, save_state, scatter
 from rlbench.suites import Dataset
@@ -161,14 +161,16 @@ class Group:
         number = self._least() + 1
         others = {k for k, told in enumerate(self._told) if told != number - 1}
         kept = {k: self.state(k) for k in others}
-        self._learner.update(self._replay.draw(self._generators, self._options.batch), number)
+        with one_thread():
+            batch = self._replay.draw(self._generators, self._options.batch)
+            self._learner.update(batch, number)
         for seed, state in kept.items():
             self._put(seed, state)
         self._made = [made if k in others else number for k, made in enumerate(self._made)]
 
     def act(self, obs: NDArray[Any], seed: int) -> NDArray[Any]:
         """Return the actions of an agent."""
-        with torch.no_grad():
+        with one_thread(), torch.no_grad():
             found = self._learner.act(self._tensor(self._scaled(obs)), seed)
         return self.actions.outer(found.cpu().numpy())
 
