@@ -3,6 +3,7 @@
 # make test-procgen  run the tests of Procgen, in an environment of their own (1.5 GB)
 # make test-hopper  replay RandomFrictionHopper's golden cases under MuJoCo 2.3.7, as they were made
 # make test-cluster  run the tests of Ray and SLURM, in an environment of their own
+# make test-agents   run the tests of agents in torch, in an environment of their own
 # make faults  inject many faults, for half an hour
 # make fuzz    read a million mutated records, and as many mutated files of others
 # make recipes run agents made with other libraries, which it installs (3 GB)
@@ -20,7 +21,8 @@ TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/
 # What Python compiles is kept: tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test test-slow test-procgen test-hopper test-cluster faults fuzz recipes lint types wheel-test check bench bench-stats bench-adastop \
+.PHONY: install demo test test-slow test-procgen test-hopper test-cluster test-agents faults fuzz recipes lint types wheel-test check \
+        bench bench-stats bench-adastop bench-agents \
         clean
 
 install: $(CORE)
@@ -85,6 +87,17 @@ test-hopper: .venv-hopper/.ready
 test-cluster: .venv-cluster/.ready
 	.venv-cluster/bin/python -m pytest -m cluster tests/cluster
 
+.venv-agents/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-agents
+	.venv-agents/bin/pip install --quiet --disable-pip-version-check --editable '.[agents]' \
+	  hypothesis pytest
+	@touch $@
+
+# Elsewhere these are skipped where torch is missing.
+test-agents: .venv-agents/.ready
+	.venv-agents/bin/python -m pytest tests/runners/agents/test_torch_common.py \
+	  tests/runners/agents/test_offline_agents.py
+
 faults: $(DEV)
 	$(BIN)/pytest -n auto --dist load -m faults tests/faults
 
@@ -123,6 +136,13 @@ bench-stats: $(DEV) .venv-peers
 bench-adastop: $(DEV) .venv-peers
 	$(BIN)/python benchmarks/adastop_level.py
 
+.venv-d3rlpy:
+	$(PYTHON) -m venv .venv-d3rlpy
+	.venv-d3rlpy/bin/pip install --quiet --disable-pip-version-check d3rlpy==2.8.1
+
+bench-agents: .venv-agents/.ready .venv-d3rlpy
+	.venv-agents/bin/python benchmarks/offline_agents.py
+
 bench: $(DEV)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/runner_overhead.py
@@ -138,4 +158,4 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/reading.py
 
 clean:
-	rm -rf .venv .venv-peers .venv-hopper .venv-cluster .venv-procgen .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-agents .venv-d3rlpy .venv-peers .venv-hopper .venv-cluster .venv-procgen .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache

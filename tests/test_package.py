@@ -105,7 +105,8 @@ def test_folders_import_only_what_the_design_lets_them() -> None:
         },
         "leaderboard": {"leaderboard", "results", "stats", "suites", "errors", "files"},
         "api": {
-            "api", "leaderboard", "runners", "results", "stats", "suites", "errors", "files", "limits",
+            "api", "leaderboard", "runners", "results", "stats", "suites", "errors", "files",
+            "limits",
         },
         "compat": {"compat", "stats", "errors", "limits", "files"},
     }  # fmt: skip

@@ -1,5 +1,6 @@
 """How `--agent` names an agent, and that none of its code runs before its own process does."""
 
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -26,6 +27,16 @@ def test_a_file_can_be_named_in_many_ways(spec: str) -> None:
     agent = resolve(spec, {"a": 1}).id
     assert (agent.name, agent.version, agent.config) == ("mine", "", {"a": 1})
     assert load_factory(spec)(None, seed=0, device="cpu", a=1) == ("agent", {"a": 1})
+
+
+@pytest.mark.parametrize("name", ["bc", "td3bc", "cql", "edac"])
+def test_without_torch_an_agent_names_its_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = "rlbench.runners.agents."
+    for module in [m for m in sys.modules if m.startswith((f"{ours}{name}", f"{ours}common"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtra, match=rf"^the agent '{name}' needs .*rlbench\[agents\]'$"):
+        resolve(name, {})
 
 
 def test_a_module_in_a_package() -> None:

@@ -1,8 +1,7 @@
 """The offline agents: their losses against slow numpy, the contract, and seeds learned together."""
 
 import importlib
-import json
-import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -11,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium.spaces import Box, Discrete
 from scipy import special, stats
 from support.command import rlbench
 from support.pendulum import PENDULUM
 from support.registered import register
 
-from rlbench.errors import MissingExtra, UsageError
-from rlbench.results import Store
+from rlbench.errors import UsageError
+from rlbench.results import Record, Store
 from rlbench.runners.agents.agent import AGENTS, resolve
 from rlbench.runners.check.agents import check_contract
 from rlbench.runners.loops.common import dataset_info
@@ -34,24 +34,6 @@ TASK = PENDULUM.tasks[0]
 DATASET = PENDULUM.dataset(TASK)
 INFO = dataset_info(PENDULUM, TASK, DATASET)
 OBS = DATASET.validation.obs[:50]
-
-
-def test_they_are_registered_with_their_version() -> None:
-    pytest.importorskip("torch", reason="needs the extra agents")
-    for name in NAMES:
-        module, _, factory = AGENTS.own[name].target.partition(":")
-        assert AGENTS.own[name].version == importlib.import_module(module).__version__
-        assert (factory, AGENTS.own[name].extra) == ("make", "agents")
-        assert resolve(name, {}).has_group
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_without_torch_it_is_one_line(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in [m for m in sys.modules if m.split(".")[0] == "torch" or "agents." in m]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingExtra, match=rf"the agent '{name}' needs .*rlbench\[agents\]"):
-        resolve(name, {})
 
 
 torch = pytest.importorskip("torch", reason="needs the extra agents")
@@ -98,6 +80,14 @@ def assert_same(left: Any, right: Any) -> None:
         assert torch.equal(mine[name], other[name]), name
 
 
+def test_they_are_registered_with_their_version() -> None:
+    for name in NAMES:
+        module, _, factory = AGENTS.own[name].target.partition(":")
+        assert AGENTS.own[name].version == importlib.import_module(module).__version__
+        assert (factory, AGENTS.own[name].extra) == ("make", "agents")
+        assert resolve(name, {}).has_group
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_contract_is_kept(name: str) -> None:
     found = {
@@ -124,6 +114,18 @@ def test_seeds_that_learn_together_learn_as_alone(name: str) -> None:
         assert np.array_equal(
             agent.act(OBS, first, phase="eval"), alone.act(OBS, first, phase="eval")
         )
+
+
+def test_the_number_of_threads_makes_no_difference() -> None:
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        (agent,) = make("td3bc", [0], units=256, batch=256)
+        learn([agent], 5)
+        found.append(agent)
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert_same(*found)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -166,25 +168,66 @@ def test_an_agent_that_fails_leaves_the_others_alone() -> None:
     assert_same(agents[2], alone)
 
 
-def test_a_command_runs_seeds_together_with_the_same_records(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = {
-        "--suite": "pendulum-offline", "--agent": "td3bc", "--seeds": "3", "--jobs": "1",
-        "--unofficial": "budget=30,episodes=4,max_episode_steps=20",
-    }  # fmt: skip
-    words = [*chain(*asked.items()), "-o", "units=16", "-o", "batch=32"]
+WORDS = {
+    "--suite": "pendulum-offline", "--seeds": "3", "--jobs": "1",
+    "--unofficial": "budget=30,episodes=4,max_episode_steps=20",
+}  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Record]]:
+    """Run three seeds of an agent with small networks; return their records."""
     for name, value in register(tmp_path / "installed").items():
         monkeypatch.setenv(name, value)
-    found = []
-    for more in ([], ["--runs-per-gpu", "3"]):
-        store = tmp_path / f"runs{len(more)}"
-        rlbench("run", *words, *more, "--store", str(store), cwd=tmp_path)
+
+    def play(agent: str, *more: str) -> list[Record]:
+        store = tmp_path / f"{agent}{len(more)}"
+        words = [*chain(*WORDS.items()), "-o", "units=16", "-o", "batch=32", *more]
+        rlbench("run", "--agent", agent, *words, "--store", str(store), cwd=tmp_path)
         records = Store(store).load().records
-        assert [record.status for record in records] == ["ok"] * 3
-        found.append([record.evaluations[-1].returns for record in records])
-    assert found[0] == found[1]
-    assert len(set(found[0])) == 3
+        return sorted(records, key=lambda record: record.identity.seed)
+
+    return play
+
+
+def returns(records: list[Record]) -> list[tuple[float, ...]]:
+    assert [record.status for record in records] == ["ok"] * 3
+    return [record.evaluations[-1].returns for record in records]
+
+
+def test_a_command_runs_seeds_together_with_the_same_records(run: Callable[..., Any]) -> None:
+    alone, together = returns(run("td3bc")), returns(run("td3bc", "--runs-per-gpu", "3"))
+    assert alone == together
+    assert len(set(alone)) == 3
+
+
+LEAVES = """
+import os, signal
+from pathlib import Path
+from rlbench.runners.agents.common.offline import factory, group_factory
+from rlbench.runners.agents.td3bc import TD3BC, TD3BCOptions
+
+class Leaves(TD3BC):
+    def update(self, batch, number):
+        super().update(batch, number)
+        with Path("made").open("a") as file:
+            print(number, file=file)
+        if number == 11:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+make_group = group_factory("leaves", Leaves, TD3BCOptions)
+make = factory(make_group, TD3BCOptions)
+"""
+
+
+def test_a_group_that_was_asked_to_leave_goes_on(tmp_path: Path, run: Callable[..., Any]) -> None:
+    (tmp_path / "leaves.py").write_text(LEAVES)
+    records = run("leaves", "--runs-per-gpu", "3")
+    assert [record.timing["attempts"] for record in records] == [2] * 3
+    made = [int(number) for number in (tmp_path / "made").read_text().split()]
+    # The first update after the break is each seed's own: the others have not begun yet.
+    assert made == [*range(1, 12), 12, 12, *range(12, 31)]
+    assert returns(records) == returns(run("td3bc"))
 
 
 def test_groups_of_several_tasks_are_apart() -> None:
@@ -207,6 +250,15 @@ def test_groups_of_several_tasks_are_apart() -> None:
 def test_options_that_do_not_fit(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         make(name, [0], **options)
+
+
+def test_tasks_that_do_not_fit() -> None:
+    image = replace(INFO, observation_space=Box(0.0, 1.0, (4, 4)))
+    with pytest.raises(UsageError, match="the agent bc needs observations that are vectors"):
+        bc.make(image, seed=0, device="cpu")
+    discrete = replace(INFO, action_space=Discrete(3))
+    with pytest.raises(UsageError, match="the agent bc needs actions in a bounded box"):
+        bc.make(discrete, seed=0, device="cpu")
 
 
 def test_what_was_saved_with_other_options_is_refused(tmp_path: Path) -> None:
@@ -473,13 +525,10 @@ def test_they_learn_to_swing(name: str, most: float) -> None:
     assert (total.mean() - low) / (high - low) > most
 
 
-def test_published_settings_name_real_options() -> None:
-    import tomllib
-
-    files = sorted(Path("examples/neorl2").glob("*.toml"))
-    assert [file.stem for file in files] == sorted(NAMES)
-    for file in files:
-        content = tomllib.loads(file.read_text())
-        assert content["agent"] == file.stem
-        chosen = resolve(file.stem, content["options"]).id.config
-        assert json.loads(json.dumps(chosen)) == chosen
+@pytest.mark.parametrize("name", NAMES)
+def test_the_published_settings_are_the_defaults(name: str) -> None:
+    path = Path(__file__).parents[3] / "examples" / "neorl2" / f"{name}.toml"
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    assert (content["suite"], content["agent"]) == ("neorl2", name)
+    assert resolve(name, content["options"]).id.config == resolve(name, {}).id.config
+    assert content["options"].keys() == resolve(name, {}).id.config.keys()

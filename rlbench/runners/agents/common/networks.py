@@ -5,7 +5,8 @@ depend on the others.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -220,6 +221,20 @@ def adam(flat: Tensor, gradient: Tensor, moments: Tensor, *, step: int, rate: fl
 def members(layers: Layers, which: slice) -> Layers:
     """Return some of the (S * E) perceptrons: ``slice(2, 3)``, or ``slice(None, None, E)``."""
     return [(weight[which], bias[which]) for weight, bias in layers]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread, so that sums do not depend on the number of cores.
+
+    Products of this size gain little from more threads, and lose much where others use the cores.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def generators_of(seeds: Sequence[int], device: Any) -> list[Generator]:

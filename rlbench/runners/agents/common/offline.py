@@ -12,15 +12,14 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from rlbench.errors import UsageError
 from rlbench.runners.agents.agent import AgentPhase, Bools, TaskInfo
 from rlbench.runners.agents.common.batches import Batch, Replay
-from rlbench.runners.agents.common.networks import generators_of
-from rlbench.runners.agents.common.policies import Actions
+from rlbench.runners.agents.common.networks import generators_of, one_thread
+from rlbench.runners.agents.common.policies import Actions, observation_size
 from rlbench.runners.agents.common.states import gather, load_state, save_state, scatter
 from rlbench.suites import Dataset
 
@@ -108,15 +107,13 @@ class Group:
         make: Callable[[int, int, list[Generator], Any], Learner],
         options: Options,
     ) -> None:
-        space = task.observation_space
-        if not isinstance(space, Box) or len(space.shape) != 1:
-            raise UsageError(f"the agent {name} needs observations that are vectors, not {space}")
+        width = observation_size(task, name)
         self.actions, self.device = Actions(task.action_space, name), device
         self._generators = generators_of(seeds, device)
-        self._learner = make(space.shape[0], self.actions.size, self._generators, options)
+        self._learner = make(width, self.actions.size, self._generators, options)
         self._options = options
-        self._middle = np.zeros(space.shape[0], np.float32)
-        self._scale = np.ones(space.shape[0], np.float32)
+        self._middle = np.zeros(width, np.float32)
+        self._scale = np.ones(width, np.float32)
         self._made, self._told = [0] * len(seeds), [0] * len(seeds)
         self._learning: set[int] = set()  # by their places
         self._replay: Replay | None = None
@@ -164,14 +161,16 @@ class Group:
         number = self._least() + 1
         others = {k for k, told in enumerate(self._told) if told != number - 1}
         kept = {k: self.state(k) for k in others}
-        self._learner.update(self._replay.draw(self._generators, self._options.batch), number)
+        with one_thread():
+            batch = self._replay.draw(self._generators, self._options.batch)
+            self._learner.update(batch, number)
         for seed, state in kept.items():
             self._put(seed, state)
         self._made = [made if k in others else number for k, made in enumerate(self._made)]
 
     def act(self, obs: NDArray[Any], seed: int) -> NDArray[Any]:
         """Return the actions of an agent."""
-        with torch.no_grad():
+        with one_thread(), torch.no_grad():
             found = self._learner.act(self._tensor(self._scaled(obs)), seed)
         return self.actions.outer(found.cpu().numpy())
 

@@ -117,7 +117,7 @@ def observation_size(task: TaskInfo, agent: str) -> int:
     """Return the numbers in an observation.
 
     Raises:
-        UsageError: It is no array of numbers, or an image.
+        UsageError: It is no vector.
     """
     space = task.observation_space
     if not isinstance(space, Box) or len(space.shape) != 1:
