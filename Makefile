@@ -89,14 +89,15 @@ test-cluster: .venv-cluster/.ready
 
 .venv-agents/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv-agents
-	.venv-agents/bin/pip install --quiet --disable-pip-version-check --editable '.[agents]' \
+	.venv-agents/bin/pip install --quiet --disable-pip-version-check --editable '.[agents,parkour]' \
 	  hypothesis pytest
 	@touch $@
 
 # Elsewhere these are skipped where torch is missing.
 test-agents: .venv-agents/.ready
 	.venv-agents/bin/python -m pytest tests/runners/agents/test_torch_common.py \
-	  tests/runners/agents/test_offline_agents.py
+	  tests/runners/agents/test_offline_agents.py tests/runners/agents/test_students.py \
+	  tests/runners/teachers/test_torch_teachers.py -m "not slow"
 
 faults: $(DEV)
 	$(BIN)/pytest -n auto --dist load -m faults tests/faults
