@@ -337,7 +337,7 @@ def test_the_live_table(tmp_path: Path) -> None:
         seen += part
     assert process.wait(60) == 0
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
-    for word in ("task", "steps/s", "left", "Pong", "/2,000", "2/2 runs"):
+    for word in ("run", "steps/s", "left", "Pong", "/2,000", "2/2 runs"):
         assert word in text, text
 
 

@@ -79,7 +79,7 @@ def _code(registry: Registry, spec: str, folder: Path) -> str:
     if registry is AGENTS and spec.startswith((COMMAND, SB3_ZIP)):
         raise UsageError(
             f'the files that the agent {spec!r} needs are not known: write working_dir = "."'
-            " into the table [ray.runtime_env] of the --config file, which sends this folder"
+            " into the table [ray.runtime_env] of the file of --config: it sends this folder"
         )
     if spec in registry.own:
         return spec
