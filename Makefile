@@ -6,8 +6,9 @@
 # make test-agents   run the tests of agents in torch, in an environment of their own
 # make faults  inject many faults, for half an hour
 # make fuzz    read a million mutated records, and as many mutated files of others
+# make docs    build the site of the documentation in build/docs; broken links are errors
 # make recipes run agents made with other libraries, which it installs (3 GB)
-# make check   what CI runs besides: lint, types, the wheel
+# make check   what CI runs besides: lint, types, the wheel, the documentation
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -21,7 +22,7 @@ TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/
 # What Python compiles is kept: tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test test-slow test-procgen test-hopper test-cluster test-agents faults fuzz recipes lint types wheel-test check \
+.PHONY: install demo test test-slow test-procgen test-hopper test-cluster test-agents faults fuzz docs recipes lint types wheel-test check \
         bench bench-stats bench-adastop bench-agents \
         clean
 
@@ -105,6 +106,14 @@ faults: $(DEV)
 fuzz: $(DEV)
 	RLBENCH_FUZZ=1000000 $(BIN)/pytest -n auto --dist load tests/results/test_fuzz.py tests/results/test_reading_fuzz.py
 
+.venv-docs/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+docs: .venv-docs/.ready
+	.venv-docs/bin/mkdocs build --quiet --strict
+
 .venv-recipes/.done: tests/recipes/requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv-recipes
 	.venv-recipes/bin/pip install --quiet --disable-pip-version-check --editable '.[sb3,sbx]' \
@@ -125,7 +134,7 @@ types: $(DEV)
 wheel-test: $(DEV)
 	bash .ci/wheel-test
 
-check: lint types wheel-test
+check: lint types wheel-test docs
 
 .venv-peers:
 	$(PYTHON) -m venv .venv-peers
@@ -159,4 +168,4 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/reading.py
 
 clean:
-	rm -rf .venv .venv-agents .venv-d3rlpy .venv-peers .venv-hopper .venv-cluster .venv-procgen .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-agents .venv-d3rlpy .venv-docs .venv-peers .venv-hopper .venv-cluster .venv-procgen .venv-recipes build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,42 @@
+"""The first steps of a newcomer run as the page says, and print what it says."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from support.command import rlbench
+from support.documents import ROOT, blocks_of
+
+PAGE = ROOT / "docs/start.md"
+NOT_EXECUTED = re.compile(r"<!-- not executed: .+ -->\n```sh\n(.*?)^```$", re.S | re.M)
+
+
+def do(line: str, cwd: Path) -> str:
+    """Run a command of the page and return what it printed."""
+    program, *words = shlex.split(line)
+    assert program == "rlbench"
+    return rlbench(*words, cwd=cwd).stdout
+
+
+def test_the_first_steps_run_and_print_what_the_page_says(tmp_path: Path) -> None:
+    pytest.importorskip("ale_py")
+    pytest.importorskip("matplotlib")
+    skipped = set(NOT_EXECUTED.findall(PAGE.read_text()))
+    assert len(skipped) == 1
+    printed = ""
+    for kind, block in blocks_of(PAGE):
+        if kind == "csv":
+            (tmp_path / "mine.csv").write_text(block)
+        elif kind == "text":
+            assert block in printed
+        elif block not in skipped:
+            printed = "".join(do(line, tmp_path) for line in block.splitlines())
+    for name in ("intervals.png", "intervals.csv", "intervals.txt"):
+        assert (tmp_path / "figures" / name).stat().st_size > 0
+
+
+def test_the_command_of_the_first_page_runs(tmp_path: Path) -> None:
+    ((kind, block),) = blocks_of(ROOT / "docs/index.md")
+    assert kind == "sh"
+    assert "SPR is better than DrQ(eps)" in do(block.strip(), tmp_path)
