@@ -69,7 +69,7 @@ def duel(differences: Mapping[Pair, ArrayLike], *, alpha: float = 0.05) -> DuelR
     Raises:
         InvalidScores: There is no pair, a difference is out of range, or alpha is.
 
-    >>> duel({("a", "b"): [1, 1, 0, 1, 1, 1, 1, 1]}).decisions
+    >>> duel({("a", "b"): [1, 1, 0, 1, 1, 1, 1, 1, 1]}).decisions
     {('a', 'b'): 'better'}
     """
     if not 0 < alpha < 1 or not differences:

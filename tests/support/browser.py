@@ -98,7 +98,13 @@ def open_page(browser: "Browser", **options: Any) -> "Iterator[tuple[Page, Seen]
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
     page.on("dialog", dismiss)
     page.on("request", lambda request: seen.requests.append(request.url))
-    page.on("requestfailed", lambda request: seen.failed.append(request.url))
+
+    def note_failed(request: Any) -> None:
+        # What was still on its way when the page was left has not failed.
+        if request.failure != "net::ERR_ABORTED":
+            seen.failed.append(request.url)
+
+    page.on("requestfailed", note_failed)
     page.on(
         "response",
         lambda response: seen.failed.append(response.url) if response.status >= 400 else None,

@@ -219,14 +219,21 @@ def test_a_group_may_stand_beside_the_factory() -> None:
     assert mine(PLAIN + "from functools import partial as make_group\n").has_group
 
 
-@pytest.mark.parametrize("registry", [AGENTS, TEACHERS], ids=lambda registry: registry.kind)
-def test_what_comes_with_rlbench_states_its_version(registry: Registry) -> None:
-    for name, entry in registry.own.items():
-        assert entry.version
-        assert stated_version(find(registry, name)) == entry.version
-        find_by = resolve if registry is AGENTS else resolve_teacher
-        by_name, by_module = find_by(name, {}).id, find_by(entry.target, {}).id
-        assert by_name.content() == by_module.content()
+@pytest.mark.parametrize(
+    ("registry", "name"), [(kind, name) for kind in (AGENTS, TEACHERS) for name in kind.own],
+    ids=lambda value: value.kind if isinstance(value, Registry) else value,
+)  # fmt: skip
+def test_what_comes_with_rlbench_states_its_version(registry: Registry, name: str) -> None:
+    entry = registry.own[name]
+    assert entry.version
+    assert stated_version(find(registry, name)) == entry.version
+    if entry.extra in ("agents", "teachers-torch"):
+        pytest.importorskip("torch", reason=f"no torch: pip install 'rlbench[{entry.extra}]'")
+    Path("runs.json").write_text("{}")
+    options = {"history": Path("runs.json")} if name == "again" else {}
+    find_by = resolve if registry is AGENTS else resolve_teacher
+    by_name, by_module = find_by(name, options).id, find_by(entry.target, options).id
+    assert by_name.content() == by_module.content()
 
 
 def test_a_raised_version_is_another_agent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,7 +321,9 @@ def test_a_module_in_an_archive_and_a_file_that_cannot_be_read_are_one_line(
 
 
 @pytest.mark.parametrize("asked", ["", '{"kind": "agent", "sp'])
-@pytest.mark.parametrize("module", ["check.agents", "agents.describe", "tracking", "worker"])
+@pytest.mark.parametrize(
+    "module", ["check.agents", "agents.describe", "tracking", "backends.worker"]
+)
 def test_a_process_that_nobody_asks_any_more_ends_without_a_word(module: str, asked: str) -> None:
     """The command may be killed before it has written what its process is to do."""
     command = [sys.executable, "-P", "-m", f"rlbench.runners.{module}"]

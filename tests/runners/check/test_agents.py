@@ -169,13 +169,13 @@ def test_a_good_agent_passes(agent: type[Learner], kind: str) -> None:
     found = check(agent, kind)
     assert by_status(found, "failed") == set(), found
     skipped = {"act in training", "resume"} if agent is OwnLoop else {"exact budget"}
-    assert by_status(found, "skipped") == skipped
+    assert by_status(found, "skipped") == skipped | {"value"}
 
 
 def test_a_good_agent_passes_offline() -> None:
     found = check(Fits, "offline")
     assert by_status(found, "failed") == set(), found
-    assert by_status(found, "skipped") == {"act in training"}
+    assert by_status(found, "skipped") == {"act in training", "value"}
     assert detail_of(found, "make") == "it has act() and fit()"
     assert detail_of(found, "train") == "40 updates by fit"
     assert detail_of(found, "exact budget") == "fit() used 40 of 40 updates"
@@ -186,7 +186,7 @@ def test_a_good_agent_passes_offline() -> None:
 def test_a_good_agent_passes_in_a_curriculum() -> None:
     found = check(Searches, "curriculum", steps=400)
     assert by_status(found, "failed") == set(), found
-    assert by_status(found, "skipped") == {"exact budget"}
+    assert by_status(found, "skipped") == {"exact budget", "value"}
     assert "400 steps by act and observe" in detail_of(found, "train")
 
 
@@ -589,6 +589,10 @@ BROKEN: dict[str, list[tuple[Callable[..., Any], str, str]]] = {
         (acts(changes_obs, OwnLoop), "changed obs in act()", "discrete"),
         (watches(observe=changes_rewards), "changed reward in observe()", "discrete"),
         (acts(trembles_in_place, Fits), "changed obs in act()", "offline"),
+    ],
+    "value": [
+        (watches(value=lambda self, obs: np.zeros(1)), "value answered", "discrete"),
+        (watches(value=lambda self, obs: self.choose(len(obs), "eval")[:, 0]), "asking", "box"),
     ],
     "same seed": [
         (unseeded, "same seed act differently in training, from step", "discrete"),
