@@ -167,10 +167,10 @@ def stopping(
         agents = ", ".join(result.undecided_agents)
         said.append(f"To go on, runs {done * batch + 1} to {(done + 1) * batch} of: {agents}.")
     notes.append(_order(found.unordered, list(found.agents)))
-    return Stopping(result, rows, said, notes, _blind(result.blind_looks))
+    return Stopping(result, rows, said, notes, blind_warnings(result.blind_looks))
 
 
-def _blind(looks: Sequence[int]) -> list[str]:
+def blind_warnings(looks: Sequence[int]) -> list[str]:
     """Return at which looks nothing can be decided."""
     if not looks:
         return []

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rlbench.api.entrants import Entrants, parse_entrant, resolve_entrants
+from rlbench.api.entrants import Entrants, by_key, parse_entrant, resolve_entrants
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results import Record
 from rlbench.runners import identities
@@ -65,7 +65,7 @@ def by_of(name: str, tasks: Iterable[Task]) -> By:
 
 def returns_so_far(entrants: Entrants, records: Iterable[Record]) -> Returns:
     """Return the returns of each policy in the rounds that are complete, in the order of seeds."""
-    ok = {record.identity.key: record for record in records if record.status == "ok"}
+    ok = by_key(records)
     episodes = entrants.suite.protocol_of(entrants.tasks[0]).episodes
     found = {}
     for label, who in entrants.agents.items():

@@ -6,11 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rlbench.api.asking import parse_options
 from rlbench.api.clusters import Placement
 from rlbench.api.places import parse_places
 from rlbench.api.running import Wanted, find_agent, given_of_policy, want
 from rlbench.errors import UsageError
+from rlbench.results import Record
 from rlbench.results.labels import labels
 from rlbench.runners import Resolved, Run, identities
 from rlbench.suites import Suite, Task
@@ -101,6 +105,32 @@ def parse_entrant(spec: str) -> Entrant:
     name, agent, options = match.groups()
     config = parse_options([part for part in (options or "").split(",") if part.strip()])
     return Entrant((name or "").strip(), agent, config)
+
+
+def raw_scores(
+    entrants: Entrants, name: str, seeds: Sequence[int], records: Mapping[str, Record]
+) -> NDArray[np.float64]:
+    """Return an agent's raw scores, (seeds, tasks); NaN where a run has none.
+
+    Args:
+        entrants: The agents, on a suite.
+        name: The label of one of them.
+        seeds: Of the runs.
+        records: Those that ended well, by key.
+    """
+    runs = identities(entrants.suite, entrants.tasks, entrants.agents[name].id, seeds)
+    found = [records[run.key].score if run.key in records else np.nan for run in runs]
+    return np.array(found).reshape(len(seeds), len(entrants.tasks))
+
+
+def normalised(entrants: Entrants, raw: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return (seeds, tasks) raw scores as one array (seeds,) of normalised ones a task."""
+    return [entrants.suite.normalise(task, raw[:, k]) for k, task in enumerate(entrants.tasks)]
+
+
+def by_key(records: Iterable[Record]) -> dict[str, Record]:
+    """Return the records of runs that ended well, by key."""
+    return {record.identity.key: record for record in records if record.status == "ok"}
 
 
 def want_of_all(

@@ -13,7 +13,7 @@ from rlbench.api.asking import CHECKPOINT_SECONDS, TEACHER_PREFIX, parse_eval_po
 from rlbench.api.clusters import Placement, Work, find_places
 from rlbench.api.places import Places
 from rlbench.api.progress import Display
-from rlbench.api.stores import Tell
+from rlbench.api.stores import Tell, loaded_or_empty
 from rlbench.errors import ClusterError, InvalidRecord, StoreError, UsageError
 from rlbench.results import Identity, Loaded, Problem, Store
 from rlbench.results.scores import under_other_constants
@@ -107,7 +107,7 @@ def want(
     points = {
         identity.task: _points(suite, suite.task(identity.task), eval_points) for identity in found
     }
-    loaded = Store(store).load() if store.is_dir() else Loaded([], [])
+    loaded = loaded_or_empty(store)
     left = _not_done(found, loaded)
     suite.check_can_run(suite.task(name) for name in dict.fromkeys(run.task for run in left))
     if factory is not None and placement.backend != "local":

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.api.asking import MAX_SEED
-from rlbench.api.entrants import Entrants
+from rlbench.api.entrants import Entrants, by_key, normalised, raw_scores
 from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.results import Record
 from rlbench.results.engines import other_engines, usual_engines
@@ -17,8 +17,6 @@ from rlbench.results.plans import ComparisonPlan, FixedPlan, fix_plan, read_plan
 from rlbench.runners import identities
 from rlbench.stats import AdaStopResult, adastop
 from rlbench.stats.comparisons import TestStatistic
-
-_Run = tuple[str, str, int]  # label, task, seed
 
 
 class Standing(NamedTuple):
@@ -115,7 +113,8 @@ def settle_plan(
             f"({'; '.join(plan.changed_from(last.plan))}): repeat the settings of that plan, or "
             "begin another with --new-plan"
         )
-    return fix_plan(store, plan, seen=len(_recorded(plan, entrants, records)))
+    seen = sum(map(len, _recorded(plan, entrants, records).values()))
+    return fix_plan(store, plan, seen=seen)
 
 
 def standing(plan: ComparisonPlan, entrants: Entrants, records: Iterable[Record]) -> Standing:
@@ -127,17 +126,16 @@ def standing(plan: ComparisonPlan, entrants: Entrants, records: Iterable[Record]
         UsageError: Runs of a task were made on engines that behave differently.
     """
     suite = entrants.suite
-    mine = _recorded(plan, entrants, records)
-    made = list(mine.values())
-    if others := other_engines(made, suite, usual_engines(made, suite)):
+    mine = [r for of_agent in _recorded(plan, entrants, records).values() for r in of_agent]
+    if others := other_engines(mine, suite, usual_engines(mine, suite)):
         names = ", ".join(sorted(set(others.values())))
         raise UsageError(
             f"{len(others)} of the plan's runs were made on another engine than the rest "
             f"({names}), so they are not compared: begin a plan of fresh seeds with --new-plan "
             "--first-seed N"
         )
-    scores = {run: record.score for run, record in mine.items()}
-    arrays = {label: _whole_batches(label, plan, entrants, scores) for label in plan.agents}
+    ended = by_key(mine)
+    arrays = {label: _whole_batches(label, plan, entrants, ended) for label in plan.agents}
     if missing := tuple(label for label, runs in arrays.items() if not len(runs[0])):
         return Standing(None, 1, missing)
     statistic: Any = plan.statistic
@@ -156,14 +154,12 @@ def seconds_saved(
     A run of an agent would have taken as long as its others did on average.
     """
     assert at.result is not None
-    seconds: dict[str, list[float]] = {label: [] for label in plan.agents}
-    for (label, _, _), record in _recorded(plan, entrants, records).items():
-        seconds[label].append(float(record.timing["seconds"]))
+    made = _recorded(plan, entrants, records)
     runs, saved = 0, 0.0
     for label, done in at.result.runs.items():
         spared = (plan.batch * plan.max_batches - done) * len(plan.digests)
         runs += spared
-        saved += spared * float(np.mean(seconds[label]))
+        saved += spared * float(np.mean([r.timing["seconds"] for r in made[label]]))
     return runs, saved
 
 
@@ -176,33 +172,21 @@ def _compares_the_same(a: ComparisonPlan, b: ComparisonPlan) -> bool:
 
 def _recorded(
     plan: ComparisonPlan, entrants: Entrants, records: Iterable[Record]
-) -> dict[_Run, Record]:
-    """Return the records of the plan's runs."""
-    seeds = [seed for batch in range(1, plan.max_batches + 1) for seed in plan.seeds(batch)]
-    planned = {
-        identity.key: (label, identity.task, identity.seed)
-        for label, who in entrants.agents.items()
-        for identity in identities(entrants.suite, entrants.tasks, who.id, seeds)
-    }
-    return {
-        planned[record.identity.key]: record
-        for record in records
-        if record.status == "ok" and record.identity.key in planned
-    }
+) -> dict[str, list[Record]]:
+    """Return the records of the plan's runs, by label."""
+    ended = by_key(records)
+    found = {}
+    for label, who in entrants.agents.items():
+        runs = identities(entrants.suite, entrants.tasks, who.id, plan.all_seeds)
+        found[label] = [ended[run.key] for run in runs if run.key in ended]
+    return found
 
 
 def _whole_batches(
-    label: str, plan: ComparisonPlan, entrants: Entrants, scores: Mapping[_Run, float]
+    label: str, plan: ComparisonPlan, entrants: Entrants, records: Mapping[str, Record]
 ) -> list[NDArray[np.float64]]:
     """Return an agent's normalised scores in whole batches, (runs,) a task, in order of seeds."""
-    rows: list[list[float]] = []
-    for batch in range(1, plan.max_batches + 1):
-        of_batch = [
-            [scores.get((label, task.name, seed), np.nan) for task in entrants.tasks]
-            for seed in plan.seeds(batch)
-        ]
-        if np.isnan(of_batch).any():
-            break
-        rows += of_batch
-    raw = np.array(rows).reshape(-1, len(entrants.tasks))
-    return [entrants.suite.normalise(task, raw[:, k]) for k, task in enumerate(entrants.tasks)]
+    raw = raw_scores(entrants, label, plan.all_seeds, records)
+    missing = np.flatnonzero(np.isnan(raw).any(axis=1))
+    complete = len(raw) if not len(missing) else int(missing[0])
+    return normalised(entrants, raw[: complete // plan.batch * plan.batch])

@@ -22,6 +22,11 @@ def load_store(path: Path, tell: Tell) -> Loaded:
     return loaded
 
 
+def loaded_or_empty(path: Path) -> Loaded:
+    """Read a store that may not be there yet."""
+    return Store(path).load() if path.is_dir() else Loaded([], [])
+
+
 def records_of(path: Path, suite: Suite, tell: Tell, *, old: bool = False) -> list[Record]:
     """Return a store's records of a suite.
 

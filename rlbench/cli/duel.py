@@ -59,7 +59,7 @@ def duel(
     from rlbench.api.clusters import Placement
     from rlbench.api.duels import by_of, decide, policies_of, returns_so_far
     from rlbench.api.entrants import want_of_all
-    from rlbench.results import Store
+    from rlbench.api.stores import loaded_or_empty
 
     placement = Placement(device=device, jobs=jobs)
     if not 0 < alpha < 1:
@@ -71,7 +71,7 @@ def duel(
     if not json:
         echo(_described(compared_by, len(entrants.tasks), episodes, alpha))
     while True:
-        returns = returns_so_far(entrants, Store(store).load().records if store.is_dir() else [])
+        returns = returns_so_far(entrants, loaded_or_empty(store).records)
         result = decide(entrants, returns, compared_by, alpha)
         needed = tuple(entrants.agents) if result is None else result.undecided_policies
         done = min((len(returns[name]) // episodes for name in needed), default=max_rounds)

@@ -8,6 +8,7 @@ import numpy as np
 
 from rlbench.api.asking import DEFAULT_STORE, Asked, parse_suite
 from rlbench.api.clusters import Placement
+from rlbench.api.comparing import blind_warnings
 from rlbench.api.entrants import Entrants, parse_entrant, resolve_entrants, want_of_all
 from rlbench.api.sequential import (
     Standing,
@@ -16,6 +17,7 @@ from rlbench.api.sequential import (
     settle_plan,
     standing,
 )
+from rlbench.api.stores import loaded_or_empty
 from rlbench.api.words import duration
 from rlbench.cli.dry_run import print_plan
 from rlbench.cli.figures import draw_stopping
@@ -23,7 +25,7 @@ from rlbench.cli.options import tell
 from rlbench.cli.output import EXIT_UNDECIDED, echo, print_json, print_table
 from rlbench.cli.run import parse_tasks, print_sources, run_together
 from rlbench.errors import UsageError
-from rlbench.results import Record, Store
+from rlbench.results import Record
 from rlbench.results.plans import ComparisonPlan, FixedPlan
 from rlbench.results.reading import Reading
 from rlbench.stats.aggregates import LABELS
@@ -99,7 +101,7 @@ def decide(
         _print_described(plan, entrants)
     if how.dry_run:
         return _print_next(plan, entrants, path, placement)
-    records = _records_in(path)
+    records = loaded_or_empty(path).records
     _print_fixed(settle_plan(path, plan, entrants, records, anew=how.new_plan), quiet=how.json)
     while (at := standing(plan, entrants, records)).needed:
         seeds, agents = plan.seeds(at.next_batch), ", ".join(at.needed)
@@ -107,7 +109,7 @@ def decide(
         title = f"batch {at.next_batch} of at most {plan.max_batches}: {agents}"
         if code := run_together(wanted, title, quiet=how.json):
             return code
-        records = _records_in(path)
+        records = loaded_or_empty(path).records
     _report(plan, entrants, at, records, json=how.json)
     assert at.result is not None
     draw_stopping(at.result, how.out)
@@ -128,10 +130,6 @@ def _store_of(asked: Asked) -> Path:
     if len(asked.stores) > 1:
         raise UsageError("--run keeps its runs in one --store: name one")
     return asked.stores[0] if asked.stores else DEFAULT_STORE
-
-
-def _records_in(path: Path) -> list[Record]:
-    return Store(path).load().records if path.is_dir() else []
 
 
 def _print_described(plan: ComparisonPlan, entrants: Entrants) -> None:
@@ -177,16 +175,13 @@ def _warn_of_blind_looks(plan: ComparisonPlan) -> None:
             "this plan can decide nothing, whatever the scores: there are too few permutations for "
             "the level. Take larger batches, or more of them"
         )
-    if blind:
-        tell(
-            f"warning: nothing can be decided after batch {', '.join(map(str, blind))}, whatever "
-            "the scores: there are too few permutations for the level"
-        )
+    for line in blind_warnings(blind):
+        tell(f"warning: {line}")
 
 
 def _print_next(plan: ComparisonPlan, entrants: Entrants, path: Path, placement: Placement) -> int:
     """Print the runs that come next, and do none."""
-    at = standing(plan, entrants, _records_in(path))
+    at = standing(plan, entrants, loaded_or_empty(path).records)
     if not at.needed:
         echo("decided: no more runs are needed")
         return 0

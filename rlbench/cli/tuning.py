@@ -6,14 +6,21 @@ from typing import Any
 import numpy as np
 
 from rlbench.api.clusters import Placement
-from rlbench.api.entrants import Entrant, Entrants, resolve_entrants, want_of_all
+from rlbench.api.entrants import (
+    Entrant,
+    Entrants,
+    by_key,
+    normalised,
+    raw_scores,
+    resolve_entrants,
+    want_of_all,
+)
 from rlbench.api.study import Study, Tuning
 from rlbench.cli.dry_run import print_plan
 from rlbench.cli.output import EXIT_UNDECIDED, echo, print_table
 from rlbench.cli.run import run_together
 from rlbench.results import Store
 from rlbench.results.values import unofficial_text
-from rlbench.runners import identities
 from rlbench.stats.aggregates import LABELS
 from rlbench.stats.intervals import POINTS
 from rlbench.suites import Suite, Task
@@ -71,21 +78,10 @@ def tuned(
 
 def _values(rivals: Entrants, tuning: Tuning, study: Study) -> list[float]:
     """Return the statistic of each setting over the seeds of the tuning."""
-    scores = {
-        r.identity.key: r.score for r in Store(study.store).load().records if r.status == "ok"
-    }
-    found = []
-    for who in rivals.agents.values():
-        by_task: dict[str, list[float]] = {task.name: [] for task in rivals.tasks}
-        for identity in identities(rivals.suite, rivals.tasks, who.id, tuning.seeds):
-            by_task[identity.task].append(scores[identity.key])
-        raw = [np.array(by_task[task.name]) for task in rivals.tasks]
-        normalised = [
-            rivals.suite.normalise(task, of_task)
-            for task, of_task in zip(rivals.tasks, raw, strict=True)
-        ]
-        found.append(float(POINTS[study.settings["statistic"]](normalised)))
-    return found
+    records = by_key(Store(study.store).load().records)
+    raw = [raw_scores(rivals, name, tuning.seeds, records) for name in rivals.agents]
+    statistic = POINTS[study.settings["statistic"]]
+    return [float(statistic(normalised(rivals, of_setting))) for of_setting in raw]
 
 
 def _print_settings(

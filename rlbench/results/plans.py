@@ -72,6 +72,11 @@ class ComparisonPlan:
         begin = self.first_seed + (batch - 1) * self.batch
         return list(range(begin, begin + self.batch))
 
+    @property
+    def all_seeds(self) -> list[int]:
+        """The seeds of all batches."""
+        return [seed for batch in range(1, self.max_batches + 1) for seed in self.seeds(batch)]
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         agents = {label: agent.to_dict() for label, agent in self.agents.items()}

@@ -48,7 +48,7 @@ class Sent(NamedTuple):
     Attributes:
         key: Of its run.
         record: Its file.
-        actions: What stands beside it.
+        actions: Those of its final evaluation.
     """
 
     key: str
@@ -119,7 +119,7 @@ class Host:
                 file.write(piece)
             return
         folder = self._folder_of(key)
-        with suppress(OSError):  # the run begins anew
+        with suppress(OSError):  # the run restarts
             transfer.unpack(archive, folder)
         archive.unlink()
         self._checkpoints[key] = transfer.newest(folder)
