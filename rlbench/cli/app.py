@@ -35,7 +35,7 @@ class Verb(NamedTuple):
 VERBS = {
     "run": Verb("run:run", "Run an agent on a suite's tasks; keep every run."),
     "evaluate": Verb("evaluate:evaluate", "Evaluate a saved policy; nothing is trained."),
-    "check": Verb("check:check", "Check that an agent keeps the contract, by running it."),
+    "check": Verb("check:check", "Check an agent by running it, or a folder of submissions."),
     "init": Verb("init:init", "Write a small agent, or a suite, to start from."),
     "doctor": Verb("doctor:doctor", "Say what this machine can run, and mend the rest."),
     "status": Verb("status:status", "Show which runs are going on or unfinished."),
@@ -51,6 +51,7 @@ VERBS = {
     "list": Verb("listing:app", "List suites, tasks, agents, teachers or runs."),
     "data": Verb("data:app", "Fetch datasets, and look at those that are here."),
     "study": Verb("study:app", "Run a comparison whose plan stands in a file."),
+    "submit": Verb("submit:submit", "Make a bundle of runs for a leaderboard of others."),
     "leaderboard": Verb("leaderboard:app", "Build, freeze and look at the leaderboard."),
 }
 

@@ -1,4 +1,4 @@
-"""`rlbench check`: does an agent, or a suite, keep the contract?"""
+"""`rlbench check`: does an agent or a suite keep the contract? Is a submission in order?"""
 
 import json as json_module
 import os
@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rlbench.api.asking import parse_options, parse_suite
+from rlbench.cli.check_submissions import check_submissions, names_submissions
 from rlbench.cli.options import JsonOption, suite_names
 from rlbench.cli.output import echo, print_json
 from rlbench.errors import CannotImport, UsageError
@@ -30,7 +32,9 @@ _LAST_WORDS = 1.0  # seconds for findings of a process that has ended
 def check(
     agent: Annotated[
         str,
-        typer.Argument(help="A registered name, my_agent, file.py[:factory] or module:factory."),
+        typer.Argument(
+            help="my_agent, file.py[:factory], module:factory; or a folder of submissions."
+        ),
     ] = "",
     suite: Annotated[
         str,
@@ -55,12 +59,26 @@ def check(
     timeout: Annotated[
         float, typer.Option("--timeout", min=1, help="Seconds that one check may take.")
     ] = 120,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="Submissions as they were: the rest must be new."),
+    ] = None,
+    namespace: Annotated[
+        str, typer.Option("--namespace", help="Who submits, with --against.")
+    ] = "",
     json: JsonOption = False,
 ) -> int:
     """Check that an agent keeps the contract, by running it; without an agent, that a suite does.
 
-    Exit code 1 means that a check failed.
+    Exit code 1 means that a check failed. A folder is checked as submissions (rlbench submit): no
+    code of theirs is run, and exit code 2 means that something is refused.
     """
+    if against or (agent and names_submissions(agent)):
+        if not agent or suite or option:
+            raise UsageError("--against needs a folder of submissions, and takes no --suite")
+        return check_submissions(Path(agent), against, namespace, json=json)
+    if namespace:
+        raise UsageError("--namespace needs --against")
     if not agent:
         if not suite:
             raise UsageError("name an agent to check, or a suite: rlbench check --suite NAME")

@@ -24,6 +24,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench check my_agent.py --suite stori --task Boxing --steps 500",
         "rlbench check my_agent.py -o stretch=20 --json",
         "rlbench check --suite my_suite.toml",
+        "rlbench check submissions/ann",
+        "rlbench check pr --against base --namespace ann",
     ),
     "init": (
         "rlbench init",
@@ -124,6 +126,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "data export": (
         "rlbench data export neorl2 --task DMSD --out ~/.minari/datasets",
         "rlbench data export neorl2 --task Fusion --out minari",
+    ),
+    "submit": (
+        "rlbench submit runs --suite atari100k --agent my_agent",
+        "rlbench submit runs --card card.toml --actions",
+        "rlbench check submissions",
     ),
     "leaderboard": (
         "rlbench leaderboard build --store runs --out site",

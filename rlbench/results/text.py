@@ -84,10 +84,10 @@ def published_look_alike(name: str) -> str | None:
     """
     if name.isascii():
         return None
-    return _published().get(_skeleton(name))
+    return _published().get(skeleton(name))
 
 
-def _skeleton(name: str) -> str:
+def skeleton(name: str) -> str:
     """Return a name in the Latin letters that it looks like, without marks and spaces."""
     plain = unicodedata.normalize("NFKD", name)
     letters = (c for c in plain if not unicodedata.combining(c) and not c.isspace())
@@ -98,4 +98,4 @@ def _skeleton(name: str) -> str:
 def _published() -> dict[str, str]:
     from rlbench.results.published.source import SOURCES
 
-    return {_skeleton(source.agent): source.agent for source in SOURCES}
+    return {skeleton(source.agent): source.agent for source in SOURCES}
