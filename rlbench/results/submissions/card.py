@@ -135,6 +135,9 @@ FIELDS: dict[str, tuple[Callable[[object], bool], str, str]] = {
 }  # fmt: skip
 
 
+_EMPTY: dict[str, Any] = {"who": [], "configurations": 0}  # text, if nothing is said
+
+
 def read_fields(data: bytes) -> tuple[dict[str, Any], str]:
     """Return the fields in a card's file, and why there are none; nothing if there are.
 
@@ -169,7 +172,7 @@ def to_toml(fields: Mapping[str, Any]) -> bytes:
     """Return a card's file; fields that are missing are left empty, to be filled in."""
     lines = ["# The card of a submission to rlbench."]
     for name, (_, _, comment) in FIELDS.items():
-        value = fields.get(name, "")
+        value = fields.get(name, _EMPTY.get(name, ""))
         # What JSON writes of text, numbers, booleans and lists is TOML, too.
         lines += ["", f"# {comment}", f"{name} = {json.dumps(value, ensure_ascii=False)}"]
     return ("\n".join(lines) + "\n").encode()
