@@ -104,7 +104,8 @@ faults: $(DEV)
 	$(BIN)/pytest -n auto --dist load -m faults tests/faults
 
 fuzz: $(DEV)
-	RLBENCH_FUZZ=1000000 $(BIN)/pytest -n auto --dist load tests/results/test_fuzz.py tests/results/test_reading_fuzz.py
+	RLBENCH_FUZZ=1000000 $(BIN)/pytest -n auto --dist load tests/results/test_fuzz.py tests/results/test_reading_fuzz.py \
+	  tests/results/submissions/test_fuzz.py
 
 .venv-docs/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv-docs

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections import Counter
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -114,7 +114,7 @@ def _failed_before(d: Draft, rng: random.Random) -> None:
     d.fields["failed"] = sum(r.status != "ok" for r in d.records)
 
 
-def _deterministic(d: Draft, rng: random.Random) -> None:
+def _constant(d: Draft, rng: random.Random) -> None:
     """All episodes of a task are alike, at every seed: nothing needs to be said of that."""
     for k in d.ok():
         d.change_final(k, returns=(-10.0 if "Pend" in d.records[k].identity.task else 9.0,) * 12)
@@ -145,9 +145,9 @@ def _evaluated_alone(d: Draft, rng: random.Random) -> None:
 
 HARMLESS: list[Callable[[Draft, random.Random], None]] = [
     _fewer_seeds, _other_seeds, _other_returns, _another_agent, _given, _failed_before,
-    _extra_points, _deterministic, _called_deterministic, _evaluated_alone,
+    _extra_points, _constant, _called_deterministic, _evaluated_alone,
 ]  # fmt: skip
-LAST = {_given, _deterministic, _called_deterministic, _extra_points, _evaluated_alone}
+LAST = {_given, _constant, _called_deterministic, _extra_points, _evaluated_alone}
 
 
 def good(runs: Runs, seed: int) -> Draft:
@@ -357,15 +357,16 @@ WRONG += [
     ("record", "has returns from", _with_record(
         lambda data, rng: _final(data)["returns"].__setitem__(rng.randrange(12), 1000.5))),
     ("record", "has not the protocol's 12 episodes", _with_record(
-        lambda data, rng: [_final(data)[n].pop() for n in ("returns", "lengths")])),
+        lambda data, rng: _final(data).update(
+            returns=_final(data)["returns"][:11], lengths=[9] * 11, distinct_starts=5))),
     ("record", "over the limit of 60", _with_record(
         lambda data, rng: _final(data)["lengths"].__setitem__(rng.randrange(12), 61))),
     ("record", "over the budget", _with_record(
         lambda data, rng: data.update(budget_used=rng.randint(101, 10**9)))),
-    ("record", "final evaluation was made before the end|order of the budget", _with_record(
+    ("record", "before the end|order of the budget|ended after the budget", _with_record(
         lambda data, rng: data.update(budget_used=rng.choice([98, 60])))),
     ("record", "digest or key", _with_record(
-        lambda data, rng: data.update({rng.choice(["digest", "key"]): "0" * 16}))),
+        lambda data, rng: data.update(rng.choice([{"key": "0" * 16}, {"digest": "0" * 64}])))),
     ("record", "digest or key", _with_record(
         lambda data, rng: data.update(seed=data["seed"] + 1))),
     ("record", "digest or key", _with_record(
@@ -525,30 +526,39 @@ def _repeated_runs(d: Draft, rng: random.Random) -> None:
         d.change_final(k, returns=returns)
 
 
-def bad(runs: Runs, seed: int) -> tuple[Draft, str, str]:
-    """Return a bundle with one thing wrong, its kind, and what is said of it."""
+def spoiled(runs: Runs, wrong: tuple[str, str, Wrong], seed: int) -> Draft:
+    """Return a bundle with one thing wrong."""
     rng = random.Random(seed)
-    kind, said, how = WRONG[seed % len(WRONG)]
+    kind, _, how = wrong
     draft = draft_of(runs["mine"], rng)
     if rng.random() < 0.3 and kind not in ("complete", "failures", "place"):
         _failed_before(draft, rng)
     how(draft, rng)
-    return draft, kind, said
+    return draft
+
+
+def assert_refused(runs: Runs, wrong: tuple[str, str, Wrong], seed: int) -> None:
+    kind, said, _ = wrong
+    found = refusals(spoiled(runs, wrong, seed))
+    assert {refusal.kind for refusal in found} == {kind}, (seed, kind, said, found)
+    assert any(re.search(said, refusal.problem) for refusal in found), (seed, said, found)
+    assert all("\n" not in str(refusal) and refusal.advice for refusal in found)
 
 
 def test_500_bad_ones_are_refused_for_the_right_reason(runs: Runs) -> None:
-    import re
-
-    kinds: Counter[str] = Counter()
+    by_kind: dict[str, list[tuple[str, str, Wrong]]] = {}
+    for one in WRONG:
+        by_kind.setdefault(one[0], []).append(one)
+    assert len(by_kind) == 17
     for seed in range(BAD):
-        draft, kind, said = bad(runs, seed)
-        found = refusals(draft)
-        assert {refusal.kind for refusal in found} == {kind}, (seed, kind, said, found)
-        assert any(re.search(said, refusal.problem) for refusal in found), (seed, said, found)
-        assert all("\n" not in str(refusal) and refusal.advice for refusal in found)
-        kinds[kind] += 1
-    assert len(kinds) == 17, kinds
+        of_kind = by_kind[sorted(by_kind)[seed % len(by_kind)]]
+        assert_refused(runs, of_kind[seed // len(by_kind) % len(of_kind)], seed)
+
+
+def test_all_that_is_wrong_is_refused_for_the_right_reason(runs: Runs) -> None:
     assert len(WRONG) > 100
+    for number, wrong in enumerate(WRONG):
+        assert_refused(runs, wrong, BAD + number)
 
 
 def submitted(draft: Draft) -> Any:
@@ -605,13 +615,16 @@ def test_copies_of_another_submission_are_refused(runs: Runs) -> None:
     assert (mixed.kind, "half of its scores" in mixed.problem) == ("repeat", True)
     assert copied(lambda r: shifted(r, rng)) == []
     assert copied(lambda r: r, deterministic=True) == []
-    constant = tuple([-9.0] * 12)
-    flat = [
-        replace(r, evaluations=(*r.evaluations[:-1], replace(r.final, returns=constant)))
-        for r in (of_agent(r, name="flat") for r in runs["mine"])
-        if r.identity.task == "Pendulum-v1"
-    ]
-    assert len(flat) == 3
+
+
+def test_agents_whose_episodes_are_all_alike_may_have_equal_scores(runs: Runs) -> None:
+    rng = random.Random(5)
+    one, two = draft_of(runs["mine"], rng), draft_of(runs["mine"], rng)
+    one.fields["namespace"], two.fields["namespace"] = "ann", "bob"
+    two.change_all(lambda r: of_agent(r, name="new"))
+    for draft in (one, two):
+        _constant(draft, rng)
+    assert list(check_between([submitted(two)], [submitted(one)])) == []
 
 
 def test_scores_of_a_paper_are_not_submitted_as_runs() -> None:
