@@ -16,8 +16,9 @@ from rlbench.cli.examples import examples
 from rlbench.cli.options import ReadableStoreOption, load_store
 from rlbench.cli.output import echo
 from rlbench.errors import UnknownName, UsageError
-from rlbench.results import Record
+from rlbench.results import Loaded, Record
 from rlbench.results.scores import under_other_constants
+from rlbench.results.submissions import Accepted, load
 from rlbench.suites import Suite
 
 app = typer.Typer(help="Build, freeze and look at the leaderboard.", no_args_is_help=True)
@@ -38,6 +39,14 @@ def build(
         Path | None,
         typer.Option("--replays", help="What `rlbench verify --json` printed: gives badges."),
     ] = None,
+    submissions: Annotated[
+        Path | None,
+        typer.Option("--submissions", help="A folder of submissions; refused ones are left out."),
+    ] = None,
+    retrained: Annotated[
+        Path | None,
+        typer.Option("--retrained", help="What `rlbench verify --retrained --json` printed."),
+    ] = None,
     suite: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,13 +57,17 @@ def build(
     """Build the site from the records in a store and from published scores."""
     from rlbench.leaderboard import build_site
     from rlbench.leaderboard.releases import read_release, read_replays
+    from rlbench.leaderboard.retrained import read_retrained
 
     if releases and not releases.is_dir():
         raise UsageError(f"there is no folder of releases at {releases}")
     chosen = [parse_suite(name) for name in suite or ()]
     if len({each.id for each in chosen}) < len(chosen):
         raise UsageError("two of the suites that --suite names have the same name and version")
-    loaded = load_store(store)
+    accepted = load_submissions(submissions) if submissions else Accepted([], {}, [])
+    # A site may show submissions alone.
+    loaded = load_store(store) if not submissions or store.exists() else Loaded([], [])
+    loaded = with_submissions(loaded, accepted)
     name_left_out(loaded.records, chosen)
     index = build_site(
         loaded,
@@ -65,8 +78,25 @@ def build(
         else [],
         only=[each.name for each in chosen] if chosen else None,
         more=[each for each in chosen if each.file],
+        cards=accepted.cards,
+        retrained=read_retrained(retrained) if retrained else [],
     )
     echo(f"site: {index}")
+
+
+def load_submissions(folder: Path) -> Accepted:
+    """Read a folder of submissions, and say which are left out."""
+    accepted = load(folder)
+    for problem in accepted.problems:
+        echo(f"left out: {problem.path}: {problem.reason}", err=True)
+    return accepted
+
+
+def with_submissions(loaded: Loaded, accepted: Accepted) -> Loaded:
+    """Return a store's records with those of submissions; a run that is in both counts once."""
+    ours = {record.sha256 for record in loaded.records}
+    more = [record for record in accepted.records if record.sha256 not in ours]
+    return Loaded([*loaded.records, *more], [*loaded.problems, *accepted.problems])
 
 
 def name_left_out(records: Sequence[Record], chosen: Sequence[Suite]) -> None:

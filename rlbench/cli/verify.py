@@ -1,5 +1,7 @@
 """`rlbench verify`: play the final evaluations of runs again, and compare."""
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,6 +30,11 @@ def verify(
             "--suite", help="Runs of this suite, e.g. my_suite.toml: one in a file must be named."
         ),
     ] = "",
+    retrained: Annotated[
+        Path | None,
+        typer.Option("--retrained", help="A store of the same agents, trained by somebody else."),
+    ] = None,
+    by: Annotated[str, typer.Option("--by", help="Who that is.")] = "",
     json: JsonOption = False,
 ) -> int:
     """Play the final evaluation of runs again by the actions that were kept.
@@ -36,9 +43,14 @@ def verify(
     actions lead to, or that a run could not be played: its line says why. That the agent chose
     those actions is not shown. What --json prints is for rlbench leaderboard build --replays; it
     has a row for each run that was played.
+
+    With --retrained nothing is played: the scores of two trainings are compared, and --json is for
+    rlbench leaderboard build --retrained. Exit code 1 means that they do not agree.
     """
     from rlbench.runners.replay import verify as verify_record
 
+    if retrained or by:
+        return _compare_trainings(store, retrained, suite, by, json=json)
     loaded = load_store(store)
     rows = []
     names = run_labels(record.identity for record in loaded.records)
@@ -74,6 +86,28 @@ def verify(
     if json:
         print_json(rows)
     return EXIT_DIFFERENT if not_played or not all(row["equal"] for row in rows) else 0
+
+
+def _compare_trainings(store: Path, again: Path | None, suite: str, by: str, *, json: bool) -> int:
+    """Compare the scores of two trainings; return the exit code."""
+    from rlbench.leaderboard.retrained import compare_trainings
+
+    if again is None or not by.strip() or not suite:
+        raise UsageError("--retrained STORE needs --by NAME and --suite NAME")
+    found = compare_trainings(
+        load_store(store).records, load_store(again).records, parse_suite(suite), by,
+        datetime.now(UTC).date().isoformat(),
+    )  # fmt: skip
+    for row in found:
+        said = "agree" if row.compatible else "DIFFERENT"
+        echo(
+            f"{said}: agent {row.agent_key[:8]}: the IQM differs by {row.difference:.3f} "
+            f"[{row.low:.3f}, {row.high:.3f}]",
+            err=json,
+        )
+    if json:
+        print_json([row.to_row() for row in found])
+    return 0 if all(row.compatible for row in found) else EXIT_DIFFERENT
 
 
 def _all_of(loaded: Loaded, store: object) -> list[Record]:

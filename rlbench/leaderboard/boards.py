@@ -46,7 +46,7 @@ from rlbench.stats.curves import MOST_DRAWN
 from rlbench.stats.summary import SummaryRow, TaskRow
 from rlbench.suites import Constant, Suite, Task, slug
 
-Badge = Literal["self-reported", "replayed", "replay differs", "published"]
+Badge = Literal["self-reported", "replayed", "replay differs", "retrained", "published"]
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
 

@@ -133,7 +133,7 @@ def read_release(path: Path) -> Release:
         UsageError: The file cannot be read, is larger than 64 MB, or is no release; the message
             names it.
     """
-    content = _read_json(path)
+    content = read_json(path)
     try:
         return _release_of(content)
     except UsageError as error:
@@ -150,7 +150,7 @@ def read_replays(path: Path) -> dict[str, bool]:
         UsageError: The file cannot be read, is larger than 64 MB, or is not of that form; the
             message names it.
     """
-    rows = _read_json(path)
+    rows = read_json(path)
     if not isinstance(rows, list):
         raise UsageError(f"{path} is no list of rows, as rlbench verify --json prints it")
     replays: dict[str, bool] = {}
@@ -174,7 +174,12 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """Read JSON of at most 64 MB.
+
+    Raises:
+        UsageError: It cannot be read; the message names it.
+    """
     try:
         return strict_json.load(read_bounded(path, MAX_BYTES), MAX_BYTES)
     except OSError as error:

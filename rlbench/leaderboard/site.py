@@ -20,9 +20,11 @@ from rlbench.leaderboard.captions import MAX_BANDS, METRICS
 from rlbench.leaderboard.downloads import downloads
 from rlbench.leaderboard.releases import Release, select
 from rlbench.leaderboard.retention import RetentionRow
+from rlbench.leaderboard.retrained import Key, Retrained, by_key, with_badges
 from rlbench.leaderboard.tables import number
 from rlbench.leaderboard.teaching import PANEL_HEIGHT, PANEL_WIDTH, panels_of, worst_quarters
 from rlbench.results import Loaded, Record, published
+from rlbench.results.submissions import Card
 from rlbench.results.values import value_text
 from rlbench.suites import Suite, slug
 
@@ -76,6 +78,8 @@ def build_site(
     releases: Sequence[Release] = (),
     only: Collection[str] | None = None,
     more: Sequence[Suite] = (),
+    cards: Mapping[Key, Card] | None = None,
+    retrained: Sequence[Retrained] = (),
 ) -> Path:
     """Write the site.
 
@@ -87,6 +91,8 @@ def build_site(
         releases: Each gets boards of its own, of its own records, under ``releases/DATE/``.
         only: The names of the suites to show; by default all.
         more: Suites besides those that are registered.
+        cards: What submissions say of agents, by suite id and `Identity.agent_key`.
+        retrained: Independent trainings: they give badges.
 
     Returns:
         The index page.
@@ -102,7 +108,9 @@ def build_site(
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
             fresh = Path(folder) / "site"
-            for name, content in _files(loaded, replays or {}, releases, only, more):
+            for name, content in _files(
+                loaded, replays or {}, releases, only, more, cards or {}, by_key(retrained)
+            ):
                 path = fresh / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
@@ -120,6 +128,8 @@ def _files(
     releases: Sequence[Release],
     only: Collection[str] | None,
     more: Sequence[Suite],
+    cards: Mapping[Key, Card],
+    retrained: Mapping[Key, Retrained],
 ) -> Iterator[tuple[str, bytes]]:
     """Give the name and the content of every file of the site."""
     newest_first = sorted(releases, key=lambda release: release.date, reverse=True)
@@ -131,12 +141,13 @@ def _files(
     for name in _ASSETS:
         yield f"assets/{name}", (templates / name).read_bytes()
     yield "assets/vega.js", charts.bundle()
-    common = {"version": __version__, "dates": dates, "plot_width": _PLOT_WIDTH}
-    boards = make_boards(loaded.records, replays, only=only, more=more)
+    common: dict[str, Any] = {"version": __version__, "dates": dates, "plot_width": _PLOT_WIDTH}
+    common |= {"cards": cards, "retrained": retrained}
+    boards = with_badges(make_boards(loaded.records, replays, only=only, more=more), retrained)
     yield from _pages(boards, {**common, "top": "", "release": "", "problems": loaded.problems})
     for release in newest_first:
         records, slugs = select(loaded.records, release)
-        frozen = make_boards(records, replays, slugs, only, more)
+        frozen = with_badges(make_boards(records, replays, slugs, only, more), retrained)
         folder = f"releases/{release.date}/"
         context = {**common, "top": "../../", "release": release.date, "problems": []}
         for name, content in _pages(frozen, context):
