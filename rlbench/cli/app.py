@@ -48,10 +48,10 @@ VERBS = {
     "plan": Verb("compare:plan_runs", "Say how many runs a comparison takes."),
     "figures": Verb("figures:figures", "Draw figures for a paper."),
     "table": Verb("table:table", "Print a table as LaTeX or Markdown."),
+    "submit": Verb("submit:submit", "Make a bundle of runs for a leaderboard of others."),
     "list": Verb("listing:app", "List suites, tasks, agents, teachers or runs."),
     "data": Verb("data:app", "Fetch datasets, and look at those that are here."),
     "study": Verb("study:app", "Run a comparison whose plan stands in a file."),
-    "submit": Verb("submit:submit", "Make a bundle of runs for a leaderboard of others."),
     "leaderboard": Verb("leaderboard:app", "Build, freeze and look at the leaderboard."),
 }
 
