@@ -173,7 +173,7 @@ def test_no_code_of_an_agent_runs_in_this_process(monkeypatch: pytest.MonkeyPatc
         ("import os; os.closerange(3, 99)", "cannot be imported"),
         ("import time; time.sleep(60)", "takes longer than 3 s"),
         ("import subprocess; subprocess.run(['sleep', '60'])", "takes longer than 3 s"),
-        ("GIVEN = 'pretraining'", "GIVEN in mine.py is no tuple of words"),
+        ("GIVEN = 'pretraining'", "GIVEN in mine.py is not a tuple of words"),
         ("GIVEN = ('magic',)", "'magic'"),
         ("make.given = (1,)", "no tuple of words"),
         ("make = 5", "no function or class 'make'"),
