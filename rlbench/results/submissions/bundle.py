@@ -216,7 +216,7 @@ def read_bundle(folder: Path, where: str) -> tuple[dict[str, bytes], list[Refusa
             total += len(files[name])
         except OSError as error:
             refused.append(
-                Refusal("size", f"{where}/{name}", str(error.strerror), "see docs/submitting.md")
+                Refusal("size", f"{where}/{name}", str(error.strerror), "make it smaller")
             )
     return files, refused
 
