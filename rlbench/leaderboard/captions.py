@@ -104,10 +104,10 @@ def band_text(bands: Mapping[str, CurveEstimate], seed: int) -> str:
 def number_of(number: int, noun: str) -> str:
     """Return a number and its noun.
 
-    >>> number_of(1, "run"), number_of(3, "run")
-    ('1 run', '3 runs')
+    >>> number_of(1, "run"), number_of(3000, "run")
+    ('1 run', '3,000 runs')
     """
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def short_number(value: float) -> str:

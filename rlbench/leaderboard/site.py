@@ -206,7 +206,8 @@ def _templates() -> jinja2.Environment:
         by_agent=_by_agent, deviations=_deviations, heat=_heat,
         interval_method=_interval_method, left_out=_left_out,
         panel_width=PANEL_WIDTH, panel_height=PANEL_HEIGHT,
-        record_facts=_record_facts, titles=METRICS, headline=HEADLINE, aggregates=AGGREGATES, score_text=score_text,
+        record_facts=_record_facts, titles=METRICS, headline=HEADLINE,
+        aggregates=AGGREGATES, score_text=score_text,
     )  # fmt: skip
     return environment
 
