@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rlbench.leaderboard.axes import Axis, aggregate_axis
 from rlbench.leaderboard.boards import Board, Entry
 from rlbench.leaderboard.captions import HEADLINE, number_of, short_number
+from rlbench.results import published
 from rlbench.results.published import Published
 from rlbench.stats.aggregates import LABELS
 from rlbench.stats.summary import SummaryRow
@@ -21,12 +22,14 @@ class Lead(NamedTuple):
         entry: The agent.
         metric: The aggregate that they were compared by.
         claim: What follows its name, e.g. ``has the highest IQM of 17 published agents``.
-        certainty: Sentences that say how far it is ranked.
+        differs: The fields in which the protocol of a published one is known to differ, or nothing.
+        certainty: Sentences that say this, and how far it is ranked.
     """
 
     entry: Entry
     metric: str
     claim: str
+    differs: str
     certainty: str
 
 
@@ -135,12 +138,23 @@ def _lead(board: Board, entries: Sequence[Entry], one: str, several: str) -> Lea
     if not found:
         return None
     first, metric = found[0], headline_metric(entries)
-    compared = "" if len(found) == len(entries) else " with scores on all tasks"
+    what = "runs" if metric == HEADLINE else "scores"
+    compared = "" if len(found) == len(entries) else f" with {what} on all tasks"
     if len(found) == 1:
         claim = f"is the only {one}{compared}"
     else:
         claim = f"has the highest {LABELS[metric]} of {len(found)} {several}{compared}"
-    return Lead(first, metric, claim, _certainty(board, first, len(found)))
+    differs = _differs(first)
+    certainty = f"Its protocol differs from this one in {differs}. " if differs else ""
+    certainty += _certainty(board, first, len(found))
+    return Lead(first, metric, claim, differs, certainty)
+
+
+def _differs(entry: Entry) -> str:
+    if not entry.paper:
+        return ""
+    known = [d for d in published.deviations(entry.paper) if d.theirs is not None]
+    return _few([deviation.field.replace("_", " ") for deviation in known])
 
 
 def _certainty(board: Board, first: Entry, compared: int) -> str:
@@ -166,11 +180,11 @@ def _certainty(board: Board, first: Entry, compared: int) -> str:
 def _few(names: Sequence[str]) -> str:
     """Return up to three names, and how many more there are.
 
-    >>> _few(["A"]), _few(["A", "B", "C"]), _few(["A", "B", "C", "D"])
-    ('A', 'A, B and C', 'A, B and 2 more')
+    >>> _few([]), _few(["A"]), _few(["A", "B", "C"]), _few(["A", "B", "C", "D"])
+    ('', 'A', 'A, B and C', 'A, B and 2 more')
     """
-    if len(names) == 1:
-        return names[0]
+    if len(names) < 2:
+        return "".join(names)
     shown = names if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"]
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
 

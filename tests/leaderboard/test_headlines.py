@@ -12,7 +12,7 @@ from rlbench.leaderboard.axes import aggregate_axis
 from rlbench.leaderboard.boards import Board, make_boards
 from rlbench.leaderboard.headlines import facts, head_of, headline_metric, leads, score_text, top
 from rlbench.leaderboard.parts import part_of
-from rlbench.results import Record
+from rlbench.results import Record, published
 from rlbench.suites import Task
 
 EQUAL = "Among the {} agents of pool 1, whose protocols are equal, "
@@ -93,7 +93,7 @@ def test_agents_that_lack_tasks_lead_nothing() -> None:
     both = board_of(runs_of("good", 0.9, tasks=ATARI.tasks[:-1]), runs_of("poor", 0.1))
     (lead,) = leads(both)
     assert lead.entry.agent == "poor"
-    assert lead.claim == "is the only agent run here with scores on all tasks"
+    assert lead.claim == "is the only agent run here with runs on all tasks"
 
 
 def test_the_highest_of_several_pools_is_not_said_to_beat_all(mixed: Board) -> None:
@@ -109,17 +109,21 @@ def test_published_agents_have_a_lead_of_their_own() -> None:
     ranked = [entry for entry in board.papers if "iqm" in entry.metrics]
     assert lead.entry is max(ranked, key=lambda entry: entry.metrics["iqm"].point)
     assert lead.claim == f"has the highest IQM of {len(ranked)} published agents " + (
-        "with scores on all tasks"
+        "with runs on all tasks"
     )
     assert lead.entry.place
-    assert lead.certainty == EQUAL.format(lead.entry.place.of) + (
+    assert lead.entry.paper
+    fields = [d.field for d in published.deviations(lead.entry.paper) if d.theirs is not None]
+    assert lead.differs == " and ".join(field.replace("_", " ") for field in fields)
+    differ = f"Its protocol differs from this one in {lead.differs}. "
+    assert lead.certainty == differ + EQUAL.format(lead.entry.place.of) + (
         "it ranks first with 95% confidence. The others are not ranked against it."
     )
     of_means = published_board("parkour")
     assert headline_metric(of_means.entries) == "mean"
     (lead,) = leads(of_means)
     assert lead.claim == f"has the highest mean of {len(of_means.papers)} published agents"
-    assert lead.certainty == "It is not ranked (its scores are means, not runs)."
+    assert lead.certainty.endswith("It is not ranked (its scores are means, not runs).")
     assert "(no interval: means, not runs)" in score_text(lead.entry.metrics["mean"])
 
 

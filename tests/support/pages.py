@@ -71,13 +71,13 @@ def wait_until(page: "Page", condition: str) -> None:
 
 
 def order_of(page: "Page", table: str) -> list[str]:
-    rows = f'table[aria-label="{table}"] tbody tr'
+    rows = f'table[aria-label="{table}"] tr[data-agent]'
     found: list[str] = page.eval_on_selector_all(rows, "all => all.map(r => r.dataset.agent)")
     return found
 
 
 def shown_in(page: "Page", table: str) -> list[str]:
-    rows = f'table[aria-label="{table}"] tbody tr'
+    rows = f'table[aria-label="{table}"] tr[data-agent]'
     found: list[str] = page.eval_on_selector_all(
         rows, "all => all.filter(r => r.checkVisibility()).map(r => r.dataset.agent)"
     )
