@@ -138,8 +138,8 @@ def _lead(board: Board, entries: Sequence[Entry], one: str, several: str) -> Lea
     if not found:
         return None
     first, metric = found[0], headline_metric(entries)
-    what = "runs" if metric == HEADLINE else "scores"
-    compared = "" if len(found) == len(entries) else f" with {what} on all tasks"
+    what = "" if not first.paper else " with runs" if metric == HEADLINE else " with scores"
+    compared = "" if len(found) == len(entries) else f"{what} on all tasks"
     if len(found) == 1:
         claim = f"is the only {one}{compared}"
     else:

@@ -354,15 +354,18 @@ def hostile_boards(board: Board) -> Iterator[tuple[str, Board]]:
                 "values": {task.name: source.values[task.name]},
             }
         )
-        changes: dict[str, Any] = {
-            "agent": text, "date": text, "not_ranked": text, "place": None,
-            "values": {task.name: own.values[task.name]},
-            "normalised": {task.name: own.normalised[task.name]},
-        }  # fmt: skip
+        own_part, paper_part = (
+            replace(
+                entry, agent=text, date=text, not_ranked=text, place=None,
+                values={task.name: entry.values[task.name]},
+                normalised={task.name: entry.normalised[task.name]},
+            )
+            for entry in (own, paper)
+        )  # fmt: skip
         identity = own.records[0].identity
         named = replace(identity, agent=replace(identity.agent, version=text))
-        first = replace(own, **changes, records=(replace(own.records[0], identity=named),))
-        other = replace(paper, **changes, paper=cited)
+        first = replace(own_part, records=(replace(own.records[0], identity=named),))
+        other = replace(paper_part, paper=cited)
         yield text, replace(
             board, folder=f"board-{number}", unofficial=text, entries=(first, other),
             suite=replace(suite, title=text, summary=text, references=(text, text)),

@@ -93,7 +93,7 @@ def test_agents_that_lack_tasks_lead_nothing() -> None:
     both = board_of(runs_of("good", 0.9, tasks=ATARI.tasks[:-1]), runs_of("poor", 0.1))
     (lead,) = leads(both)
     assert lead.entry.agent == "poor"
-    assert lead.claim == "is the only agent run here with runs on all tasks"
+    assert lead.claim == "is the only agent run here on all tasks"
 
 
 def test_the_highest_of_several_pools_is_not_said_to_beat_all(mixed: Board) -> None:
