@@ -359,6 +359,7 @@ def hostile_boards(board: Board) -> Iterator[tuple[str, Board]]:
                 entry, agent=text, date=text, not_ranked=text, place=None,
                 values={task.name: entry.values[task.name]},
                 normalised={task.name: entry.normalised[task.name]},
+                metrics={name: row._replace(agent=text) for name, row in entry.metrics.items()},
             )
             for entry in (own, paper)
         )  # fmt: skip
