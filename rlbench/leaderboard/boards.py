@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rlbench import suites
 from rlbench.errors import UsageError
 from rlbench.leaderboard.beside_data import DataRow, data_rows
+from rlbench.leaderboard.captions import HEADLINE
 from rlbench.leaderboard.evaluations import EvaluationRow, evaluation_rows
 from rlbench.leaderboard.measures import MeasureRow, measure_rows
 from rlbench.leaderboard.retention import (
@@ -75,6 +76,11 @@ class Place(NamedTuple):
     of: int
     tier: str
     method: str
+
+    @property
+    def label(self) -> str:
+        """The tier's name on a board of several pools, e.g. ``2a``."""
+        return f"{self.pool}{self.tier}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +161,7 @@ class Entry:
     @property
     def headline(self) -> float:
         """What a board is sorted by: the IQM, or the mean where there are no runs."""
-        return self.metrics["iqm" if "iqm" in self.metrics else "mean"].point
+        return self.metrics[HEADLINE if HEADLINE in self.metrics else "mean"].point
 
     @property
     def runs_text(self) -> str:
@@ -312,7 +318,7 @@ def _board(
     entries = _ranked(suite, [*own, *others])
     entries.sort(
         key=lambda entry: (
-            entry.paper is not None, -len(entry.values), "iqm" not in entry.metrics,
+            entry.paper is not None, -len(entry.values), HEADLINE not in entry.metrics,
             -entry.headline, entry.agent,
         )
     )  # fmt: skip
@@ -328,7 +334,7 @@ def _board(
     )  # fmt: skip
     total = len(suite.tasks)
     drawn = {
-        name: [e for e in panel if len(e.values) == total and "iqm" in e.metrics][:MAX_DRAWN]
+        name: [e for e in panel if len(e.values) == total and HEADLINE in e.metrics][:MAX_DRAWN]
         for name, panel in (("records", board.own), ("papers", board.papers))
     }
     named = {entry.agent: scores.named(entry.agent) for entry in drawn["records"]}
@@ -343,7 +349,7 @@ def _board(
         retention=retention_rows(
             {agent: evaluations_apart(tasks) for agent, tasks in named.items()}
             if has_clean
-            else {entry.agent: entry.normalised for entry in entries if "iqm" in entry.metrics},
+            else {entry.agent: entry.normalised for entry in entries if HEADLINE in entry.metrics},
             suite,
         ),
         evaluations=[] if has_clean else evaluation_rows(named, suite, last=True),

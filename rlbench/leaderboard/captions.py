@@ -15,6 +15,7 @@ from rlbench.stats.summary import WITHOUT_INTERVAL
 
 # Headings of tables and panels, and the words of captions.
 METRICS = {name: of.label[0].upper() + of.label[1:] for name, of in AGGREGATES.items()}
+HEADLINE = "iqm"  # what agents are ranked by, and boards open with
 IN_TEXT = {name: of.title for name, of in AGGREGATES.items()}
 MAX_BANDS = 8  # agents; the bands of more would hide each other
 
@@ -103,7 +104,17 @@ def band_text(bands: Mapping[str, CurveEstimate], seed: int) -> str:
 def number_of(number: int, noun: str) -> str:
     """Return a number and its noun.
 
-    >>> number_of(1, "run"), number_of(3, "run")
-    ('1 run', '3 runs')
+    >>> number_of(1, "run"), number_of(3000, "run")
+    ('1 run', '3,000 runs')
     """
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def short_number(value: float) -> str:
+    """Return a normalised score in about three digits, with no minus before zero.
+
+    >>> short_number(1.0317), short_number(-0.001), short_number(12.34), short_number(123.4)
+    ('1.03', '0.00', '12.3', '123')
+    """
+    decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -15,9 +15,12 @@ import numpy as np
 from rlbench import __version__
 from rlbench.errors import StoreError, UsageError
 from rlbench.leaderboard import charts
+from rlbench.leaderboard.axes import PLOT_WIDTH, axis_of
 from rlbench.leaderboard.boards import Board, Entry, make_boards
-from rlbench.leaderboard.captions import MAX_BANDS, METRICS
+from rlbench.leaderboard.captions import HEADLINE, MAX_BANDS, METRICS, short_number
 from rlbench.leaderboard.downloads import downloads
+from rlbench.leaderboard.headlines import head_of, score_text
+from rlbench.leaderboard.parts import part_of
 from rlbench.leaderboard.releases import Release, select
 from rlbench.leaderboard.retention import RetentionRow
 from rlbench.leaderboard.retrained import Key, Retrained, by_key, with_badges
@@ -26,27 +29,14 @@ from rlbench.leaderboard.teaching import PANEL_HEIGHT, PANEL_WIDTH, panels_of, w
 from rlbench.results import Loaded, Record, published
 from rlbench.results.submissions import Card
 from rlbench.results.values import value_text
+from rlbench.stats.aggregates import AGGREGATES
 from rlbench.suites import Suite, slug
 
 _MARK = ".rlbench-site"
-_PLOT_WIDTH = 160  # px
-_MARGIN = 8  # px at either end of a plot
+_ON_CARD, _ON_BOARD = 5, 10  # agents that are drawn on a card, and at the head of a board
 _FEW = 5  # agents of a matrix that is drawn narrow
 _LEVELS = 10  # shades of the heat map
 _ASSETS = ("site.css", "site.js", "charts.js")
-
-
-class Axis(NamedTuple):
-    """The common axis of a column's small plots."""
-
-    low: float
-    high: float
-    ticks: tuple[float, ...]
-
-    def x(self, value: float) -> float:
-        """Return where a value stands, in px."""
-        share = (value - self.low) / ((self.high - self.low) or 1.0)
-        return round(_MARGIN + share * (_PLOT_WIDTH - 2 * _MARGIN), 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +131,7 @@ def _files(
     for name in _ASSETS:
         yield f"assets/{name}", (templates / name).read_bytes()
     yield "assets/vega.js", charts.bundle()
-    common: dict[str, Any] = {"version": __version__, "dates": dates, "plot_width": _PLOT_WIDTH}
+    common: dict[str, Any] = {"version": __version__, "dates": dates, "plot_width": PLOT_WIDTH}
     common |= {"cards": cards, "retrained": retrained}
     boards = with_badges(make_boards(loaded.records, replays, only=only, more=more), retrained)
     yield from _pages(boards, {**common, "top": "", "release": "", "problems": loaded.problems})
@@ -170,7 +160,8 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
         )
         return _encoded(text)
 
-    yield "index.html", page("index.html", 0, boards=boards)
+    cards = [head_of(board, _ON_CARD) for board in boards]
+    yield "index.html", page("index.html", 0, cards=cards)
     for board in boards:
         drawn = _charts(board)
         for chart in drawn:
@@ -181,12 +172,13 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
             yield f"{board.folder}/downloads/{name}", content
         yield f"{board.folder}/index.html", page(
             "board.html", 1, board=board, charts=drawn, downloads=sorted(given),
-            axes={"own": _axis(board.own), "papers": _axis(board.papers)},
+            head=head_of(board, _ON_BOARD),
+            parts=[part_of("Agents", board.own), part_of("Published", board.papers)],
         )  # fmt: skip
         for entry in board.entries:
             yield f"{board.folder}/agents/{entry.slug}.html", page(
                 "agent.html", 2, board=board, entry=entry,
-                axis=_axis_of(np.concatenate(list(entry.normalised.values())).tolist()),
+                axis=axis_of(np.concatenate(list(entry.normalised.values())).tolist()),
                 fields=_fields(entry), panels=panels_of(entry.records, board.suite),
                 worst=worst.get(entry.agent),
             )  # fmt: skip
@@ -195,7 +187,7 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
             ends = [task.low, task.high]
             yield f"{board.folder}/tasks/{slug(task.name)}.html", page(
                 "task.html", 2, board=board, task=task,
-                axis=_axis_of([*ends, *(np.concatenate(scores).tolist() if scores else [])]),
+                axis=axis_of([*ends, *(np.concatenate(scores).tolist() if scores else [])]),
             )  # fmt: skip
 
 
@@ -214,7 +206,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        cell=_cell,
+        cell=short_number,
         number=number,
         score=score,
         slug=slug,
@@ -225,7 +217,8 @@ def _templates() -> jinja2.Environment:
         by_agent=_by_agent, deviations=_deviations, heat=_heat,
         interval_method=_interval_method, left_out=_left_out,
         panel_width=PANEL_WIDTH, panel_height=PANEL_HEIGHT,
-        record_facts=_record_facts, titles=METRICS,
+        record_facts=_record_facts, titles=METRICS, headline=HEADLINE,
+        aggregates=AGGREGATES, score_text=score_text,
     )  # fmt: skip
     return environment
 
@@ -322,38 +315,9 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-def _axis(entries: Sequence[Entry]) -> Axis:
-    """Return the common axis of the IQM's plots."""
-    rows = [entry.metrics["iqm"] for entry in entries if "iqm" in entry.metrics]
-    ends = [end for row in rows for end in (row.point, row.low, row.high) if end is not None]
-    return _axis_of([0.0, *ends])
-
-
-def _axis_of(values: Sequence[float]) -> Axis:
-    """Return an axis that all values stand on, with two to five round ticks."""
-    low, high = min(values), max(values)
-    power = 10.0 ** np.floor(np.log10((high - low) or 1.0))
-    ticks: tuple[float, ...] = ()
-    for share in (1.0, 0.5, 0.2):
-        step = float(power) * share
-        first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
-        ticks = tuple(float(k * step) for k in range(first, last + 1))
-        if len(ticks) > 1:
-            break
-    if len(ticks) > 5:
-        ticks = tuple(tick for tick in ticks if round(tick / step) % 2 == 0)
-    return Axis(low, high, ticks)
-
-
 def _heat(value: float) -> int:
     """Return the shade of a normalised score: 0 at the lower reference, 10 at the upper."""
     return round(min(max(value, 0.0), 1.0) * _LEVELS)
-
-
-def _cell(value: float) -> str:
-    """Return a normalised score for the heat map: about three digits, and no minus before zero."""
-    decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
-    return f"{round(value, decimals) + 0.0:.{decimals}f}"
 
 
 def _deviations(entry: Entry) -> list[str]:
@@ -367,8 +331,8 @@ def _deviations(entry: Entry) -> list[str]:
 
 
 def _interval_method(entries: Iterable[Entry]) -> str:
-    """Return how the intervals of the IQM were made; nothing if there are none."""
-    rows = [entry.metrics["iqm"] for entry in entries if "iqm" in entry.metrics]
+    """Return how the intervals of the headline aggregate were made; nothing if there are none."""
+    rows = [entry.metrics[HEADLINE] for entry in entries if HEADLINE in entry.metrics]
     return "; ".join(dict.fromkeys(row.method for row in rows if row.low is not None))
 
 

@@ -24,9 +24,10 @@ from support.records import ATARI, make_record
 from rlbench import __version__, suites
 from rlbench.errors import UsageError
 from rlbench.leaderboard import build_site
+from rlbench.leaderboard.axes import PLOT_WIDTH
 from rlbench.leaderboard.boards import make_boards
 from rlbench.leaderboard.releases import freeze, write_release
-from rlbench.leaderboard.site import _PLOT_WIDTH, _pages, score
+from rlbench.leaderboard.site import _pages, score
 from rlbench.leaderboard.tables import number
 from rlbench.results import Loaded, Record, Store, published
 from rlbench.stats.ranks import MIN_RUNS
@@ -126,10 +127,10 @@ def parse(content: bytes) -> Element:
 
 
 def table_of(page: Element, name: str) -> dict[str, list[Element]]:
-    """Return the cells of a table's lines by the text of their first."""
+    """Return the cells of a table's lines by the text of their first; headings of groups aside."""
     (table,) = (t for t in page.all("table") if t.attributes.get("aria-label") == name)
-    (body,) = table.all("tbody")
-    lines = [line.all("th", "td") for line in body.all("tr")]
+    rows = [row for body in table.all("tbody") for row in body.all("tr")]
+    lines = [row.all("th", "td") for row in rows if not row.has_class("group")]
     found = {cells[0].text: cells for cells in lines}
     assert len(found) == len(lines)
     return found
@@ -140,6 +141,12 @@ def columns_of(page: Element, name: str) -> list[str]:
     (table,) = (t for t in page.all("table") if t.attributes.get("aria-label") == name)
     (head,) = table.all("thead")
     return [cell.attributes.get("data-sort") or "" for cell in head.all("th")]
+
+
+def cards_of(page: Element) -> list[Element]:
+    """Return the boards that the first page lists."""
+    (boards,) = (e for e in page.all("ul") if e.has_class("boards"))
+    return [e for e in boards.children if isinstance(e, Element)]
 
 
 def facts_of(page: Element) -> dict[str, str]:
@@ -258,7 +265,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Sites:
         frozen = dict(
             _pages(
                 boards,
-                {"version": __version__, "dates": [], "plot_width": _PLOT_WIDTH, "top": "",
+                {"version": __version__, "dates": [], "plot_width": PLOT_WIDTH, "top": "",
                  "release": "", "problems": []},
             )
         )  # fmt: skip
@@ -376,12 +383,11 @@ def test_ranks_are_shown_within_pools_alone(board: Element) -> None:
                 assert named["rank"].text.startswith("not ranked")
                 assert named["tier"].text == "–"
             else:
-                match = re.fullmatch(r"(\d+)(?:–(\d+))? of (\d+) pool (\d+)", named["rank"].text)
+                match = re.fullmatch(r"(\d+)(?:–(\d+))? of (\d+)", named["rank"].text)
                 assert match
-                assert match[4] == pool
                 assert int(match[3]) == len(members[pool])
                 assert 1 <= int(match[1]) <= int(match[2] or match[1]) <= len(members[pool])
-                assert re.fullmatch("[a-zA-Z]+", named["tier"].text)
+                assert re.fullmatch(f"{pool}[a-zA-Z]+", named["tier"].text)
                 seen.append(agent)
     assert sorted(seen) == sorted(name for names in members.values() for name in names)
 
@@ -574,7 +580,7 @@ def test_every_page_is_whole_and_accessible(pages: Mapping[str, Element]) -> Non
         assert None not in ids
         assert "" not in ids
         for cell in page.all("th"):
-            assert cell.attributes.get("scope") in ("col", "row"), name
+            assert cell.attributes.get("scope") in ("col", "row", "rowgroup"), name
         for table in page.all("table"):
             assert table.all("thead"), name
             assert table.all("tbody"), name
@@ -650,7 +656,7 @@ def test_unofficial_records_have_a_board_of_their_own(pages: Mapping[str, Elemen
         assert "Unofficial." in pages[name].text
         assert not any(t.attributes.get("aria-label") == "Published" for t in pages[name].all())
     assert "Unofficial." not in pages[f"{BOARD}/index.html"].text
-    titles = [item.text for item in pages["index.html"].all("li")]
+    titles = [card.text for card in cards_of(pages["index.html"])]
     assert ["unofficial" in title for title in titles] == [False] * (len(titles) - 2) + [True] * 2
 
 
@@ -672,10 +678,14 @@ def test_a_board_of_failures_alone_says_so(pages: Mapping[str, Element]) -> None
 def test_a_board_without_records_has_its_published_scores(pages: Mapping[str, Element]) -> None:
     hard = suites.get("dmc-hard")
     papers = published.load(hard)
-    (item,) = (e for e in pages["index.html"].all("li") if "dmc-hard@1" in e.text)
-    assert f"7 tasks · 0 agents · {len(papers)} published" in item.text
+    (item,) = (card for card in cards_of(pages["index.html"]) if "dmc-hard@1" in card.text)
+    runs = sum(len(scores) for paper in papers.values() for scores in paper.values.values())
+    said = f"7 tasks · {len(papers)} published agents with {runs:,} runs, 2022 to 2025"
+    assert said in item.text
     page = pages["dmc-hard-1/index.html"]
-    assert "No run has a score yet." in page.text
+    assert said in page.text
+    assert "Agents" not in [heading.text for heading in page.all("h2")]
+    assert "No run has a score yet." not in page.text
     assert set(table_of(page, "Published")) == set(papers)
 
 

@@ -12,16 +12,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-import numpy as np
 import pytest
-from support.browser import Seen, open_browser, open_page
+from support.browser import Seen, open_page
 from support.command import COMMAND, heed_interrupts
+from support.pages import (
+    FAINT,
+    MIN_CONTRAST,
+    draw_charts,
+    early,
+    header,
+    hit,
+    order_of,
+    ordinary_records,
+    shown_in,
+    wait_until,
+)
+from support.payloads import PAYLOADS
 from support.records import ATARI, TEACHER, make_record
 
 from rlbench import suites
 from rlbench.errors import InvalidRecord
 from rlbench.leaderboard import build_site
 from rlbench.leaderboard.boards import Board, Entry, make_boards
+from rlbench.leaderboard.parts import part_of
 from rlbench.leaderboard.releases import freeze
 from rlbench.leaderboard.site import score
 from rlbench.results import Loaded, Problem, Record, Store, published
@@ -29,60 +42,13 @@ from rlbench.results.text import is_visible
 from rlbench.stats.comparisons import MIN_RUNS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Page
 
 DAY = "2026-11-01"
 BOARD = "atari100k-1/index.html"
 SCHEMES = ("light", "dark")
 WIDTHS = (360, 768, 1280, 1920)  # px
-MIN_CONTRAST = 4.5  # WCAG 2, level AA
 PER_BOARD = 20  # hostile agents: so many a chart draws
-
-# Each sets window.__hit or opens a dialog if a page runs it.
-BODIES = (
-    "<script>__hit=1</script>",
-    "<img src=x onerror=__hit=1>",
-    "<svg onload=__hit=1>",
-    "<svg/onload=alert`1`>",
-    "<body onload=__hit=1>",
-    "<iframe srcdoc='<script>top.__hit=1</script>'>",
-    "<a href=javascript:__hit=1>a</a>",
-    "<math><mi xlink:href=javascript:__hit=1>",
-    "<details open ontoggle=__hit=1>",
-    "<style>*{background:url(//x.test)}</style>",
-    " onmouseover=__hit=1 x=",
-    " autofocus onfocus=__hit=1 ",
-)
-BREAKOUTS = ("", '">', "'>", "</script>", "</title>", "-->", "]]>", "</td></table>", '\\">', "</a>")
-SINGLE = (
-    # Addresses, and what comes of them.
-    "javascript:__hit=1", "JaVaScRiPt:__hit=1", "java\tscript:__hit=1", "data:text/html,<b>x",
-    "//x.test/a.js", "../../../index.html", "?a=1#b", "%3Cscript%3E__hit=1%3C/script%3E",
-    # Templates and expressions.
-    "{{7*7}}", "{% for x in y %}", "${__hit=1}", "#{__hit=1}", "<%= 7*7 %>", "{{constructor}}",
-    "{{ self.__init__ }}", "`${__hit=1}`", "[[__hit=1]]", "{#", "%s %(x)s {0}", "\\u003cscript>",
-    "datum.agent", "datum['a']", "data('rows')", "warn('x')", "'+__hit+'", '"+__hit+"',
-    "';__hit=1//",
-    "{\"signal\":\"warn(1)\"}", "{\"expr\":\"__hit=1\"}", "toString.constructor('__hit=1')()",
-    # Words that mean something to some program.
-    "null", "undefined", "NaN", "Infinity", "-0", "1e309", "0x10", "true", "None",
-    "[object Object]",
-    "__proto__", "constructor", "hasOwnProperty", "=1+1", "+1", "@SUM(A1)", "-2+3", "CON",
-    "aux.html",
-    # Text that is hard to set.
-    "a\u2028__hit=1", "a\u2029b", "\u202eesrever a", "\u2066a\u2069", "a\u200bb", "\ufeffbom",
-    "e\u0301\u0301\u0301",
-    "שלום a", "مرحبا 1", "𝕬𝖌𝖊𝖓𝖙", "👩‍🔬 a", "ﷺa", "line\nbreak", "carriage\rreturn", "tab\tstop",
-    "nul\x00a",
-    "\x1b[31mred", "a\x7fb", "a" * 100, "a " * 50, "<" * 99 + "a", "&" * 99 + "a", "x" * 900,
-    "W" * 60,
-    # Entities and half-written tags.
-    "&lt;script&gt;__hit=1&lt;/script&gt;", "&#60;img src=x onerror=__hit=1&#62;", "&amp;lt;b",
-    "&notit;",
-    "<scr<script>ipt>__hit=1</script>", "<!-- a", "<!--><svg onload=__hit=1>", "<![CDATA[a]]>",
-    "<?php a ?>",
-)  # fmt: skip
-PAYLOADS = [*(start + body for start in BREAKOUTS for body in BODIES), *SINGLE]
 
 Change = Callable[[Record, str], Record]
 
@@ -206,37 +172,6 @@ def hostile_records() -> Hostile:
     return found
 
 
-def early(record: Record) -> Record:
-    """Return a record with one more checkpoint."""
-    (final,) = record.evaluations
-    first = replace(
-        final,
-        budget_used=final.budget_used // 2,
-        returns=tuple(value / 2 for value in final.returns),
-    )
-    return replace(record, evaluations=(first, final))
-
-
-def ordinary_records() -> list[Record]:
-    generator = np.random.default_rng(1)
-    found = []
-    for place, agent in enumerate(("agent 2", "agent 10", "alpha", "Beta")):
-        for task in ATARI.tasks:
-            if agent == "Beta" and task.name == "Pong":
-                continue
-            for seed in range(MIN_RUNS + place % 2):
-                share = generator.normal(0.3 * place, 0.2)
-                value = task.low + share * (task.high - task.low)
-                record = early(make_record(task.name, agent, seed, float(value)))
-                hours = {"seconds": 3600.0 * (3 - place)} if agent != "Beta" else {}
-                timing: dict[str, str | float] = {
-                    "finished": f"2026-0{4 + place % 3}-01T00:00:00+00:00",
-                    **hours,
-                }
-                found.append(replace(record, timing=timing))
-    return found
-
-
 class Site(NamedTuple):
     """A built site.
 
@@ -251,12 +186,6 @@ class Site(NamedTuple):
     board: Board
     hostile: Hostile
     left_out: list[str]
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -346,48 +275,6 @@ def kinds_of_pages(site: Site) -> list[str]:
     ]  # fmt: skip
 
 
-def draw_charts(page: "Page") -> int:
-    """Scroll to every chart and wait until it is drawn; return how many there are."""
-    names = page.eval_on_selector_all("figure[data-chart]", "all => all.map(f => f.dataset.chart)")
-    for name in names:
-        figure = page.locator(f'figure[data-chart="{name}"]')
-        figure.scroll_into_view_if_needed()
-        figure.locator(".chart svg, .chart canvas").first.wait_for()
-    return len(names)
-
-
-def wait_until(page: "Page", condition: str) -> None:
-    """Wait for a condition in JavaScript, from frame to frame; Playwright's own wait uses eval."""
-    came = page.evaluate(
-        f"""async () => {{
-          const end = performance.now() + 20000;
-          while (!({condition}) && performance.now() < end) {{
-            await new Promise(requestAnimationFrame);
-          }}
-          return {condition};
-        }}"""
-    )
-    assert came, (page.url, page.viewport_size, condition)
-
-
-def order_of(page: "Page", table: str) -> list[str]:
-    rows = f'table[aria-label="{table}"] tbody tr'
-    found: list[str] = page.eval_on_selector_all(rows, "all => all.map(r => r.dataset.agent)")
-    return found
-
-
-def shown_in(page: "Page", table: str) -> list[str]:
-    rows = f'table[aria-label="{table}"] tbody tr'
-    found: list[str] = page.eval_on_selector_all(
-        rows, "all => all.filter(r => r.checkVisibility()).map(r => r.dataset.agent)"
-    )
-    return found
-
-
-def header(page: "Page", table: str, key: str) -> "Locator":
-    return page.locator(f'table[aria-label="{table}"] th[data-sort="{key}"]')
-
-
 def test_the_command_says_where_it_serves_and_ends_on_ctrl_c(site: Site) -> None:
     with serving(site.out) as (address, process):
         with urllib.request.urlopen(f"{address}{BOARD}", timeout=30) as answer:
@@ -408,6 +295,7 @@ SORTED_BY: dict[str, Callable[[Entry], Any]] = {
     "tier": lambda e: f"{e.place.pool} {e.place.tier}" if e.place else None,
     "iqm": _metric("iqm"),
     "mean": _metric("mean"),
+    "median": _metric("median"),
     "optimality_gap": _metric("optimality_gap"),
     "runs": lambda e: int(e.runs_text.split()[0]) if e.runs_text[0].isdigit() else None,
     "tasks": lambda e: len(e.values),
@@ -417,6 +305,7 @@ SORTED_BY: dict[str, Callable[[Entry], Any]] = {
     "source": lambda e: e.source,
     "deviations": lambda e: len(published.deviations(e.paper)) if e.paper else None,
 }
+ALL_COLUMNS = f"#?columns={','.join(SORTED_BY)}"
 ONLY_IN = {"hours": "Agents", "deviations": "Published"}
 
 
@@ -442,19 +331,20 @@ def test_columns_sort_by_value_in_both_directions_and_back(
     here = {name: parts[name] for name in parts if ONLY_IN.get(column, name) == name}
     first = next(iter(here))
     with open_page(browser) as (page, seen):
-        page.goto(f"{site.out.as_uri()}/{BOARD}")
+        page.goto(f"{site.out.as_uri()}/{BOARD}{ALL_COLUMNS}")
         original = {name: order_of(page, name) for name in parts}
-        assert original == {name: [e.agent for e in part] for name, part in parts.items()}
+        by_pool = {name: part_of(name, part).entries for name, part in parts.items()}
+        assert original == {name: [e.agent for e in part] for name, part in by_pool.items()}
         directions = []
         for _ in range(2):
             header(page, first, column).get_by_role("button").click()
             direction = header(page, first, column).get_attribute("aria-sort")
             directions.append(direction)
             assert page.locator("th[aria-sort]").count() == len(here)
-            for name, entries in here.items():
+            for name in here:
                 if column == "deviations":  # what is not known is one line
                     continue
-                expected = expected_order(page, entries, column, direction == "descending")
+                expected = expected_order(page, by_pool[name], column, direction == "descending")
                 assert order_of(page, name) == expected, (name, direction)
         better_low = column in (
             "agent",
@@ -519,14 +409,14 @@ def matching(
 
 def assert_shown(page: "Page", board: Board, **state: Any) -> None:
     own, papers = matching(board.own, **state), matching(board.papers, **state)
-    assert shown_in(page, "Agents") == own
-    assert shown_in(page, "Published") == papers
+    assert sorted(shown_in(page, "Agents")) == sorted(own)
+    assert sorted(shown_in(page, "Published")) == sorted(papers)
     assert shown_in(page, "Mean normalised scores by task") == own + papers
     said = f"{len(own) + len(papers)} of {len(board.entries)} agents shown"
     assert page.locator("output").inner_text() == said
     assert page.locator("input[type=search]").input_value() == state.get("q", "")
     assert page.locator("select").input_value() == state.get("badge", "")
-    assert page.locator("input[type=checkbox]").is_checked() == state.get("complete", False)
+    assert page.locator("input[name=complete]").is_checked() == state.get("complete", False)
 
 
 def test_filters_hide_rows_say_so_and_come_back_with_the_address(
@@ -544,7 +434,7 @@ def test_filters_hide_rows_say_so_and_come_back_with_the_address(
         for state in states:
             page.locator("input[type=search]").fill(state.get("q", ""))
             page.locator("select").select_option(state.get("badge", ""))
-            page.locator("input[type=checkbox]").set_checked(state.get("complete", False))
+            page.locator("input[name=complete]").set_checked(state.get("complete", False))
             assert_shown(page, site.board, **state)
             text = {n: "yes" if v is True else v for n, v in state.items()}
             assert page.url == f"{address}{BOARD}#?{urlencode(text)}"
@@ -559,7 +449,7 @@ def test_filters_hide_rows_say_so_and_come_back_with_the_address(
 
 def test_an_address_brings_the_order_back(browser: "Browser", site: Site, address: str) -> None:
     with open_page(browser) as (page, _):
-        page.goto(address + BOARD)
+        page.goto(f"{address}{BOARD}#?columns=mean")
         header(page, "Agents", "mean").get_by_role("button").click()
         page.locator("input[type=search]").fill("agent")
         orders = [order_of(page, name) for name in ("Agents", "Published")]
@@ -717,64 +607,6 @@ def test_no_page_is_wider_than_its_window(browser: "Browser", site: Site) -> Non
                 wait_until(page, fits)
 
 
-# Every text of a page with too little contrast against what is painted behind it.
-FAINT = """(least) => {
-  const canvas = document.createElement("canvas");
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  const known = new Map();
-  const rgba = (colour) => {
-    if (!known.has(colour)) {
-      context.clearRect(0, 0, 1, 1);
-      context.fillStyle = colour;
-      context.fillRect(0, 0, 1, 1);
-      const [r, g, b, a] = context.getImageData(0, 0, 1, 1).data;
-      known.set(colour, [r, g, b, a / 255]);
-    }
-    return known.get(colour);
-  };
-  const over = ([r, g, b, a], under) =>
-    [r, g, b].map((value, place) => value * a + under[place] * (1 - a));
-  const behind = (element) => {
-    const layers = [];
-    for (let e = element; e; e = e.parentElement) layers.push(getComputedStyle(e).backgroundColor);
-    return layers.reverse().reduce((under, layer) => over(rgba(layer), under), [255, 255, 255]);
-  };
-  const light = (colour) => {
-    const [r, g, b] = colour.map((value) => {
-      const share = value / 255;
-      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const contrast = (a, b) => {
-    const [low, high] = [light(a), light(b)].sort((x, y) => x - y);
-    return (high + 0.05) / (low + 0.05);
-  };
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  const faint = new Map();
-  let looked = 0;
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || element.closest("script, .chart, .hidden")) continue;
-    if (!element.checkVisibility()) continue;
-    const style = getComputedStyle(element);
-    const paper = behind(element);
-    const ink = over(rgba(element.closest("svg") ? style.fill : style.color), paper);
-    const ratio = contrast(ink, paper);
-    looked += 1;
-    if (ratio < least) faint.set(`${element.tagName}.${element.className} ${ratio}`, ratio);
-  }
-  const field = document.querySelector("input[type=search]");
-  if (field) {
-    const paper = behind(field);
-    const ink = rgba(getComputedStyle(field, "::placeholder").color);
-    const ratio = contrast(over(ink, paper), paper);
-    if (ratio < least) faint.set(`placeholder ${ratio}`, ratio);
-  }
-  return [looked, [...faint.keys()]];
-}"""
-
-
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_text_can_be_read(browser: "Browser", site: Site, scheme: str) -> None:
     for name in kinds_of_pages(site):
@@ -827,11 +659,6 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFKC", text).lower()
 
 
-def hit(page: "Page") -> bool:
-    found: bool = page.evaluate("'__hit' in window")
-    return found
-
-
 def test_any_text_is_shown_as_it_is_and_nothing_of_it_runs(browser: "Browser", site: Site) -> None:
     address = f"{site.out.as_uri()}/"
     shown: set[str] = set()
@@ -878,6 +705,8 @@ def test_pages_of_hostile_agents_and_tasks_show_their_text(browser: "Browser", s
     assert set(site.hostile.agents.values()) <= headings
 
 
+STATE = ("q", "sort", "badge", "dir", "complete", "columns")
+
 # Leads to a state and says what is shown of it then.
 LEAD = """async (hash) => {
   const changed = new Promise((done) => addEventListener("hashchange", done, { once: true }));
@@ -895,7 +724,7 @@ def test_no_state_in_an_address_runs_or_breaks_the_page(browser: "Browser", site
     with open_page(browser) as (page, seen):
         page.goto(address)
         for payload in PAYLOADS:
-            state = urlencode(dict.fromkeys(("q", "sort", "badge", "dir", "complete"), payload))
+            state = urlencode(dict.fromkeys(STATE, payload))
             in_field = re.sub("[\r\n]", "", payload)
             assert page.evaluate(LEAD, f"?{state}") == [nobody, in_field, 0, False]
             # Not encoded, as somebody may paste it.

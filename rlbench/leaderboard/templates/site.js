@@ -1,4 +1,5 @@
-// Sorting, filtering and searching a board's tables, with the state in the address: #?sort=iqm&q=spr
+// Sorting, filtering and searching a board's tables and choosing their columns, with the state in the
+// address: #?sort=mean&q=spr&columns=runs,date
 "use strict";
 
 (() => {
@@ -7,10 +8,21 @@
   const rows = [...document.querySelectorAll("tr[data-agent]")];
   if (!form || !tables.length) return;
   const output = form.querySelector("output");
-  const original = new Map(tables.map((table) => [table, [...table.tBodies[0].rows]]));
-  const BETTER_LOW = new Set(["agent", "rank", "tier", "optimality_gap", "hours", "source", "deviations"]);
+  const original = new Map(
+    tables.flatMap((table) => [...table.tBodies].map((body) => [body, [...body.rows]])),
+  );
+  // The columns that are folded at first, by key, in the order of the tables.
+  const folded = new Map(
+    tables.flatMap((table) =>
+      [...table.tHead.querySelectorAll("[data-folded]")].map((h) => [h.dataset.sort, h.textContent]),
+    ),
+  );
+  const falling = new Set(
+    [...document.querySelectorAll("th[data-falls]")].map((header) => header.dataset.sort),
+  );
 
-  // The state: what is searched (q), the badge, complete ("yes"), the column (sort), its order (dir).
+  // The state: what is searched (q), the badge, complete ("yes"), the column (sort), its order (dir),
+  // and the folded columns that are shown (columns), by commas.
   function read() {
     const text = location.hash.startsWith("#?") ? location.hash.slice(2) : "";
     return Object.fromEntries(new URLSearchParams(text));
@@ -18,7 +30,7 @@
 
   function write(state) {
     const kept = Object.entries(state).filter(([, value]) => value);
-    const text = new URLSearchParams(kept).toString();
+    const text = new URLSearchParams(kept).toString().replaceAll("%2C", ",");
     history.replaceState(null, "", text ? `#?${text}` : location.pathname + location.search);
   }
 
@@ -42,11 +54,37 @@
     const headers = columns(table);
     const index = headers.findIndex((header) => state.sort && header.dataset.sort === state.sort);
     const sign = state.dir === "desc" ? -1 : 1;
-    const ordered = [...original.get(table)];
-    if (index >= 0) ordered.sort((a, b) => compare(keyOf(a, index), keyOf(b, index), sign));
-    table.tBodies[0].append(...ordered);
+    const [first, ...others] = table.tBodies;
+    const parts = [first, ...others].map((body) => original.get(body));
+    const sorted = index >= 0;
+    if (sorted) {
+      // A column of all agents: the pools stay apart by their tiers alone.
+      const agents = parts.flat().filter((row) => row.dataset.agent !== undefined);
+      first.append(...agents.sort((a, b) => compare(keyOf(a, index), keyOf(b, index), sign)));
+    } else [first, ...others].forEach((body, place) => body.append(...parts[place]));
+    for (const body of table.tBodies) {
+      const rows = [...body.rows].filter((row) => row.dataset.agent !== undefined);
+      const group = body.querySelector(".group");
+      if (group) group.hidden = sorted || rows.every((row) => row.hidden);
+    }
     for (const header of headers) header.removeAttribute("aria-sort");
-    if (index >= 0) headers[index].setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
+    if (sorted) headers[index].setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
+  }
+
+  function fold(table, shown) {
+    columns(table).forEach((header, index) => {
+      if (header.dataset.folded === undefined) return;
+      const hidden = !shown.has(header.dataset.sort);
+      if (header.hidden === hidden) return;
+      header.hidden = hidden;
+      for (const body of table.tBodies) {
+        for (const row of body.rows) if (row.cells[index]) row.cells[index].hidden = hidden;
+      }
+    });
+  }
+
+  function chosenColumns(state) {
+    return (state.columns || "").split(",").filter((key) => folded.has(key));
   }
 
   function matches(row, state) {
@@ -63,8 +101,14 @@
     form.elements.badge.value = state.badge || "";
     form.elements.complete.checked = Boolean(state.complete);
     for (const row of rows) row.hidden = !matches(row, state);
-    for (const table of tables) sort(table, state);
-    const all = tables.flatMap((table) => [...table.tBodies[0].rows]);
+    const shown = new Set(chosenColumns(state));
+    for (const box of boxes) box.checked = shown.has(box.value);
+    if (folded.has(state.sort)) shown.add(state.sort);
+    for (const table of tables) {
+      sort(table, state);
+      fold(table, shown);
+    }
+    const all = rows.filter((row) => row.closest("table.board"));
     const seen = all.filter((row) => !row.hidden).length;
     output.textContent = `${seen} of ${all.length} agents shown`;
   }
@@ -81,12 +125,22 @@
   // A first press sorts the better end up, a second turns it round, a third goes back.
   function press(key) {
     const { sort: old, dir } = chosen;
-    const first = BETTER_LOW.has(key) ? "asc" : "desc";
+    const first = falling.has(key) ? "desc" : "asc";
     const second = first === "asc" ? "desc" : "asc";
     if (old !== key) change({ sort: key, dir: first });
     else if (dir === first) change({ sort: key, dir: second });
     else change({ sort: "", dir: "" });
   }
+
+  const chooser = form.querySelector(".chooser");
+  for (const [key, text] of folded) {
+    const box = document.createElement("input");
+    Object.assign(box, { type: "checkbox", name: "column", value: key });
+    const label = document.createElement("label");
+    label.append(box, ` ${text}`);
+    chooser.querySelector("fieldset").append(label);
+  }
+  const boxes = [...chooser.querySelectorAll("input")];
 
   for (const table of tables) {
     for (const header of columns(table)) {
@@ -100,7 +154,13 @@
   }
   form.addEventListener("input", () => {
     const { q, badge, complete } = form.elements;
-    change({ q: q.value, badge: badge.value, complete: complete.checked ? "yes" : "" });
+    const keys = boxes.filter((box) => box.checked).map((box) => box.value);
+    change({
+      q: q.value,
+      badge: badge.value,
+      complete: complete.checked ? "yes" : "",
+      columns: keys.join(","),
+    });
   });
   form.addEventListener("reset", (event) => {
     event.preventDefault();
