@@ -3,7 +3,6 @@
 import os
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,8 +14,9 @@ import numpy as np
 from rlbench import __version__
 from rlbench.errors import StoreError, UsageError
 from rlbench.leaderboard import charts
+from rlbench.leaderboard.board_charts import charts_of
 from rlbench.leaderboard.boards import Board, Entry, make_boards
-from rlbench.leaderboard.captions import MAX_BANDS, METRICS
+from rlbench.leaderboard.captions import METRICS
 from rlbench.leaderboard.downloads import downloads
 from rlbench.leaderboard.releases import Release, select
 from rlbench.leaderboard.retention import RetentionRow
@@ -45,27 +45,6 @@ class Axis(NamedTuple):
         """Return where a value stands, in px."""
         share = (value - self.low) / ((self.high - self.low) or 1.0)
         return round(_MARGIN + share * (_PLOT_WIDTH - 2 * _MARGIN), 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
-    """A chart of a board's page: drawn by a script, and as a picture where none runs.
-
-    Attributes:
-        name: Of the picture, and of the block that holds the specification.
-        title: Its heading.
-        alt: What it shows, for those who cannot see it.
-        caption: How its numbers were made, and what they do not say.
-        narrow: It has little to show, and would look lost on the width of a page.
-        spec: The Vega-Lite specification.
-    """
-
-    name: str
-    title: str
-    alt: str
-    caption: str
-    narrow: bool = False
-    spec: dict[str, Any]
 
 
 def build_site(
@@ -161,7 +140,7 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
 
     yield "index.html", page("index.html", 0, boards=boards)
     for board in boards:
-        drawn = _charts(board)
+        drawn = charts_of(board)
         for chart in drawn:
             yield f"{board.folder}/charts/{chart.name}.svg", _encoded(charts.svg_of(chart.spec))
         given = downloads(board)
@@ -217,80 +196,6 @@ def _templates() -> jinja2.Environment:
         record_facts=_record_facts, titles=METRICS,
     )  # fmt: skip
     return environment
-
-
-def _charts(board: Board) -> list[Chart]:
-    """Return the charts that a board has data for."""
-    found = []
-    by = f"the {' and '.join(board.suite.references)} scores"
-    panels = {"records": "agents with records", "papers": "agents from papers"}
-    for panel, rows in board.profiles.items():
-        agents = dict.fromkeys(row["agent"] for row in rows)
-        bands = f"95% pointwise bands by {rows[0]['method']}"
-        if len(agents) > MAX_BANDS:
-            bands = f"of so many agents the {bands} are in the downloads alone"
-        protocols = " Their protocols differ; they are shown together, not compared."
-        found.append(
-            Chart(
-                name=f"profiles-{panel}",
-                title=f"Performance profiles of {panels[panel]}",
-                alt=f"Share of runs above each normalised score, for {_listed(agents)}.",
-                caption="The share of runs with a score above each threshold, of agents that have "
-                f"runs on all tasks; {bands}.{protocols if panel == 'papers' else ''}",
-                spec=charts.profile_chart(rows),
-            )
-        )
-    for number_, rows in board.improvements.items():
-        agents = dict.fromkeys(row["x"] for row in rows)
-        found.append(
-            Chart(
-                name=f"improvement-{number_}",
-                title=f"Probability of improvement in pool {number_}",
-                alt=f"How likely each of {_listed(agents)} beats each other.",
-                caption="How likely a run of the agent in the row scores above one of the agent in "
-                "the column, over tasks. 95% intervals, at each cell and in the downloads: "
-                f"{rows[0]['method']}.",
-                narrow=len(agents) <= _FEW,
-                spec=charts.improvement_chart(rows),
-            )
-        )
-    if board.curves:
-        agents = dict.fromkeys(row["agent"] for row in board.curves)
-        found.append(
-            Chart(
-                name="curves",
-                title="Learning curves",
-                alt=f"IQM against budget, for {_listed(agents)}.",
-                caption=f"IQM at every checkpoint, normalised by {by}; 95% pointwise bands by "
-                f"{board.curves[0]['method']}.",
-                spec=charts.curve_chart(board.curves, unit=board.suite.protocol.unit),
-            )
-        )
-    costs = _costs(board.own)
-    if len(costs) > 1:
-        found.append(
-            Chart(
-                name="cost",
-                title="Score and cost",
-                alt="IQM against hours a run, for "
-                f"{_listed(dict.fromkeys(row['agent'] for row in costs))}.",
-                caption="IQM with its interval against mean wall-clock hours of a run, on whatever "
-                "machine each ran.",
-                spec=charts.cost_chart(costs),
-            )
-        )
-    return found
-
-
-def _costs(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    return [
-        {
-            "agent": entry.agent, "hours": entry.hours, "point": row.point, "low": row.low,
-            "high": row.high,
-        }
-        for entry in entries
-        if entry.hours and (row := entry.metrics["iqm"]).tasks
-    ]  # fmt: skip
 
 
 def _by_agent(rows: Iterable[RetentionRow]) -> dict[str, dict[str, RetentionRow]]:
