@@ -91,7 +91,7 @@ def _profiles(board: Board, panel: str, rows: Sequence[Row]) -> Chart:
     return Chart(
         name=f"profiles-{panel}",
         title=f"Performance profiles of {_PANELS[panel]}",
-        alt=f"Share of runs above each normalised score, for {_listed(lines.values())}.",
+        alt=f"Share of runs above each normalised score, for {', '.join(lines.values())}.",
         caption="The share of runs with a score above each threshold, of agents that have runs on "
         f"all tasks; 95% pointwise bands by {rows[0]['method']}."
         f"{protocols if panel == 'papers' else ''}{_first(lines)}",
@@ -105,7 +105,7 @@ def _improvement(number: int, rows: Sequence[Row]) -> Chart:
     return Chart(
         name=f"improvement-{number}",
         title=f"Probability of improvement in pool {number}",
-        alt=f"How likely each of {_listed(agents)} beats each other.",
+        alt=f"How likely each of {', '.join(agents)} beats each other.",
         caption="How likely a run of the agent in the row scores above one of the agent in the "
         "column, over tasks. 95% intervals, at each cell and in the downloads: "
         f"{rows[0]['method']}.",
@@ -120,7 +120,7 @@ def _curves(board: Board) -> Chart:
     return Chart(
         name="curves",
         title="Learning curves",
-        alt=f"IQM against budget, for {_listed(lines.values())}.",
+        alt=f"IQM against budget, for {', '.join(lines.values())}.",
         caption="IQM at every checkpoint, normalised by the "
         f"{' and '.join(board.suite.references)} scores; 95% pointwise bands by "
         f"{board.curves[0]['method']}.{_first(lines)}",
@@ -140,7 +140,7 @@ def _years(rows: Sequence[Row], papers: int) -> Chart:
     return Chart(
         name="years",
         title="Score over the years",
-        alt=f"IQM by year of publication, for {_listed(row['agent'] for row in rows)}.",
+        alt=f"IQM by year of publication, for {', '.join(row['agent'] for row in rows)}.",
         caption="IQM with its interval by the year of the publication that reports it; agents of "
         "one year stand side by side. The line is the best IQM reported so far. Protocols differ, "
         f"so that it shows what was published and does not rank.{left_out}",
@@ -153,7 +153,7 @@ def _costs(rows: Sequence[Row]) -> Chart:
     return Chart(
         name="cost",
         title="Score and cost",
-        alt=f"IQM against hours a run, for {_listed(row['agent'] for row in rows)}.",
+        alt=f"IQM against hours a run, for {', '.join(row['agent'] for row in rows)}.",
         caption="IQM with its interval against mean wall-clock hours of a run. The line joins "
         "agents that score more than all that took fewer hours. Each ran on a machine of its "
         "own, which its page names: hours tell of machines and programs as much as of methods.",
@@ -178,7 +178,3 @@ def _first(lines: Collection[str]) -> str:
         f" The first {charts.SHOWN} by IQM are drawn unless others are chosen; the points of "
         f"{more} more{at_most} are in board.json."
     )
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)

@@ -18,9 +18,11 @@ from rlbench.leaderboard.board_charts import charts_of
 from rlbench.leaderboard.boards import Board, Entry, make_boards
 from rlbench.leaderboard.captions import METRICS
 from rlbench.leaderboard.downloads import downloads
+from rlbench.leaderboard.heat import LEVELS, columns_of, rows_of, shade
 from rlbench.leaderboard.releases import Release, select
 from rlbench.leaderboard.retention import RetentionRow
 from rlbench.leaderboard.tables import number
+from rlbench.leaderboard.task_curves import MOST_POINTS, MOST_TASKS, drawn_agents, task_curves
 from rlbench.leaderboard.teaching import PANEL_HEIGHT, PANEL_WIDTH, panels_of, worst_quarters
 from rlbench.results import Loaded, Record, published
 from rlbench.results.values import value_text
@@ -29,8 +31,6 @@ from rlbench.suites import Suite, slug
 _MARK = ".rlbench-site"
 _PLOT_WIDTH = 160  # px
 _MARGIN = 8  # px at either end of a plot
-_FEW = 5  # agents of a matrix that is drawn narrow
-_LEVELS = 10  # shades of the heat map
 _ASSETS = ("site.css", "site.js", "charts.js")
 
 
@@ -143,12 +143,17 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
         drawn = charts_of(board)
         for chart in drawn:
             yield f"{board.folder}/charts/{chart.name}.svg", _encoded(charts.svg_of(chart.spec))
+        curves = task_curves(board)
+        for curve in curves:
+            yield f"{board.folder}/charts/tasks/{slug(curve.task)}.svg", _encoded(curve.svg)
+        shown = drawn_agents(board) if curves else []
         given = downloads(board)
         worst = worst_quarters({e.agent: e.records for e in board.own if e.records}, board.suite)
         for name, content in given.items():
             yield f"{board.folder}/downloads/{name}", content
         yield f"{board.folder}/index.html", page(
             "board.html", 1, board=board, charts=drawn, downloads=sorted(given),
+            curves=curves[:MOST_TASKS], curves_left_out=len(curves[MOST_TASKS:]), curves_of=shown,
             axes={"own": _axis(board.own), "papers": _axis(board.papers)},
         )  # fmt: skip
         for entry in board.entries:
@@ -162,7 +167,7 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
             scores = [e.values[task.name] for e in board.entries if task.name in e.values]
             ends = [task.low, task.high]
             yield f"{board.folder}/tasks/{slug(task.name)}.html", page(
-                "task.html", 2, board=board, task=task,
+                "task.html", 2, board=board, task=task, curves_of=shown,
                 axis=_axis_of([*ends, *(np.concatenate(scores).tolist() if scores else [])]),
             )  # fmt: skip
 
@@ -190,7 +195,9 @@ def _templates() -> jinja2.Environment:
         option=value_text,
     )
     environment.globals.update(
-        by_agent=_by_agent, deviations=_deviations, heat=_heat,
+        by_agent=_by_agent, deviations=_deviations, heat=shade,
+        heat_columns=columns_of, heat_rows=rows_of, heat_levels=LEVELS, look_of=charts.look_of,
+        max_lines=charts.SHOWN, max_points=MOST_POINTS,
         interval_method=_interval_method, left_out=_left_out,
         panel_width=PANEL_WIDTH, panel_height=PANEL_HEIGHT,
         record_facts=_record_facts, titles=METRICS,
@@ -237,11 +244,6 @@ def _axis_of(values: Sequence[float]) -> Axis:
     if len(ticks) > 5:
         ticks = tuple(tick for tick in ticks if round(tick / step) % 2 == 0)
     return Axis(low, high, ticks)
-
-
-def _heat(value: float) -> int:
-    """Return the shade of a normalised score: 0 at the lower reference, 10 at the upper."""
-    return round(min(max(value, 0.0), 1.0) * _LEVELS)
 
 
 def _cell(value: float) -> str:

@@ -19,11 +19,22 @@ from support.browser import Seen, open_browser, open_page, serve
 
 from rlbench.errors import InvalidScores, MissingExtra
 from rlbench.leaderboard import charts
-from rlbench.leaderboard.captions import MAX_BANDS
 from rlbench.leaderboard.charts import (
     COLOURS,
-    DASHES,
     DATA,
+    SHOWN,
+    Spec,
+    bundle,
+    cost_chart,
+    curve_chart,
+    escape_json,
+    improvement_chart,
+    look_of,
+    profile_chart,
+    svg_of,
+    years_chart,
+)
+from rlbench.leaderboard.charts.look import (
     DIVERGING,
     HEIGHT,
     LINE_HEIGHT,
@@ -31,14 +42,6 @@ from rlbench.leaderboard.charts import (
     ON_STRONG,
     STATIC_WIDTH,
     STRONG,
-    Spec,
-    bundle,
-    cost_chart,
-    curve_chart,
-    escape_json,
-    improvement_chart,
-    profile_chart,
-    svg_of,
 )
 
 if TYPE_CHECKING:
@@ -109,6 +112,7 @@ rows = json.load(sys.stdin)
 specs = [
     charts.profile_chart(rows["profiles"]), charts.curve_chart(rows["curves"], unit="steps"),
     charts.improvement_chart(rows["improvement"]), charts.cost_chart(rows["cost"]),
+    charts.years_chart(rows["years"]),
 ]
 made = [charts.escape_json(spec) + charts.svg_of(spec) for spec in specs]
 print(hashlib.sha256("".join(made).encode() + charts.bundle()).hexdigest())
@@ -141,6 +145,10 @@ def rows_of(names: list[str]) -> dict[str, list[dict[str, Any]]]:
         "cost": [
             {"agent": name, "hours": hours[name], **around(of)} for name, of in strength.items()
         ],
+        "years": [
+            {"agent": name, "year": 2020 + place % 4, **around(of)}
+            for place, (name, of) in enumerate(strength.items())
+        ],
     }
 
 
@@ -151,6 +159,7 @@ def specs_of(names: list[str]) -> dict[str, Spec]:
         "curves": curve_chart(rows["curves"], unit="environment steps"),
         "improvement": improvement_chart(rows["improvement"]),
         "cost": cost_chart(rows["cost"]),
+        "years": years_chart(rows["years"]),
     }
 
 
@@ -295,8 +304,10 @@ def test_colours_differ_for_all_eyes_on_both_papers() -> None:
             oklab @ np.cbrt(cones @ np.clip(sight @ linear(colour), 0, 1)) for colour in COLOURS
         ]
         assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) >= 0.1
-    looks = {(n % len(COLOURS), n % len(DASHES)) for n in range(40)}
+    looks = {(colour, *dashes) for colour, dashes in map(look_of, range(40))}
     assert len(looks) == 40
+    # No dash is needed to tell the first apart.
+    assert {tuple(look_of(place)[1]) for place in range(len(COLOURS))} == {(1, 0)}
 
 
 @pytest.mark.parametrize(

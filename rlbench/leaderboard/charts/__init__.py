@@ -4,7 +4,7 @@ The picture (`svg_of`) is what a page shows without scripts; ``charts.js`` draws
 specification anew in its place.
 """
 
-from rlbench.leaderboard.charts.lines import SHOWN, choose, curve_chart, profile_chart
+from rlbench.leaderboard.charts.lines import SHOWN, choose, curve_chart, look_of, profile_chart
 from rlbench.leaderboard.charts.look import COLOURS, DASHES, DATA, INKS, Spec, shown
 from rlbench.leaderboard.charts.matrix import improvement_chart
 from rlbench.leaderboard.charts.pictures import svg_of
@@ -25,6 +25,7 @@ __all__ = [
     "curve_chart",
     "escape_json",
     "improvement_chart",
+    "look_of",
     "profile_chart",
     "shown",
     "svg_of",

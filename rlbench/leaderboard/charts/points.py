@@ -82,7 +82,7 @@ def years_chart(rows: Sequence[Row]) -> Spec:
         across=lambda at: (at - low) / (high - low),
         title="Year of publication",
         scale={"domain": [low, high], "nice": False, "zero": False},
-        axis={"format": "d", "tickMinStep": 1, "grid": False},
+        axis={"format": "d", "values": list(range(min(years), max(years) + 1)), "grid": False},
         tooltip=Axis("year", "Year", "d"),
         description="IQM by year of publication.",
     )
@@ -176,7 +176,9 @@ def _points(
     ]  # fmt: skip
     for side, align, dx in (("left", "right", -GAP), ("right", "left", GAP)):
         layers.append({
-            "mark": {"type": "rule", "strokeWidth": 0.75, "color": OFF_LINE, "x2Offset": dx - dx / GAP},
+            "mark": {
+                "type": "rule", "strokeWidth": 0.75, "color": OFF_LINE, "x2Offset": dx - dx // GAP,
+            },
             "transform": [{"filter": f"datum.moved && datum.side === '{side}'"}],
             "encoding": {"x": x, "x2": {"field": "at"}, "y": y, "y2": {"field": "label"}},
         })  # fmt: skip

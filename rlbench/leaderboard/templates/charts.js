@@ -2,7 +2,7 @@
 //
 // The specification stands in the page, in `script#chart-NAME`. If it cannot be drawn, the picture
 // stays. Nothing is loaded, and what is shown is set as text. Which lines are drawn and which are
-// pinned stands in the address, with what site.js keeps there: #?lines=spr+bbf&pinned=bbf
+// pinned stands in the address, with what site.js keeps there: #?lines=spr,bbf&pinned=bbf
 "use strict";
 
 (() => {
@@ -66,12 +66,12 @@
   function change(more) {
     chosen = { ...chosen, ...more };
     const kept = Object.entries(chosen).filter(([, value]) => value);
-    const text = new URLSearchParams(kept).toString();
+    const text = new URLSearchParams(kept).toString().replaceAll("%2C", ",");
     history.replaceState(null, "", text ? `#?${text}` : location.pathname + location.search);
     document.dispatchEvent(new CustomEvent("state", { detail: chosen }));
   }
 
-  const listed = (key) => (chosen[key] || "").split(" ").filter(Boolean);
+  const listed = (key) => (chosen[key] || "").split(",").filter(Boolean);
 
   // The lines of a chart: those of its agents that are chosen, or else the first.
   function linesOf({ agents, first }) {
@@ -83,13 +83,13 @@
     const drawn = new Set(charts.flatMap(linesOf));
     if (on) drawn.add(name);
     else drawn.delete(name);
-    change({ lines: [...drawn].join(" ") });
+    change({ lines: [...drawn].join(",") });
   }
 
   function togglePin(name) {
     const pinned = new Set(listed("pinned"));
     if (!pinned.delete(name)) pinned.add(name);
-    change({ pinned: [...pinned].join(" ") });
+    change({ pinned: [...pinned].join(",") });
   }
 
   // A line keeps its look while others come and go; a new one takes the first that is free.
