@@ -22,6 +22,7 @@ from support.charts import (
     write_page,
 )
 
+from rlbench.leaderboard import charts
 from rlbench.leaderboard.charts import DATA, SHOWN, escape_json
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def test_hostile_names_are_text_and_nothing_runs(browser: "Browser", address: st
 
     with open_page(browser, viewport={"width": 1000, "height": 800}) as (page, seen):
         # All of them, in charts of lines too.
-        lines = urlencode({"lines": ",".join(map(shown, HOSTILE))})
+        lines = urlencode({"lines": ",".join(map(charts.shown, HOSTILE))})
         page.goto(f"{address}index.html#?{lines}")
         for name, spec in specs_of(HOSTILE).items():
             texts = chart(page, name).locator("svg text").all_text_contents()

@@ -80,7 +80,8 @@
   }
 
   function toggleLine(name, on) {
-    const drawn = new Set(charts.flatMap(linesOf));
+    const having = charts.filter(({ agents }) => agents.has(name));
+    const drawn = new Set([...listed("lines"), ...having.flatMap(linesOf)]);
     if (on) drawn.add(name);
     else drawn.delete(name);
     change({ lines: [...drawn].join(",") });
@@ -276,7 +277,7 @@
       button.disabled = !input.checked;
       button.setAttribute("aria-pressed", input.checked && pinned.includes(input.value));
     }
-    chooser.querySelector("output").textContent = `${lines.length} of ${agents.size}`;
+    chooser.querySelector(".count").textContent = `${lines.length} of ${agents.size}`;
   }
 
   function listenToChooser(chart) {
