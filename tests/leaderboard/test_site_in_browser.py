@@ -544,7 +544,7 @@ def test_filters_hide_rows_say_so_and_come_back_with_the_address(
         for state in states:
             page.locator("input[type=search]").fill(state.get("q", ""))
             page.locator("select").select_option(state.get("badge", ""))
-            page.locator("input[type=checkbox]").set_checked(state.get("complete", False))
+            page.locator("input[name=complete]").set_checked(state.get("complete", False))
             assert_shown(page, site.board, **state)
             text = {n: "yes" if v is True else v for n, v in state.items()}
             assert page.url == f"{address}{BOARD}#?{urlencode(text)}"
