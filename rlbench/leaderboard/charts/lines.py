@@ -29,7 +29,7 @@ ENDS = "ends"  # the data set of the ends of lines
 BANDS = "bands"  # the layer of bands
 NAME_LIMIT = 150  # px of a name at the end of a line
 LEADER = 14  # px from the plot to a name's place
-DIM = 0.12  # opacity of what is not picked out
+DIM, DIM_NAME = 0.12, 0.5  # opacity of lines and names that are not picked out
 # Agents that a reader pinned or points at are drawn in full, the others faintly.
 IN_FULL = (
     "!length(pinned) && !hovered || datum.agent === hovered || indexof(pinned, datum.agent) >= 0"
@@ -157,10 +157,10 @@ def _lines(
     }  # fmt: skip
     of_agent = {"field": "agent", "type": "nominal", "legend": None}
 
-    def emphasised(opacity: float) -> dict[str, Any]:
+    def emphasised(opacity: float, dim: float = DIM) -> dict[str, Any]:
         return {
             "condition": {"test": IN_FULL, "value": opacity},
-            "value": round(opacity * DIM, 3),
+            "value": round(opacity * dim, 3),
         }
 
     band = {
@@ -197,7 +197,7 @@ def _lines(
         },
         "encoding": {
             "x": {"value": {"expr": f"width + {LEADER + 4}"}}, "y": {**y, "field": "label"},
-            "text": {"field": "agent"}, "opacity": emphasised(1),
+            "text": {"field": "agent"}, "opacity": emphasised(1, DIM_NAME),
         },
     }  # fmt: skip
     point_at = {
