@@ -43,6 +43,7 @@ HEIGHT = 320  # px of a plot
 CELL = 22  # px of a line of the matrix
 CHARACTER = 6.5  # px at 11 px, somewhat more than the mean
 LINE_HEIGHT = 13  # px of a name
+SCORES = ("point", "low", "high")
 POINTER = "pointer"  # the layer that a pointer meets; a picture has none
 
 CONFIG: dict[str, Any] = {
@@ -134,12 +135,13 @@ def shown(name: str) -> str:
 
 
 def brief(value: str | float | int | None, field: str) -> float | int | None:
-    """Return a number in six digits, which is more than a chart shows."""
+    """Return a number in six digits, a score in four decimals: more than a chart shows."""
     if value is None or isinstance(value, int):
         return value
     if isinstance(value, str) or not math.isfinite(value):
         raise InvalidScores(f"{field} must be a finite number, not {value!r}")
-    return float(f"{value:.6g}")
+    number = float(f"{value:.6g}")
+    return round(number, 4) if field in SCORES else number
 
 
 def distinct(names: Iterable[str]) -> list[str]:
