@@ -11,6 +11,7 @@ from rlbench import __version__
 from rlbench.leaderboard.boards import Board, Entry
 from rlbench.leaderboard.captions import METRICS
 from rlbench.leaderboard.tables import escape_latex, table
+from rlbench.leaderboard.task_curves import task_curve_rows
 from rlbench.results import published, rows, write_csv
 from rlbench.results.published import Published, PublishedSource
 from rlbench.results.rankable import why_not_ranked
@@ -182,6 +183,7 @@ def _json(board: Board, agents: Sequence[Row], runs: Sequence[Row]) -> str:
             {"pool": pool, **row} for pool, found in board.improvements.items() for row in found
         ],
         "curves": board.curves,
+        "task_curves": task_curve_rows(board),
         "retention": [row._asdict() for row in board.retention],
         "evaluations": [row._asdict() for row in board.evaluations],
         "data": board.data_returns,

@@ -3,7 +3,6 @@
 import os
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,15 +15,18 @@ from rlbench import __version__
 from rlbench.errors import StoreError, UsageError
 from rlbench.leaderboard import charts
 from rlbench.leaderboard.axes import PLOT_WIDTH, axis_of
+from rlbench.leaderboard.board_charts import charts_of
 from rlbench.leaderboard.boards import Board, Entry, make_boards
-from rlbench.leaderboard.captions import HEADLINE, MAX_BANDS, METRICS, short_number
+from rlbench.leaderboard.captions import HEADLINE, METRICS, short_number
 from rlbench.leaderboard.downloads import downloads
 from rlbench.leaderboard.headlines import head_of, score_text
+from rlbench.leaderboard.heat import LEVELS, columns_of, rows_of, shade
 from rlbench.leaderboard.parts import part_of
 from rlbench.leaderboard.releases import Release, select
 from rlbench.leaderboard.retention import RetentionRow
 from rlbench.leaderboard.retrained import Key, Retrained, by_key, with_badges
 from rlbench.leaderboard.tables import number
+from rlbench.leaderboard.task_curves import MOST_POINTS, MOST_TASKS, drawn_agents, task_curves
 from rlbench.leaderboard.teaching import PANEL_HEIGHT, PANEL_WIDTH, panels_of, worst_quarters
 from rlbench.results import Loaded, Record, published
 from rlbench.results.submissions import Card
@@ -34,30 +36,7 @@ from rlbench.suites import Suite, slug
 
 _MARK = ".rlbench-site"
 _ON_CARD, _ON_BOARD = 5, 10  # agents that are drawn on a card, and at the head of a board
-_FEW = 5  # agents of a matrix that is drawn narrow
-_LEVELS = 10  # shades of the heat map
 _ASSETS = ("site.css", "site.js", "charts.js")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
-    """A chart of a board's page: drawn by a script, and as a picture where none runs.
-
-    Attributes:
-        name: Of the picture, and of the block that holds the specification.
-        title: Its heading.
-        alt: What it shows, for those who cannot see it.
-        caption: How its numbers were made, and what they do not say.
-        narrow: It has little to show, and would look lost on the width of a page.
-        spec: The Vega-Lite specification.
-    """
-
-    name: str
-    title: str
-    alt: str
-    caption: str
-    narrow: bool = False
-    spec: dict[str, Any]
 
 
 def build_site(
@@ -163,9 +142,13 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
     cards = [head_of(board, _ON_CARD) for board in boards]
     yield "index.html", page("index.html", 0, cards=cards)
     for board in boards:
-        drawn = _charts(board)
+        drawn = charts_of(board)
         for chart in drawn:
             yield f"{board.folder}/charts/{chart.name}.svg", _encoded(charts.svg_of(chart.spec))
+        curves = task_curves(board)
+        for curve in curves:
+            yield f"{board.folder}/charts/tasks/{slug(curve.task)}.svg", _encoded(curve.svg)
+        shown = drawn_agents(board) if curves else []
         given = downloads(board)
         worst = worst_quarters({e.agent: e.records for e in board.own if e.records}, board.suite)
         for name, content in given.items():
@@ -174,6 +157,7 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
             "board.html", 1, board=board, charts=drawn, downloads=sorted(given),
             head=head_of(board, _ON_BOARD),
             parts=[part_of("Agents", board.own), part_of("Published", board.papers)],
+            curves=curves[:MOST_TASKS], curves_left_out=len(curves[MOST_TASKS:]), curves_of=shown,
         )  # fmt: skip
         for entry in board.entries:
             yield f"{board.folder}/agents/{entry.slug}.html", page(
@@ -186,7 +170,7 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
             scores = [e.values[task.name] for e in board.entries if task.name in e.values]
             ends = [task.low, task.high]
             yield f"{board.folder}/tasks/{slug(task.name)}.html", page(
-                "task.html", 2, board=board, task=task,
+                "task.html", 2, board=board, task=task, curves_of=shown,
                 axis=axis_of([*ends, *(np.concatenate(scores).tolist() if scores else [])]),
             )  # fmt: skip
 
@@ -214,87 +198,15 @@ def _templates() -> jinja2.Environment:
         option=value_text,
     )
     environment.globals.update(
-        by_agent=_by_agent, deviations=_deviations, heat=_heat,
+        by_agent=_by_agent, deviations=_deviations, heat=shade,
+        heat_columns=columns_of, heat_rows=rows_of, heat_levels=LEVELS, look_of=charts.look_of,
+        max_lines=charts.SHOWN, max_points=MOST_POINTS,
         interval_method=_interval_method, left_out=_left_out,
         panel_width=PANEL_WIDTH, panel_height=PANEL_HEIGHT,
         record_facts=_record_facts, titles=METRICS, headline=HEADLINE,
         aggregates=AGGREGATES, score_text=score_text,
     )  # fmt: skip
     return environment
-
-
-def _charts(board: Board) -> list[Chart]:
-    """Return the charts that a board has data for."""
-    found = []
-    by = f"the {' and '.join(board.suite.references)} scores"
-    panels = {"records": "agents with records", "papers": "agents from papers"}
-    for panel, rows in board.profiles.items():
-        agents = dict.fromkeys(row["agent"] for row in rows)
-        bands = f"95% pointwise bands by {rows[0]['method']}"
-        if len(agents) > MAX_BANDS:
-            bands = f"of so many agents the {bands} are in the downloads alone"
-        protocols = " Their protocols differ; they are shown together, not compared."
-        found.append(
-            Chart(
-                name=f"profiles-{panel}",
-                title=f"Performance profiles of {panels[panel]}",
-                alt=f"Share of runs above each normalised score, for {_listed(agents)}.",
-                caption="The share of runs with a score above each threshold, of agents that have "
-                f"runs on all tasks; {bands}.{protocols if panel == 'papers' else ''}",
-                spec=charts.profile_chart(rows),
-            )
-        )
-    for number_, rows in board.improvements.items():
-        agents = dict.fromkeys(row["x"] for row in rows)
-        found.append(
-            Chart(
-                name=f"improvement-{number_}",
-                title=f"Probability of improvement in pool {number_}",
-                alt=f"How likely each of {_listed(agents)} beats each other.",
-                caption="How likely a run of the agent in the row scores above one of the agent in "
-                "the column, over tasks. 95% intervals, at each cell and in the downloads: "
-                f"{rows[0]['method']}.",
-                narrow=len(agents) <= _FEW,
-                spec=charts.improvement_chart(rows),
-            )
-        )
-    if board.curves:
-        agents = dict.fromkeys(row["agent"] for row in board.curves)
-        found.append(
-            Chart(
-                name="curves",
-                title="Learning curves",
-                alt=f"IQM against budget, for {_listed(agents)}.",
-                caption=f"IQM at every checkpoint, normalised by {by}; 95% pointwise bands by "
-                f"{board.curves[0]['method']}.",
-                spec=charts.curve_chart(board.curves, unit=board.suite.protocol.unit),
-            )
-        )
-    costs = _costs(board.own)
-    if len(costs) > 1:
-        found.append(
-            Chart(
-                name="cost",
-                title="Score and cost",
-                alt="IQM against hours a run, for "
-                f"{_listed(dict.fromkeys(row['agent'] for row in costs))}.",
-                caption="IQM with its interval against mean wall-clock hours of a run, on whatever "
-                "machine each ran.",
-                spec=charts.cost_chart(costs),
-            )
-        )
-    return found
-
-
-def _costs(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    return [
-        {
-            "agent": entry.agent, "hours": entry.hours, "point": row.point, "low": row.low,
-            "high": row.high,
-        }
-        for entry in entries
-        if entry.hours and (row := entry.metrics["iqm"]).tasks
-    ]  # fmt: skip
 
 
 def _by_agent(rows: Iterable[RetentionRow]) -> dict[str, dict[str, RetentionRow]]:
@@ -313,11 +225,6 @@ def _left_out(rows: Iterable[RetentionRow]) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
-
-
-def _heat(value: float) -> int:
-    """Return the shade of a normalised score: 0 at the lower reference, 10 at the upper."""
-    return round(min(max(value, 0.0), 1.0) * _LEVELS)
 
 
 def _deviations(entry: Entry) -> list[str]:

@@ -29,6 +29,16 @@ NamedScores = Mapping[int, Mapping[str, float]]  # of one run, by budget, then e
 FRAME_COLUMNS = ("suite", "agent", "task", "seed", "score", "normalised")
 
 
+def curve_of(record: Record, suite: Suite) -> Curve:
+    """Return budgets and normalised scores (points,) of a run's main evaluations.
+
+    Of two evaluations at one budget the later counts.
+    """
+    at = {float(e.budget_used): record.score_of(e) for e in record.main_evaluations}
+    task = suite.task(record.identity.task)
+    return np.array(list(at)), suite.normalise(task, np.array(list(at.values())))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """The scores of agents on the tasks of one suite.
@@ -65,10 +75,7 @@ class Scores:
         """
         found: dict[str, list[Curve]] = {task: [] for task in self.values[agent]}
         for record in self.records[agent]:
-            task = self.suite.task(record.identity.task)
-            at = {float(e.budget_used): record.score_of(e) for e in record.main_evaluations}
-            scores = self.suite.normalise(task, np.array(list(at.values())))
-            found[task.name].append((np.array(list(at)), scores))
+            found[record.identity.task].append(curve_of(record, self.suite))
         return found
 
     def named(self, agent: str) -> dict[str, list[NamedScores]]:

@@ -580,7 +580,7 @@ def test_every_page_is_whole_and_accessible(pages: Mapping[str, Element]) -> Non
         assert None not in ids
         assert "" not in ids
         for cell in page.all("th"):
-            assert cell.attributes.get("scope") in ("col", "row", "rowgroup"), name
+            assert cell.attributes.get("scope") in ("col", "colgroup", "row", "rowgroup"), name
         for table in page.all("table"):
             assert table.all("thead"), name
             assert table.all("tbody"), name

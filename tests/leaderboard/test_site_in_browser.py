@@ -411,7 +411,7 @@ def assert_shown(page: "Page", board: Board, **state: Any) -> None:
     own, papers = matching(board.own, **state), matching(board.papers, **state)
     assert sorted(shown_in(page, "Agents")) == sorted(own)
     assert sorted(shown_in(page, "Published")) == sorted(papers)
-    assert shown_in(page, "Mean normalised scores by task") == own + papers
+    assert sorted(shown_in(page, "Mean normalised scores by task")) == sorted(own + papers)
     said = f"{len(own) + len(papers)} of {len(board.entries)} agents shown"
     assert page.locator("output").inner_text() == said
     assert page.locator("input[type=search]").input_value() == state.get("q", "")
@@ -572,7 +572,8 @@ def test_without_scripts_all_is_there_but_the_tools(
             # Were it not loaded, it would be as tall as the line of its text.
             assert box["width"] > 300
             assert box["height"] > 100
-        assert len([url for url in seen.requests if url.endswith(".svg")]) == len(pictures)
+        asked = [url for url in seen.requests if url.endswith(".svg") and "/tasks/" not in url]
+        assert len(asked) == len(pictures)
         assert [url for url in seen.requests if url.endswith(".js")] == []
         seen.assert_clean(address)
 

@@ -32,6 +32,7 @@
     const kept = Object.entries(state).filter(([, value]) => value);
     const text = new URLSearchParams(kept).toString().replaceAll("%2C", ",");
     history.replaceState(null, "", text ? `#?${text}` : location.pathname + location.search);
+    document.dispatchEvent(new CustomEvent("state", { detail: state }));
   }
 
   function columns(table) {
@@ -115,6 +116,11 @@
 
   // The address may lead elsewhere in the page meanwhile: what was chosen stays.
   let chosen = read();
+
+  // Other scripts keep theirs there too, and tell of it as `write` does.
+  document.addEventListener("state", ({ detail }) => {
+    chosen = detail;
+  });
 
   function change(more) {
     chosen = { ...chosen, ...more };
