@@ -350,7 +350,7 @@ def hostile_boards(board: Board) -> Iterator[tuple[str, Board]]:
         cited = published.Published(
             **{name: getattr(source, name) for name in source.__dataclass_fields__}
             | {
-                "source": replace(source.source, paper=text, agent=text),
+                "source": replace(source.source, paper=f"Author 2023 {text}", agent=text),
                 "values": {task.name: source.values[task.name]},
             }
         )

@@ -556,7 +556,8 @@ def test_without_scripts_all_is_there_but_the_tools(
         page.goto(address + BOARD)
         assert page.locator("form.tools").is_hidden()
         assert page.locator("table.board button").count() == 0
-        assert page.locator('table[aria-label="Agents"] tbody tr').count() == len(site.board.own)
+        rows = page.locator('table[aria-label="Agents"] tr[data-agent]')
+        assert rows.count() == len(site.board.own)
         row = page.locator('table[aria-label="Agents"] tbody tr').filter(has_text="alpha")
         assert row.locator("td.strong").is_visible()
         details = page.locator('table[aria-label="Published"] details').first
@@ -670,7 +671,7 @@ def test_any_text_is_shown_as_it_is_and_nothing_of_it_runs(browser: "Browser", s
         with open_page(browser, viewport={"width": 1280, "height": 900}) as (page, seen):
             page.goto(board.as_uri())
             kinds.append(draw_charts(page))
-            names = page.locator('table[aria-label="Agents"] tbody th a').all_text_contents()
+            names = page.locator('table[aria-label="Agents"] th[scope=row] a').all_text_contents()
             shown.update(names)
             problems = page.locator('section[aria-labelledby="problems"] li').all_text_contents()
             listed = "\x00".join(problems)
