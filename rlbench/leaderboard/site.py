@@ -17,6 +17,7 @@ from rlbench.errors import StoreError, UsageError
 from rlbench.leaderboard import charts
 from rlbench.leaderboard.boards import Board, Entry, make_boards
 from rlbench.leaderboard.captions import MAX_BANDS, METRICS
+from rlbench.leaderboard.compare_page import compare_files
 from rlbench.leaderboard.downloads import downloads
 from rlbench.leaderboard.releases import Release, select
 from rlbench.leaderboard.retention import RetentionRow
@@ -31,7 +32,7 @@ _PLOT_WIDTH = 160  # px
 _MARGIN = 8  # px at either end of a plot
 _FEW = 5  # agents of a matrix that is drawn narrow
 _LEVELS = 10  # shades of the heat map
-_ASSETS = ("site.css", "site.js", "charts.js")
+_ASSETS = ("site.css", "site.js", "charts.js", "compare.js")
 
 
 class Axis(NamedTuple):
@@ -179,6 +180,9 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
                 fields=_fields(entry), panels=panels_of(entry.records, board.suite),
                 worst=worst.get(entry.agent),
             )  # fmt: skip
+        if len(board.entries) > 1:
+            for name, content in compare_files(board, page):
+                yield f"{board.folder}/{name}", content
         for task in board.tasks:
             scores = [e.values[task.name] for e in board.entries if task.name in e.values]
             ends = [task.low, task.high]
