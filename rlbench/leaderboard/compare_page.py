@@ -61,7 +61,7 @@ WORDS = {
     "alone": "They were tested as a pair, by themselves: rank sets do not speak of them.",
     "not equal": "This does not show that they are equal.",
     "tasks": "On {n} of {total} tasks, which both have scores of.",
-    "value": "{statistic}, normalised",
+    "value": "Normalised {statistic}",
     "no interval": "no interval",
     "not tested": "not computed: the two were not tested",
     "too many": "not computed for this pair; `rlbench compare` does",
@@ -89,8 +89,8 @@ class TaskLine(NamedTuple):
     a: str
     b: str
     gap: str
-    at_a: float | None
-    at_b: float | None
+    at_a: str
+    at_b: str
     runs_a: str
     runs_b: str
 
@@ -168,8 +168,8 @@ def lines_of(board: Board, a: Entry, b: Entry) -> tuple[Scale, list[TaskLine]]:
             a=number(one[0]) if one else "",
             b=number(two[0]) if two else "",
             gap=number(gap) if gap is not None else "",
-            at_a=scale.at(one[0]) if one else None,
-            at_b=scale.at(two[0]) if two else None,
+            at_a=f"{scale.at(one[0]):g}" if one else "",
+            at_b=f"{scale.at(two[0]):g}" if two else "",
             runs_a=_strokes(scale, one[1], ABOVE) if one else "",
             runs_b=_strokes(scale, two[1], BELOW) if two else "",
         )
