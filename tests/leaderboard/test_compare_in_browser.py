@@ -151,11 +151,8 @@ def test_what_is_shown_of_pairs_is_what_was_computed(browser: "Browser", site: S
             for a, b in ((one, two), (two, one)):
                 x, y = site.entry(a), site.entry(b)
                 choose(page, site, x.slug, y.slug)
-                page.wait_for_function(
-                    "([a, b]) => document.querySelector('[data-slot=a]').textContent === a &&"
-                    " document.querySelector('[data-slot=b]').textContent === b",
-                    arg=[a, b],
-                )
+                wait_for(page, "a", a)
+                wait_for(page, "b", b)
                 row = site.row(x, y)
                 decisions.add(row.decision)
                 statistics.add(row.statistic)

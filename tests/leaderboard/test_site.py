@@ -624,7 +624,7 @@ def test_scripts_write_text_alone(sites: Sites) -> None:
         # Data: one call, of text and JSON.
         call = sites.whole[name].decode("ascii").removeprefix('"use strict";\nrlbenchCompare')
         assert Path(name).parent.name == "compare"
-        who, data = json.loads(f"[{call.removeprefix('(').removesuffix(');\n')}]")
+        who, data = json.loads("[" + call.removeprefix("(").removesuffix(");\n") + "]")
         assert who == Path(name).stem
         assert set(data) >= {"name", "tasks", "pairs"}
     for name in ours:
