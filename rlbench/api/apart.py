@@ -17,10 +17,10 @@ from rlbench.api.pairs import (
 from rlbench.api.scales import Scale
 from rlbench.results.published import Published
 from rlbench.results.rankable import (
-    NO_INTERVAL,
+    MEANS,
     NOTHING,
     ranked_together,
-    why_alone,
+    why_no_interval,
     why_not_ranked,
 )
 from rlbench.stats import bootstrap, difference
@@ -29,7 +29,6 @@ from rlbench.stats.intervals import POINTS, Estimate, no_interval
 from rlbench.stats.summary import WITHOUT_INTERVAL
 
 NOT_RANKED = "none: not ranked"
-MEANS = "none: means, not runs"
 
 
 class Compared(NamedTuple):
@@ -189,6 +188,4 @@ def _gap(a: str, b: str, found: Gathered, question: Question) -> Estimate | None
 
 def _why_no_interval(agent: str, found: Gathered) -> str:
     """Say why an agent has no interval; nothing if its runs are independent."""
-    if agent in found.published and found.published[agent].source.means_only:
-        return MEANS
-    return NO_INTERVAL if why_alone(found.own.get(agent, NOTHING)) else ""
+    return why_no_interval(found.published.get(agent), found.own.get(agent, NOTHING))

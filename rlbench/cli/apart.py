@@ -8,10 +8,10 @@ from rlbench.api.gathering import Gathered
 from rlbench.cli.output import echo, print_table
 from rlbench.cli.pairs import show_comparison
 from rlbench.cli.sources import print_deviations
+from rlbench.results.rankable import PROTOCOLS_DIFFER, described_as
 from rlbench.stats.aggregates import LABELS
 
 MOST_PAIRS = 6  # that are not ranked and are printed one by one
-NOT_A_TEST = "protocols differ: a description, not a test"
 
 
 def show_apart(found: Gathered, question: Question) -> None:
@@ -45,8 +45,7 @@ def _print_pairs(rows: list[dict[str, Any]], found: Gathered, question: Question
         both = [f"{row[k]}: {label} {_interval(row, f'{k}_point', f'{k}_')}" for k in "ab"]
         of = f" of {len(suite.tasks)}" if suite else ""
         gap = f"difference {_interval(row, 'difference', '', sign='+')}"
-        is_of_protocols = (row["a"], row["b"]) in of_protocols
-        why = NOT_A_TEST if is_of_protocols else "a description, not a test"
+        why = described_as(row["a"], row["b"], found.published, found.own)
         echo(
             f"{both[0]}; {both[1]}; {gap}, on {row['tasks']}{of} tasks in common; {why} "
             f"({row['reason']})."
@@ -76,7 +75,7 @@ def _print_agents(found: Gathered, question: Question, between: int) -> None:
         )  # fmt: skip
     title = f"every agent by itself, not ranked: {question.scale.title}"
     print_table(points, list(points[0]), title)
-    echo(f"{between} pairs are not ranked ({NOT_A_TEST}); --json says for each why.")
+    echo(f"{between} pairs are not ranked ({PROTOCOLS_DIFFER}); --json says for each why.")
 
 
 def _interval(row: Mapping[str, Any], point: str, ends: str, sign: str = "") -> str:

@@ -25,6 +25,7 @@ from rlbench.results import Identity, Record, Scores, belongs, collect, publishe
 from rlbench.results.labels import display_name, labels
 from rlbench.results.published import Published
 from rlbench.results.rankable import (
+    MEANS,
     NOTHING,
     Terms,
     honest,
@@ -37,13 +38,14 @@ from rlbench.stats import (
     improvement,
     learning_curve,
     profile_band,
-    rank_sets,
     summarise,
     summarise_tasks,
 )
 from rlbench.stats.bands import CurveEstimate
-from rlbench.stats.comparisons import MIN_RUNS
+from rlbench.stats.comparisons import MIN_RUNS, Separation, separate
 from rlbench.stats.curves import MOST_DRAWN
+from rlbench.stats.permutation import Pair
+from rlbench.stats.ranks import ranks_of_separations
 from rlbench.stats.summary import SummaryRow, TaskRow
 from rlbench.suites import Constant, Suite, Task, slug
 
@@ -54,6 +56,7 @@ Row = dict[str, Any]
 MAX_DRAWN = 20  # agents in one chart
 MAX_TASKS = 100  # that are all shown, whether or not they have runs
 THRESHOLDS = 101  # of performance profiles
+ALPHA = 0.05  # of all rank sets of a pool together
 OF_MEANS = ("mean",)  # what can be said where a task has a mean and no runs
 FOREVER = 1e10  # seconds that no run takes
 
@@ -186,6 +189,8 @@ class Board:
         without_scores: Agents of which every run failed, and how many did.
         profiles: For ``records`` and ``papers``: agent, tau, point, low, high, method.
         improvements: Of each pool of at least two: x, y, point, low, high, method.
+        separations: Of each pool, by the slugs of two agents, what decided between them: see
+            `rlbench.stats.comparisons.separate`.
         curves: agent, step, point, low, high, method.
         retention: Of a suite with clean tasks or a clean evaluation, a row an agent and type of
             disturbance.
@@ -202,6 +207,7 @@ class Board:
     without_scores: Mapping[str, int]
     profiles: Mapping[str, list[Row]]
     improvements: Mapping[int, list[Row]]
+    separations: Mapping[int, Mapping[Pair, Separation]]
     curves: list[Row]
     retention: list[RetentionRow]
     evaluations: list[EvaluationRow]
@@ -315,7 +321,7 @@ def _board(
             name += " (published)"
         names.add(name)
         others.append(_from_paper(name, paper))
-    entries = _ranked(suite, [*own, *others])
+    entries, separations = _ranked(suite, [*own, *others])
     entries.sort(
         key=lambda entry: (
             entry.paper is not None, -len(entry.values), HEADLINE not in entry.metrics,
@@ -329,8 +335,8 @@ def _board(
             for agent in sorted(failures, key=called.__getitem__)
             if agent not in scored
         },
-        profiles={}, improvements={}, curves=[], retention=[], evaluations=[],
-        beside_data=[], measures=[],
+        profiles={}, improvements={}, separations=separations, curves=[], retention=[],
+        evaluations=[], beside_data=[], measures=[],
     )  # fmt: skip
     total = len(suite.tasks)
     drawn = {
@@ -439,8 +445,7 @@ def _from_paper(agent: str, paper: Published) -> Entry:
     parts = _aggregates(agent, paper.values, paper.normalised())
     if paper.source.means_only:
         parts["metrics"] = {
-            name: parts["metrics"][name]._replace(method="none: means, not runs")
-            for name in OF_MEANS
+            name: parts["metrics"][name]._replace(method=MEANS) for name in OF_MEANS
         }
     return Entry(
         agent=agent,
@@ -475,8 +480,10 @@ def _aggregates(
     }
 
 
-def _ranked(suite: Suite, entries: list[Entry]) -> list[Entry]:
-    """Return the agents with their rank sets, or why they have none."""
+def _ranked(
+    suite: Suite, entries: list[Entry]
+) -> tuple[list[Entry], dict[int, dict[Pair, Separation]]]:
+    """Return the agents with their rank sets, or why they have none, and what decided in pools."""
     why = {entry.slug: _why_alone(suite, entry) for entry in entries}
     by_slug = {entry.slug: entry for entry in entries if not why[entry.slug]}
     papers = {name: entry.paper for name, entry in by_slug.items() if entry.paper}
@@ -485,17 +492,21 @@ def _ranked(suite: Suite, entries: list[Entry]) -> list[Entry]:
     pools = [pool for pool in ranked_together(by_slug, papers, own) if len(pool) > 1]
     # The suite's own runs first, then the largest.
     pools.sort(key=lambda pool: (all(name in papers for name in pool), -len(pool), pool))
+    separations: dict[int, dict[Pair, Separation]] = {}
     for number, pool in enumerate(pools, 1):
-        for row in rank_sets({name: list(by_slug[name].normalised.values()) for name in pool}):
+        scores = {name: list(by_slug[name].normalised.values()) for name in pool}
+        separations[number] = separate(scores, "iqm", alpha=ALPHA)
+        for row in ranks_of_separations(scores, "iqm", separations[number]):
             assert row.low is not None
             assert row.high is not None
             places[row.agent] = Place(number, row.low, row.high, len(pool), row.tier, row.method)
-    return [
+    ranked = [
         replace(entry, place=places[entry.slug])
         if entry.slug in places
         else replace(entry, not_ranked=why[entry.slug] or _without_equals(entry.terms))
         for entry in entries
     ]
+    return ranked, separations
 
 
 def _without_equals(terms: Terms) -> str:

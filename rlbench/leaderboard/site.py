@@ -18,6 +18,7 @@ from rlbench.leaderboard.axes import PLOT_WIDTH, axis_of
 from rlbench.leaderboard.board_charts import charts_of
 from rlbench.leaderboard.boards import Board, Entry, make_boards
 from rlbench.leaderboard.captions import HEADLINE, METRICS, short_number
+from rlbench.leaderboard.compare_page import compare_files
 from rlbench.leaderboard.downloads import downloads
 from rlbench.leaderboard.headlines import head_of, score_text
 from rlbench.leaderboard.heat import LEVELS, columns_of, rows_of, shade
@@ -36,7 +37,7 @@ from rlbench.suites import Suite, slug
 
 _MARK = ".rlbench-site"
 _ON_CARD, _ON_BOARD = 5, 10  # agents that are drawn on a card, and at the head of a board
-_ASSETS = ("site.css", "site.js", "charts.js")
+_ASSETS = ("site.css", "site.js", "charts.js", "compare.js")
 
 
 def build_site(
@@ -166,6 +167,9 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
                 fields=_fields(entry), panels=panels_of(entry.records, board.suite),
                 worst=worst.get(entry.agent),
             )  # fmt: skip
+        if len(board.entries) > 1:
+            for name, content in compare_files(board, page):
+                yield f"{board.folder}/{name}", content
         for task in board.tasks:
             scores = [e.values[task.name] for e in board.entries if task.name in e.values]
             ends = [task.low, task.high]

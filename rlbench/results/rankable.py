@@ -8,6 +8,9 @@ from rlbench.results.record import Record
 
 SHARED = "shared_seeds"  # data that the seeds of an agent have in common
 NO_INTERVAL = "none: the seeds share data, so the runs are not independent"
+MEANS = "none: means, not runs"  # the method of an agent of which there are means alone
+NOT_A_TEST = "a description, not a test"  # of two agents that are not ranked
+PROTOCOLS_DIFFER = f"protocols differ: {NOT_A_TEST}"
 
 
 class Terms(NamedTuple):
@@ -61,6 +64,31 @@ def why_not_ranked(
         engines = [terms.engine or "the expected engine" for terms in (one, two)]
         return f"{a} ran on {engines[0]}, {b} on {engines[1]}"
     return ""
+
+
+def described_as(a: str, b: str, papers: Mapping[str, Published], own: Mapping[str, Terms]) -> str:
+    """Return what to call the numbers of two agents that may not be ranked against each other.
+
+    Args:
+        a: An agent.
+        b: Another.
+        papers: What was published, of the agents that come from papers.
+        own: The terms of the agents that have records.
+    """
+    of_means = {agent: paper for agent, paper in papers.items() if paper.source.means_only}
+    return NOT_A_TEST if why_not_ranked(a, b, of_means, own) else PROTOCOLS_DIFFER
+
+
+def why_no_interval(paper: Published | None, terms: Terms) -> str:
+    """Say why an agent has no interval; nothing if its runs are independent.
+
+    Args:
+        paper: What was published, if it comes from a paper.
+        terms: Those of its own runs.
+    """
+    if paper and paper.source.means_only:
+        return MEANS
+    return NO_INTERVAL if why_alone(terms) else ""
 
 
 def ranked_together(

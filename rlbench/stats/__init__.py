@@ -28,7 +28,7 @@ from rlbench.stats.curves import align, area_under_curve, learning_curve
 from rlbench.stats.duels import DuelResult, duel
 from rlbench.stats.evalues import BettingResult, betting
 from rlbench.stats.intervals import Estimate, bootstrap
-from rlbench.stats.pairs import difference, improvement
+from rlbench.stats.pairs import difference, differences, improvement
 from rlbench.stats.planning import PlanRow, RunsNeeded, plan, runs_needed
 from rlbench.stats.profiles import profile_band
 from rlbench.stats.ranks import RankRow, rank_sets, ranks_of
@@ -68,6 +68,7 @@ __all__ = [
     "compare_tasks_with_constants",
     "compare_with_constant",
     "difference",
+    "differences",
     "duel",
     "equivalent",
     "friedman",

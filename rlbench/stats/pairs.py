@@ -1,11 +1,14 @@
 """Two agents on the same tasks: differences, and how likely one beats the other."""
 
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rlbench.errors import InvalidScores, UnknownName
-from rlbench.stats.aggregates import ScoresLike, probability_of_improvement, same_tasks
+from rlbench.stats.aggregates import ScoresLike, columns, probability_of_improvement, same_tasks
 from rlbench.stats.intervals import (
     METHODS,
     Estimate,
@@ -20,6 +23,7 @@ from rlbench.stats.intervals import (
     why_no_interval,
 )
 from rlbench.stats.kernels import improvements, work
+from rlbench.stats.permutation import Pair
 from rlbench.stats.proportions import METHOD as BY_RATE
 from rlbench.stats.proportions import STATISTICS as OF_SUCCESSES
 from rlbench.stats.proportions import (
@@ -74,31 +78,112 @@ def difference(
     agents = same_tasks(x, y)
     if shared is not None:
         _check_pairing(agents, shared)
-    first, second = (point_of(tasks, statistic) for tasks in agents)
-    if why := why_no_interval(agents[0] + agents[1]):
-        return no_interval(first - second, level, why)
-    if (
-        method == "rao-wu"
-        and shared is None
-        and statistic in OF_SUCCESSES
-        and are_successes(agents[0] + agents[1])
-    ):
-        ends = _ends_of_successes(agents, str(statistic), level)
-        return estimate_by_formula(first - second, ends, BY_RATE, level)
     keys = keys_of(seed, 2)
     if shared is not None:
         keys[1] = keys[0]
-    replicates = [
-        replicates_of(
-            [task[:, None] for task in tasks], [statistic], layout_of(tasks, method), repetitions,
-            key,
-        )[0, 0]
-        for tasks, key in zip(agents, keys, strict=True)
-    ]  # fmt: skip
     how = method if shared is None else f"{method}, paired by seed (shared {shared})"
-    return estimate_from(
-        first - second, replicates[0] - replicates[1], tails_of(level), method, level, how
+    if (known := _without_drawing(agents, statistic, method, level, shared)) is not None:
+        return known
+    first, second = (
+        _drawn(tasks, statistic, method, repetitions, key)
+        for tasks, key in zip(agents, keys, strict=True)
     )
+    point = point_of(agents[0], statistic) - point_of(agents[1], statistic)
+    return estimate_from(point, first - second, tails_of(level), method, level, how)
+
+
+def differences(
+    scores: Mapping[str, Mapping[str, ArrayLike]],
+    pairs: Iterable[Pair],
+    statistic: Statistic,
+    *,
+    repetitions: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[Pair, Estimate]:
+    """Estimate the difference of each of many pairs, on the tasks that both agents have.
+
+    The numbers are those of `difference` for each pair by itself, by ``rao-wu``. There the
+    resamples of an agent depend on its scores and on which of the two it is, and on nothing else of
+    the pair. So each agent is resampled at most twice for each set of tasks, however many pairs it
+    is in.
+
+    Args:
+        scores: By agent, then by task: (runs,).
+        pairs: Of these agents; each has a task in common.
+        statistic: A name or a function, as `bootstrap` takes it.
+        repetitions: Resamples.
+        level: Nominal coverage of each interval, between 0 and 1.
+        seed: Of the resampling.
+
+    Raises:
+        InvalidScores: Two agents have no task in common, scores are bad, or an option is out of
+            range.
+        UnknownName: There is no such statistic.
+    """
+    check_options("rao-wu", repetitions, level, PAIR_METHODS)
+    keys = keys_of(seed, 2)
+
+    @cache
+    def of(agent: str, tasks: tuple[str, ...]) -> list[Floats]:
+        return columns([scores[agent][task] for task in tasks], f"scores of {agent!r}")
+
+    @cache
+    def drawn(agent: str, tasks: tuple[str, ...], side: int) -> Floats:
+        return _drawn(of(agent, tasks), statistic, "rao-wu", repetitions, keys[side])
+
+    @cache
+    def point(agent: str, tasks: tuple[str, ...]) -> float:
+        return point_of(of(agent, tasks), statistic)
+
+    found = {}
+    for a, b in pairs:
+        common = tuple(task for task in scores[a] if task in scores[b])
+        if not common:
+            raise InvalidScores(f"{a!r} and {b!r} have no task in common")
+        estimate = _without_drawing(
+            (of(a, common), of(b, common)), statistic, "rao-wu", level, shared=None
+        )
+        found[a, b] = estimate or estimate_from(
+            point(a, common) - point(b, common), drawn(a, common, 0) - drawn(b, common, 1),
+            tails_of(level), "rao-wu", level,
+        )  # fmt: skip
+    return found
+
+
+def _drawn(
+    tasks: list[Floats], statistic: Statistic, method: str, repetitions: int, key: int
+) -> Floats:
+    """Return an agent's statistic of each resample, (repetitions,)."""
+    replicates: Floats = replicates_of(
+        [task[:, None] for task in tasks], [statistic], layout_of(tasks, method), repetitions, key
+    )[0, 0]
+    return replicates
+
+
+def _without_drawing(
+    agents: tuple[list[Floats], list[Floats]],
+    statistic: Statistic,
+    method: str,
+    level: float,
+    shared: Shared | None,
+) -> Estimate | None:
+    """Return the difference where it has no interval, or one by a formula; else None."""
+    scores = agents[0] + agents[1]
+    why = why_no_interval(scores)
+    by_rate = (
+        method == "rao-wu"
+        and shared is None
+        and statistic in OF_SUCCESSES
+        and are_successes(scores)
+    )
+    if not why and not by_rate:
+        return None
+    point = point_of(agents[0], statistic) - point_of(agents[1], statistic)
+    if why:
+        return no_interval(point, level, why)
+    ends = _ends_of_successes(agents, str(statistic), level)
+    return estimate_by_formula(point, ends, BY_RATE, level)
 
 
 def _check_pairing(agents: tuple[list[Floats], list[Floats]], shared: str) -> None:

@@ -10,6 +10,7 @@ from rlbench.stats.comparisons import (
     MIN_RUNS,
     Comparison,
     Decision,
+    Separation,
     TestStatistic,
     agents_of,
     has_too_few_runs,
@@ -75,6 +76,19 @@ def rank_sets(
         agents, statistic, alpha=alpha, permutations=permutations, repetitions=repetitions,
         seed=seed,
     )  # fmt: skip
+    return ranks_of_separations(agents, statistic, separated)
+
+
+def ranks_of_separations(
+    agents: Mapping[str, list[Floats]], statistic: str, separated: Mapping[Pair, Separation]
+) -> list[RankRow]:
+    """Return the rank sets that follow from what `separate` said of all pairs of agents.
+
+    Args:
+        agents: By agent, one array (runs,) a task.
+        statistic: What was compared.
+        separated: What `separate` returned.
+    """
     decisions = {pair: found.decision for pair, found in separated.items()}
     return _ranks(agents, statistic, decisions, next(iter(separated.values())).test)
 

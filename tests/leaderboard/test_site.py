@@ -551,7 +551,8 @@ def test_every_link_leads_somewhere_and_nothing_is_fetched_from_outside(
                 here = (Path("/", name).parent / unquote(path)).resolve() if path else Path(name)
                 there = here.relative_to("/").as_posix() if path else name
                 assert there in sites.whole, (name, target)
-                assert not fragment or fragment in ids[there], (name, target)
+                is_state = fragment.startswith("?")
+                assert not fragment or is_state or fragment in ids[there], (name, target)
 
 
 def test_every_agent_and_task_has_a_page_that_is_linked(
@@ -622,8 +623,16 @@ def test_no_page_holds_a_script_or_a_style_of_its_own(pages: Mapping[str, Elemen
 
 
 def test_scripts_write_text_alone(sites: Sites) -> None:
-    ours = [name for name in sites.whole if name.endswith(".js") and not name.endswith("/vega.js")]
-    assert ours == ["assets/charts.js", "assets/site.js"]
+    scripts = {name for name in sites.whole if name.endswith(".js")}
+    ours = sorted(n for n in scripts if n.startswith("assets/") and n != "assets/vega.js")
+    assert ours == ["assets/charts.js", "assets/compare.js", "assets/site.js"]
+    for name in scripts - {*ours, "assets/vega.js"}:
+        # Data: one call, of text and JSON.
+        call = sites.whole[name].decode("ascii").removeprefix('"use strict";\nrlbenchCompare')
+        assert Path(name).parent.name == "compare"
+        who, data = json.loads("[" + call.removeprefix("(").removesuffix(");\n") + "]")
+        assert who == Path(name).stem
+        assert set(data) >= {"name", "tasks", "pairs"}
     for name in ours:
         text = sites.whole[name].decode()
         assert [word for word in UNSAFE if word in text] == [], name

@@ -1,12 +1,14 @@
 """Two agents: the intervals are of independent runs, and of the statistic that they name."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
 from rlbench import stats
 from rlbench.errors import InvalidScores, UnknownName
-from rlbench.stats import difference, improvement
+from rlbench.stats import difference, differences, improvement
 from rlbench.stats.pairs import PAIR_METHODS
 
 X = np.random.default_rng(0).normal(size=(5, 8))
@@ -98,3 +100,36 @@ def test_an_agent_that_wins_all_pairs_does_not_win_for_sure() -> None:
     assert estimate.method == "Clopper-Pearson, of pairs of runs"
     half = improvement(X + 100 * np.array([1, -1] * 4), Y)
     assert (half.low, half.high) == pytest.approx(binomtest(20, 40).proportion_ci(0.95, "exact"))
+
+
+def test_many_differences_are_those_of_each_pair_alone() -> None:
+    """Also with other tasks, with scores of 0 and 1, with one run, and with equal runs."""
+    generator = np.random.default_rng(5)
+    tasks = ("t", "u", "v", "w")
+    scores = {
+        "even": {task: generator.normal(0.5, 0.2, 5) for task in tasks},
+        "ragged": {task: generator.normal(0.4, 0.2, 3 + k) for k, task in enumerate(tasks)},
+        "fewer": {task: generator.normal(0.3, 0.2, 4) for task in tasks[1:]},
+        "one run": {task: generator.normal(0.2, 0.2, 1) for task in tasks},
+        "constant": {task: np.full(3, 0.25) for task in tasks},
+        "also constant": {task: np.full(4, 0.5) for task in tasks},
+        "successes": {task: generator.integers(0, 2, 6).astype(float) for task in tasks},
+        "others": {task: generator.integers(0, 2, 6).astype(float) for task in tasks},
+    }
+    pairs = list(permutations(scores, 2))
+    for statistic in ("iqm", "mean"):
+        found = differences(scores, pairs, statistic, repetitions=200, level=0.9, seed=3)
+        assert list(found) == pairs
+        for a, b in pairs:
+            common = [task for task in scores[a] if task in scores[b]]
+            x, y = ([scores[agent][task] for task in common] for agent in (a, b))
+            alone = difference(x, y, statistic, repetitions=200, level=0.9, seed=3)
+            assert found[a, b] == alone
+    methods = {estimate.method for estimate in found.values()}
+    assert len(methods) > 3
+
+
+def test_pairs_without_a_common_task_have_no_difference() -> None:
+    scores = {"a": {"t": [1.0, 2.0]}, "b": {"u": [1.0, 2.0]}}
+    with pytest.raises(InvalidScores, match="'a' and 'b' have no task in common"):
+        differences(scores, [("a", "b")], "mean")
