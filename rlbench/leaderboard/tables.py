@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rlbench import __version__
 from rlbench.errors import InvalidScores, UnknownName
-from rlbench.leaderboard.captions import IN_TEXT, METRICS, interval_text, setting_text
+from rlbench.leaderboard.captions import IN_TEXT, METRICS, interval_text, one_line, setting_text
 from rlbench.stats import compare_tasks, rank_sets, summarise, summarise_tasks
 from rlbench.stats.aggregates import ScoresLike, columns
 from rlbench.stats.comparisons import MAX_T, TestStatistic
@@ -222,7 +222,7 @@ def escape_latex(text: str) -> str:
     >>> print(escape_latex("50%_x --[y]"))
     50\%\_x -{}-{[}y{]}
     """
-    escaped = "".join(LATEX.get(c, c) for c in _one_line(text))
+    escaped = "".join(LATEX.get(c, c) for c in one_line(text))
     # Two hyphens would become a dash, and two apostrophes a quotation mark.
     return re.sub("-(?=-)|'(?=')", r"\g<0>{}", escaped)
 
@@ -233,11 +233,7 @@ def escape_markdown(text: str) -> str:
     >>> print(escape_markdown("a|b_c"))
     a\|b\_c
     """
-    return "".join(f"\\{c}" if c in MARKDOWN else c for c in _one_line(text))
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
+    return "".join(f"\\{c}" if c in MARKDOWN else c for c in one_line(text))
 
 
 def _check(format: str, scores: Mapping[str, object]) -> None:
