@@ -102,8 +102,8 @@ def plot_speedups(
         ticks = [2.0**k for k in range(-6, 7, every) if low <= 2.0**k <= high]
         axes.set_xticks(ticks, [f"{tick:g}\u00d7" for tick in ticks])
         axes.minorticks_off()
-        axes.set_xlabel("fewer steps than the baseline")
         names = dict(zip(agents, short_names(list(agents), inches), strict=True))
+        axes.set_xlabel(f"times fewer steps than {names[baseline]}", parse_math=False)
         name_places(axes, [names[agent] for agent in order])
     rows: list[Row] = [
         {

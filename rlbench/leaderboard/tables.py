@@ -14,7 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from rlbench import __version__
 from rlbench.errors import InvalidScores, UnknownName
-from rlbench.leaderboard.captions import IN_TEXT, METRICS, interval_text, one_line, setting_text
+from rlbench.leaderboard.captions import (
+    IN_TEXT,
+    METRICS,
+    interval_text,
+    one_line,
+    setting_text,
+    short_names,
+)
 from rlbench.stats import compare_tasks, rank_sets, summarise, summarise_tasks
 from rlbench.stats.aggregates import ScoresLike, columns
 from rlbench.stats.comparisons import MAX_T, TestStatistic
@@ -320,9 +327,15 @@ def _latex(
     def cell_text(cell: Cell) -> str:
         return _cell_text(cell, _latex_number, lambda text: f"\\textbf{{{text}}}", "--")
 
-    lines = [" & ".join([escape_latex(name), *map(cell_text, cells)]) for name, cells in rows]
+    shown = short_names([name for name, _ in rows])
+    if [*header[1:], *(name for name, _ in rows)] != [*short_names(header[1:]), *shown]:
+        note = f"Long names are cut. {note}"
+    lines = [
+        " & ".join([escape_latex(name), *map(cell_text, cells)])
+        for name, (_, cells) in zip(shown, rows, strict=True)
+    ]
     body = [f"    {line} \\\\" for line in lines]
-    names = " & ".join(escape_latex(name) for name in header)
+    names = " & ".join(escape_latex(name) for name in [header[0], *short_names(header[1:])])
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",

@@ -34,7 +34,7 @@ from rlbench.leaderboard import (
     plot_tasks,
 )
 from rlbench.leaderboard.captions import MAX_BANDS
-from rlbench.leaderboard.drawing import DASHES, MARKERS, COLOURS
+from rlbench.leaderboard.drawing import COLOURS, DASHES, MARKERS
 from rlbench.stats.coverage import coverage_warning
 
 STEPS = np.arange(1, 7) * 10_000
@@ -373,9 +373,8 @@ def test_odd_names_are_shown_as_they_are(kind: str) -> None:
     plot = DRAWN[kind](dict(zip(ODD, make_scores(len(ODD)).values(), strict=True)))
     plot.to_bytes("svg")
     texts = texts_of(plot)
-    for name in ODD[:4]:
-        assert name in texts
-    assert "line break" in texts
+    for name in [*ODD[:4], "line break"]:
+        assert any(name in text for text in texts)
     if kind != "speedups":  # its baseline is not on an axis
         assert len({text for text in texts if text.startswith("xxx")}) == 2
     text = plot.to_csv()
