@@ -24,6 +24,8 @@ from rlbench.leaderboard.drawing import (
     rows_high,
     small_text,
     style,
+    text_size,
+    text_width,
 )
 from rlbench.leaderboard.plots import Plot, Row, least_runs, plot_of, resampling_columns
 from rlbench.stats import speedup
@@ -90,7 +92,12 @@ def plot_speedups(
     looks = {agent: number for number, agent in enumerate(agents)}
     low, high = _range(list(found.values()))
     with style(width):
-        figure = new_figure(inches, lines_high(2.8) + rows_high(len(order)))
+        names = dict(zip(agents, short_names(list(agents), inches), strict=True))
+        label = f"times fewer steps than {names[baseline]}"
+        room = 72 * inches - max(text_width(names[agent], text_size()) for agent in order)
+        if text_width(label, text_size()) > room - 10:
+            label = label.replace(" than ", "\nthan ", 1)
+        figure = new_figure(inches, lines_high(2.8 + label.count("\n")) + rows_high(len(order)))
         axes = figure.subplots()
         axes.set_xscale("log", base=2)
         axes.axvline(1, color="#777777", linewidth=0.8, linestyle="--", zorder=1)
@@ -102,8 +109,7 @@ def plot_speedups(
         ticks = [2.0**k for k in range(-6, 7, every) if low <= 2.0**k <= high]
         axes.set_xticks(ticks, [f"{tick:g}\u00d7" for tick in ticks])
         axes.minorticks_off()
-        names = dict(zip(agents, short_names(list(agents), inches), strict=True))
-        axes.set_xlabel(f"times fewer steps than {names[baseline]}", parse_math=False)
+        axes.set_xlabel(label, parse_math=False)
         name_places(axes, [names[agent] for agent in order])
     rows: list[Row] = [
         {

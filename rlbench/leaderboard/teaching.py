@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rlbench.errors import InvalidScores
 from rlbench.leaderboard.captions import number_of, short_names
 from rlbench.leaderboard.drawing import (
+    MAX_HEIGHT,
     draw_lines,
     inches_of,
     lines_high,
@@ -16,7 +17,6 @@ from rlbench.leaderboard.drawing import (
     short_number,
     small_text,
     style,
-    text_size,
     text_width,
 )
 from rlbench.leaderboard.plots import Plot, Row, plot_of
@@ -222,9 +222,11 @@ def plot_teaching(
 def _draw_plane(
     lessons: Mapping[str, Lessons], names: Sequence[str], unit: str, inches: float
 ) -> "Figure":
-    across = _across(lessons, inches - 1.3, _ACROSS)
+    across = _across(_titles(lessons, inches), inches - 1.1, _ACROSS)
     down = -(-len(lessons) // across)
-    figure = new_figure(inches, lines_high(2.2) + down * (_PANEL - 0.1 + lines_high(1)))
+    beside = lines_high(2.2 + down)
+    height = max(0.6, min(_PANEL, (MAX_HEIGHT - beside) / down))
+    figure = new_figure(inches, beside + down * height)
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     last = max(float(of_agent.ends.max()) for of_agent in lessons.values())
     for panel, (agent, title) in zip(panels.flat, _titles(lessons, inches), strict=False):
@@ -233,7 +235,7 @@ def _draw_plane(
             *of_agent.parameters.T, c=of_agent.ends, vmin=0.0, vmax=last, s=3, linewidths=0,
             cmap="viridis", rasterized=True,
         )  # fmt: skip
-        panel.set_title(title, parse_math=False)
+        panel.set_title(title, fontsize=small_text(), parse_math=False)
     for panel in panels.flat[len(lessons) :]:
         panel.set_visible(False)
     figure.supxlabel(names[0])
@@ -245,14 +247,14 @@ def _draw_plane(
 def _draw_over_time(
     lessons: Mapping[str, Lessons], names: Sequence[str], unit: str, inches: float
 ) -> "Figure":
-    across = _across(lessons, inches - 0.5, len(lessons))
+    across = _across(_titles(lessons, inches), inches - 0.5, len(lessons))
     blocks, size = -(-len(lessons) // across), len(names)
     figure = new_figure(inches, lines_high(2) + blocks * (lines_high(1.5) + 0.85 * size))
     panels = figure.subplots(blocks * size, across, sharex=True, squeeze=False)
     for number, (agent, title) in enumerate(_titles(lessons, inches)):
         block, column = divmod(number, across)
         of_agent = lessons[agent]
-        panels[block * size, column].set_title(title, parse_math=False)
+        panels[block * size, column].set_title(title, fontsize=small_text(), parse_math=False)
         for row, name in enumerate(names):
             panel = panels[block * size + row, column]
             panel.sharey(panels[row, 0])
@@ -282,10 +284,10 @@ def _draw_points(panel: "Axes", of_agent: Lessons, parameter: int) -> None:
         )  # fmt: skip
 
 
-def _across(lessons: Mapping[str, Lessons], inches: float, most: int) -> int:
+def _across(titles: Sequence[tuple[str, str]], inches: float, most: int) -> int:
     """Return how many panels have room for their titles side by side, in the style that is set."""
-    widest = max(text_width(title, text_size()) for _, title in _titles(lessons, inches))
-    return max(1, min(most, len(lessons), int(72 * inches / (widest + 6))))
+    widest = max(text_width(title, small_text()) for _, title in titles)
+    return max(1, min(most, len(titles), int(72 * inches / (widest + 6))))
 
 
 def _titles(lessons: Mapping[str, Lessons], inches: float) -> list[tuple[str, str]]:

@@ -161,6 +161,7 @@ def shown_labels(axes: Axes) -> list[Text]:
     return [
         label
         for axis in (axes.xaxis, axes.yaxis)
+        if axis.get_visible()
         for tick in axis._update_ticks()
         for label in (tick.label1, tick.label2)
         if label.get_visible()
@@ -354,7 +355,7 @@ def test_latex_takes_tables_and_figures_at_their_own_width(tmp_path: Path, width
         "{geometry}\n\\begin{document}\n"
         + "\n".join(
             f"\\noindent\\setbox0\\hbox{{\\includegraphics{{{kind}.pdf}}}}"
-            "\\typeout{WIDE \\the\\wd0 OF \\the\\textwidth}\\usebox0\n\n"
+            "\\typeout{WIDE \\the\\wd0 \\space OF \\the\\textwidth}\\usebox0\n\n"
             for kind in ("intervals", "ranks", "cd")
         )
         + "\\input{table.tex}\n\\end{document}\n"
