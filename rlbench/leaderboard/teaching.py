@@ -236,6 +236,7 @@ def _draw_plane(
             cmap="viridis", rasterized=True,
         )  # fmt: skip
         panel.set_title(title, fontsize=small_text(), parse_math=False)
+        panel.tick_params(pad=1.5)
     for panel in panels.flat[len(lessons) :]:
         panel.set_visible(False)
     figure.supxlabel(names[0])
