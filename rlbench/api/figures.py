@@ -23,11 +23,15 @@ from rlbench.suites import Suite
 if TYPE_CHECKING:
     from rlbench.leaderboard import Plot
 
+OF_CURVES = ("curves", "task-curves", "speedups")
 OF_CURRICULA = ("teaching", "levels")
-KINDS = ("intervals", "profiles", "curves", "improvement", "ranks", *OF_CURRICULA)
+KINDS = (
+    "intervals", "profiles", "curves", "improvement", "ranks", "cd", "tasks", "task-curves",
+    "speedups", *OF_CURRICULA,
+)  # fmt: skip
 
 Floats = NDArray[np.float64]
-RANKING = ("improvement", "ranks")  # figures that say which agent is better
+RANKING = ("improvement", "ranks", "cd", "speedups")  # figures that say which agent is better
 
 
 class Shown(NamedTuple):
@@ -84,10 +88,12 @@ def to_show(found: Gathered) -> Shown:
     return Shown(agents, notes, papers, not_ranked, curves, found.records)
 
 
-def default_kinds(suite: Suite | None) -> tuple[str, ...]:
+def default_kinds(suite: Suite | None, baseline: str = "") -> tuple[str, ...]:
     """Return the kinds of figures that are drawn where none is named."""
-    is_curriculum = suite is not None and suite.protocol.kind == "curriculum"
-    return KINDS if is_curriculum else tuple(kind for kind in KINDS if kind not in OF_CURRICULA)
+    left_out = set() if baseline else {"speedups"}
+    if suite is None or suite.protocol.kind != "curriculum":
+        left_out.update(OF_CURRICULA)
+    return tuple(kind for kind in KINDS if kind not in left_out)
 
 
 def on_common_tasks(agents: Agents, scale: Scale) -> tuple[Agents, list[str]]:
@@ -137,7 +143,7 @@ def to_draw(found: Gathered, scale: Scale, kinds: Sequence[str]) -> ToDraw:
     agents, more = on_common_tasks(shown.agents, scale)
     notes = shown.notes + more
     curves: Curves = {}
-    if "curves" in kinds:
+    if "curves" in kinds or "speedups" in kinds:
         curves, more = _curves_of(agents, shown.curves)
         notes += more
     return ToDraw(agents, curves, shown, notes)
@@ -173,11 +179,25 @@ def _draw(
     if kind in OF_CURRICULA:
         return _draw_curriculum(kind, what, scale, width)
     by = scale_text(scale)
+    unit = scale.suite.protocol.unit if scale.suite else "steps"
+    if kind == "tasks":
+        return leaderboard.plot_tasks(what.shown.agents, normalised_by=by, width=width)
+    if kind == "task-curves":
+        by_task = _aligned_by_task(what.shown)
+        return leaderboard.plot_task_curves(by_task, unit=unit, normalised_by=by, width=width)
     scores: dict[str, Any] = {agent: list(tasks.values()) for agent, tasks in what.agents.items()}
     if kind == "curves":
         steps, values = _aligned(what.curves)
-        unit = scale.suite.protocol.unit if scale.suite else "steps"
         return leaderboard.plot_curves(values, steps, unit=unit, normalised_by=by, width=width)
+    if kind == "speedups":
+        if baseline is None:
+            raise InvalidScores("name a baseline to compare all others with")
+        steps, values = _aligned(what.curves)
+        if baseline not in values:
+            raise InvalidScores(f"{baseline} has no curves")
+        return leaderboard.plot_speedups(
+            values, steps, baseline=baseline, unit=unit, normalised_by=by, width=width
+        )
     if kind == "improvement":
         return leaderboard.plot_improvement(
             scores, baseline=baseline, normalised_by=by, width=width
@@ -186,7 +206,11 @@ def _draw(
         # The gap to 1 says nothing of raw scores.
         metrics = [name for name in AGGREGATES if by or name != "optimality_gap"]
         return leaderboard.plot_intervals(scores, metrics=metrics, normalised_by=by, width=width)
-    other = {"profiles": leaderboard.plot_profiles, "ranks": leaderboard.plot_ranks}[kind]
+    other = {
+        "profiles": leaderboard.plot_profiles,
+        "ranks": leaderboard.plot_ranks,
+        "cd": leaderboard.plot_cd,
+    }[kind]
     return cast("Callable[..., Plot]", other)(scores, normalised_by=by, width=width)
 
 
@@ -238,6 +262,21 @@ def _aligned(curves: Curves) -> tuple[dict[str, Floats], dict[str, Any]]:
     for agent, tasks in curves.items():
         steps[agent], values[agent] = align(list(tasks.values()), most=MOST_DRAWN)
     return steps, values
+
+
+def _aligned_by_task(shown: Shown) -> dict[str, dict[str, tuple[Floats, Floats]]]:
+    """Return steps and scores (runs, points) by agent and task, of those that have several."""
+    from rlbench.leaderboard.task_figures import MOST_POINTS
+
+    found: dict[str, dict[str, tuple[Floats, Floats]]] = {}
+    for agent in shown.agents:
+        for task, runs in shown.curves.get(agent, {}).items():
+            if task in shown.agents[agent] and min(len(at) for at, _ in runs) > 1:
+                at, (values,) = align([runs], most=MOST_POINTS)
+                found.setdefault(agent, {})[task] = (at, values)
+    if not found:
+        raise InvalidScores("no run has several evaluation points")
+    return found
 
 
 def _curves_of(agents: Agents, found: Curves) -> tuple[Curves, list[str]]:

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-Kind = Literal["intervals", "profiles", "curves", "improvement", "ranks", "teaching", "levels"]
+Kind = Literal[
+    "intervals", "profiles", "curves", "improvement", "ranks", "cd", "tasks", "task-curves",
+    "speedups", "teaching", "levels",
+]  # fmt: skip
 
 
 class Results:
@@ -277,12 +280,14 @@ class Results:
     def figure(
         self, kind: Kind = "intervals", *, baseline: str = "", width: str | float = "neurips"
     ) -> "Figure":
-        """Draw a figure of the tasks that all agents have runs of; nothing is written.
+        """Draw a figure; nothing is written.
 
         Args:
-            kind: ``intervals``, ``profiles``, ``curves``, ``improvement`` or ``ranks``; of a
-                curriculum also ``teaching`` and ``levels``.
-            baseline: The agent to draw the improvement over.
+            kind: ``intervals``, ``profiles``, ``curves``, ``improvement``, ``ranks`` or ``cd``, of
+                the tasks that all agents have runs of; ``tasks`` or ``task-curves``, of every task;
+                ``speedups``, which needs a baseline; of a curriculum also ``teaching`` and
+                ``levels``.
+            baseline: The agent to draw ``improvement`` and ``speedups`` over.
             width: ``neurips``, ``icml``, ``icml-wide``, ``iclr``, ``a4``, or inches.
 
         Returns:

@@ -86,6 +86,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "figures": (
         "rlbench figures scores.csv --suite atari100k --out figures",
         "rlbench figures scores.csv --out figures --kind intervals --format svg",
+        "rlbench figures curves.csv --out figures --kind speedups --baseline PPO",
     ),
     "table": (
         "rlbench table scores.csv --suite atari100k",

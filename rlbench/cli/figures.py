@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rlbench.api.asking import Asked
-from rlbench.api.figures import KINDS, default_kinds, draw, to_draw
+from rlbench.api.figures import KINDS, OF_CURVES, default_kinds, draw, to_draw
 from rlbench.api.gathering import gather
 from rlbench.api.scales import Scale
 from rlbench.cli.options import UnofficialOption, tell
@@ -33,7 +33,8 @@ def figures(
         str,
         typer.Option(
             "--kind",
-            help=f"Some of {','.join(KINDS)}; by default all, the last two of curricula alone.",
+            help=f"Some of {', '.join(KINDS)}; by default all that fit: speedups with --baseline, "
+            "teaching and levels of curricula.",
         ),
     ] = "",
     width: Annotated[
@@ -41,7 +42,7 @@ def figures(
     ] = "neurips",
     format: Annotated[str, typer.Option("--format", help="Some of pdf,svg,png.")] = "pdf",
     baseline: Annotated[
-        str, typer.Option("--baseline", help="The agent to draw the improvement over.")
+        str, typer.Option("--baseline", help="The agent to draw improvement and speedups over.")
     ] = "",
     unofficial: UnofficialOption = "",
     *,
@@ -49,15 +50,17 @@ def figures(
 ) -> None:
     """Draw figures for a paper; beside each stand its data as CSV and its caption as text.
 
-    Drawn are the tasks that all agents have runs of.
+    Figures show the tasks that all agents have runs of; tasks and task-curves show every task.
     """
     from rlbench.leaderboard.plots import FORMATS
 
     formats = _parts(format, "format", FORMATS)
     size = _width(width)
     scale = Scale(suite, unofficial, normalise_by)
-    kinds = _parts(kind or ",".join(default_kinds(scale.suite)), "kind of figure", KINDS)
-    what = to_draw(gather(asked, scale, tell, curves="curves" in kinds), scale, kinds)
+    named = kind or ",".join(default_kinds(scale.suite, baseline))
+    kinds = _parts(named, "kind of figure", KINDS)
+    with_curves = any(name in kinds for name in OF_CURVES)
+    what = to_draw(gather(asked, scale, tell, curves=with_curves), scale, kinds)
     if baseline and baseline not in what.agents:
         raise UnknownName("agent", baseline, what.agents)
     notes, drawn = list(what.notes), 0

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from unicodedata import east_asian_width
 
 from rlbench.stats.aggregates import AGGREGATES
 from rlbench.stats.bands import CurveEstimate
@@ -17,6 +18,8 @@ from rlbench.stats.summary import WITHOUT_INTERVAL
 METRICS = {name: of.label[0].upper() + of.label[1:] for name, of in AGGREGATES.items()}
 HEADLINE = "iqm"  # what agents are ranked by, and boards open with
 IN_TEXT = {name: of.title for name, of in AGGREGATES.items()}
+TEXT_WIDTH = 5.5  # inches, of a page of NeurIPS and ICLR
+ONE_RUN_TEXT = "Agents with one run on a task, or runs that are all equal, have no interval."
 MAX_BANDS = 8  # agents; the bands of more would hide each other
 
 
@@ -99,6 +102,54 @@ def band_text(bands: Mapping[str, CurveEstimate], seed: int) -> str:
     if len(bands) > MAX_BANDS:
         text += " Of so many agents they are not drawn; the data has them."
     return text + " They speak of these tasks, not of others."
+
+
+def short_names(names: Sequence[str], inches: float = TEXT_WIDTH) -> list[str]:
+    """Return names in one line each, cut in the middle if they are long; different ones differ.
+
+    The cut depends on the names and the width of the page alone, so that an agent has one name in
+    all figures of a width, and in tables.
+
+    Args:
+        names: In full.
+        inches: The width of the figure or of the text.
+
+    >>> short_names(["a" * 40, "b"])
+    ['aaaaaaaaaaaaa…aaaaaaaaaaaaa', 'b']
+    """
+    lines = [one_line(name) for name in names]
+    limit = max(20.0, 5 * inches)
+    while True:
+        cut = [_cut(line, limit) for line in lines]
+        if len(set(cut)) == len(set(lines)):
+            return cut
+        limit += 4
+
+
+def _cut(line: str, limit: float) -> str:
+    """Return a line of at most so many letters' width, its middle left out."""
+    if sum(map(_letters, line)) <= limit:
+        return line
+    begin, end = "", ""
+    left = limit - 1
+    for first, last in zip(line, reversed(line), strict=True):
+        left -= _letters(first) + _letters(last)
+        if left < 0:
+            break
+        begin, end = begin + first, last + end
+    return f"{begin}\u2026{end}"
+
+
+def _letters(c: str) -> float:
+    """Return how many lower-case letters a character is about as wide as."""
+    if east_asian_width(c) in "WF":
+        return 2.2
+    return 1.5 if c.isupper() or c in "mw@%&_+=<>~" else 1.0
+
+
+def one_line(text: str) -> str:
+    """Return text without line breaks and control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def number_of(number: int, noun: str) -> str:

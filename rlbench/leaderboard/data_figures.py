@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rlbench.errors import UnknownName, UsageError
 from rlbench.files import replace_file
-from rlbench.leaderboard.drawing import DPI, OKABE_ITO, new_figure, style
+from rlbench.leaderboard.drawing import COLOURS, DPI, new_figure, style
 from rlbench.leaderboard.plots import FORMATS, UNDATED
 
 _WIDTH, _HEIGHT = 5.5, 1.6  # inches: of the figure, and of a dataset in it
@@ -36,17 +36,17 @@ def draw_data(
     if len(datasets) > _MOST:
         raise UsageError(f"a picture shows {_MOST} datasets at most, not {len(datasets)}: --task")
     out = io.BytesIO()
-    with style():
+    with style(_WIDTH):
         figure = new_figure(_WIDTH, _HEIGHT * len(datasets))
         rows = figure.subplots(len(datasets), 2, squeeze=False)
         for (name, (returns, lengths)), (left, right) in zip(datasets.items(), rows, strict=True):
-            left.hist(returns, bins=min(40, 1 + len(returns) // 2), color=OKABE_ITO[0])
-            left.axvline(returns.mean(), color=OKABE_ITO[2], linestyle="--")
+            left.hist(returns, bins=min(40, 1 + len(returns) // 2), color=COLOURS[0])
+            left.axvline(returns.mean(), color=COLOURS[2], linestyle="--")
             left.set_title(f"{name}: mean {returns.mean():,.4g}", parse_math=False)
             left.set_ylabel("episodes")
             right.plot(
                 lengths, returns, linestyle="none", marker="o", markersize=2, alpha=0.5,
-                color=OKABE_ITO[0], markeredgewidth=0,
+                color=COLOURS[0], markeredgewidth=0,
             )  # fmt: skip
             right.set_title("return of an episode by its length")
             right.grid()

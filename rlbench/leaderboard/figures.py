@@ -23,29 +23,39 @@ from rlbench.leaderboard.captions import (
     interval_text,
     number_of,
     setting_text,
+    short_names,
 )
 from rlbench.leaderboard.drawing import (
     draw_interval,
     draw_lines,
     inches_of,
+    lines_high,
     name_places,
     new_figure,
-    short_names,
+    rows_high,
+    short_number,
     style,
+    text_size,
+    text_width,
 )
-from rlbench.leaderboard.plots import Plot, Row, plot_of
-from rlbench.stats import improvement, learning_curve, profile_band, rank_sets, summarise
-from rlbench.stats.aggregates import AGGREGATES, ScoresLike, columns
+from rlbench.leaderboard.plots import (
+    Floats,
+    Plot,
+    Row,
+    agents_of,
+    best_first,
+    least_runs,
+    plot_of,
+    resampling_columns,
+)
+from rlbench.stats import improvement, learning_curve, profile_band, summarise
+from rlbench.stats.aggregates import AGGREGATES, ScoresLike
 from rlbench.stats.bands import Band, CurveEstimate, CurveMethod
-from rlbench.stats.comparisons import TestStatistic
 from rlbench.stats.curves import curves_of
 from rlbench.stats.intervals import POINTS, Method
 from rlbench.stats.pairs import PairMethod
-from rlbench.stats.ranks import TOO_FEW_RUNS
 
-Floats = NDArray[np.float64]
-
-NARROW = 4.5  # inches; narrower figures have two panels a row
+UP, DOWN = "\u2191", "\u2193"  # which way is better
 MAX_PAIRS = 36  # of the figure of improvements: all pairs of nine agents
 
 
@@ -77,39 +87,47 @@ def plot_intervals(
         UnknownName: There is no such metric, method or width.
         MissingExtra: matplotlib is not installed.
     """
-    inches, agents = inches_of(width), _agents(scores)
+    inches, agents = inches_of(width), agents_of(scores)
     for metric in metrics:
         if metric not in METRICS:
             raise UnknownName("metric", metric, METRICS)
     if not metrics:
         raise UsageError("a figure of intervals needs at least one metric")
+    agents = {agent: agents[agent] for agent in best_first(agents, metrics[0])}
     found = [
         row
         for row in summarise(agents, method=method, repetitions=repetitions, level=level, seed=seed)
         if row.metric in metrics
     ]
-    with style():
-        across = min(len(metrics), 2 if inches < NARROW else 4)
+    looks = {agent: number for number, agent in enumerate(scores)}
+    with style(width):
+        names = short_names(list(agents), inches)
+        titles = {
+            metric: f"{METRICS[metric]} {DOWN if AGGREGATES[metric].lower_is_better else UP}"
+            for metric in metrics
+        }
+        across = _panels_across(inches, names, list(titles.values()))
         down = -(-len(metrics) // across)
-        figure = new_figure(inches, down * (0.45 + 0.19 * len(agents)))
+        figure = new_figure(inches, down * (lines_high(2.7) + rows_high(len(agents))))
         panels = figure.subplots(down, across, sharey=True, squeeze=False)
         for panel, metric in zip(panels.flat, metrics, strict=False):
             for place, row in enumerate(row for row in found if row.metric == metric):
-                draw_interval(panel, place, row.point, row.low, row.high, place)
-            arrow = "\u2193" if AGGREGATES[metric].lower_is_better else "\u2191"
-            panel.set_title(f"{METRICS[metric]} {arrow}")
-            panel.locator_params(axis="x", nbins=4)
+                draw_interval(panel, place, row.point, row.low, row.high, looks[row.agent])
+            panel.set_title(titles[metric])
+            panel.locator_params(axis="x", nbins=3)
             panel.tick_params(axis="y", length=0)
+            panel.grid()
         for panel in panels.flat[len(metrics) :]:
             panel.set_visible(False)
         for panel in panels[:, 0]:
-            name_places(panel, short_names(list(agents), inches))
+            name_places(panel, names)
     texts = [IN_TEXT[metric] for metric in metrics]
     what = ", ".join(texts[:-1]) + (" and " if texts[:-1] else "") + texts[-1]
     sentences = [
         f"{what[0].upper()}{what[1:]} of {number_of(len(agents), 'agent')} "
         f"{setting_text(agents.values(), normalised_by)}.",
-        "Points are estimates; arrows show which way is better.",
+        f"Points are estimates, the best {IN_TEXT[metrics[0]]} on top; arrows show which way is "
+        "better.",
         interval_text(
             "Lines",
             agents.values(),
@@ -122,10 +140,9 @@ def plot_intervals(
     ]
     if "median" in metrics:
         sentences.append("The median is reported without an interval.")
-    common = _common(level, repetitions, seed)
-    return plot_of(
-        "intervals", figure, agents, [{**r._asdict(), **common} for r in found], sentences
-    )
+    common = resampling_columns(level, repetitions, seed)
+    rows = [{**row._asdict(), **common} for row in found]
+    return plot_of("intervals", figure, agents, rows, sentences, width)
 
 
 def plot_profiles(
@@ -164,7 +181,7 @@ def plot_profiles(
         UnknownName: There is no such method, band or width.
         MissingExtra: matplotlib is not installed.
     """
-    inches, agents = inches_of(width), _agents(scores)
+    agents = agents_of(scores)
     at = _thresholds(agents) if taus is None else np.asarray(taus, dtype=np.float64)
     if at.ndim != 1 or len(at) < 2 or not np.isfinite(at).all() or (np.diff(at) <= 0).any():
         raise InvalidScores("taus must be at least two increasing numbers (k,)")
@@ -177,9 +194,9 @@ def plot_profiles(
     }  # fmt: skip
     of = "runs" if kind == "run" else "tasks"
     scale = "normalised score" if normalised_by else "score"
-    with style():
-        figure, axes = draw_lines(inches, {agent: (at, found) for agent, found in bands.items()})
-        axes.set(xlabel=f"{scale} \u03c4", ylabel=f"share of {of} with score > \u03c4")
+    with style(width):
+        figure, axes = draw_lines(width, {agent: (at, found) for agent, found in bands.items()})
+        axes.set(xlabel=f"{scale} \u03c4", ylabel=f"share of {of} above \u03c4")
         axes.set_xlim(float(at[0]), float(at[-1]))
         axes.set_ylim(-0.02, 1.02)
     share = "all scores of runs" if kind == "run" else "tasks whose mean score is"
@@ -189,7 +206,7 @@ def plot_profiles(
         band_text(bands, seed),
     ]
     rows = _curve_rows(bands, dict.fromkeys(bands, at), "tau", agents, seed)
-    return plot_of("profiles", figure, agents, rows, sentences)
+    return plot_of("profiles", figure, agents, rows, sentences, width)
 
 
 def plot_curves(
@@ -230,7 +247,6 @@ def plot_curves(
         UnknownName: There is no such statistic, method, band or width.
         MissingExtra: matplotlib is not installed.
     """
-    inches = inches_of(width)
     if not curves:
         raise InvalidScores("there is no agent to draw")
     if statistic not in POINTS:
@@ -245,12 +261,10 @@ def plot_curves(
         for agent, tasks in agents.items()
     }  # fmt: skip
     scale = "normalised score" if normalised_by else "score"
-    with style():
-        from matplotlib.ticker import EngFormatter
-
-        figure, axes = draw_lines(inches, {agent: (at[agent], bands[agent]) for agent in agents})
+    with style(width):
+        figure, axes = draw_lines(width, {agent: (at[agent], bands[agent]) for agent in agents})
         axes.set(xlabel=unit, ylabel=f"{METRICS[statistic]} of {scale}")
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_major_formatter(short_number)
     sentences = [
         f"Learning curves of {number_of(len(agents), 'agent')}: the {IN_TEXT[statistic]} at every "
         f"evaluation point, {setting_text(agents.values(), normalised_by)}.",
@@ -258,7 +272,7 @@ def plot_curves(
         "Whole curves are resampled.",
     ]
     rows = _curve_rows(bands, at, "step", agents, seed)
-    return plot_of("curves", figure, agents, rows, sentences)
+    return plot_of("curves", figure, agents, rows, sentences, width)
 
 
 def plot_improvement(
@@ -290,33 +304,38 @@ def plot_improvement(
         UnknownName: There is no such agent, method or width.
         MissingExtra: matplotlib is not installed.
     """
-    inches, agents = inches_of(width), _agents(scores, least=2)
-    pairs = _pairs(list(agents), baseline)
+    inches, agents = inches_of(width), agents_of(scores, least=2)
     found = [
-        improvement(
+        (a, b, improvement(
             agents[a], agents[b], method=method, repetitions=repetitions, level=level, seed=seed
-        )
-        for a, b in pairs
-    ]
-    with style():
-        figure = new_figure(inches, 0.5 + 0.19 * len(pairs))
+        ))
+        for a, b in _pairs(best_first(agents), baseline)
+    ]  # fmt: skip
+    found.sort(key=lambda pair: -pair[2].point)
+    pairs = [(a, b) for a, b, _ in found]
+    with style(width):
+        figure = new_figure(inches, lines_high(2.6) + rows_high(len(pairs)))
         axes = figure.subplots()
         axes.axvline(0.5, color="#777777", linewidth=0.8, linestyle="--", zorder=1)
-        for place, estimate in enumerate(found):
+        for place, (_, _, estimate) in enumerate(found):
             draw_interval(axes, place, estimate.point, estimate.low, estimate.high, 0)
-        axes.set_xlim(-0.01, 1.01)
-        axes.set_xlabel("probability that left beats right")
-        # Names stand on both sides.
-        short = dict(zip(agents, short_names(list(agents), 0.6 * inches), strict=True))
+        axes.grid()
+        axes.set_xlim(-0.04, 1.04)
+        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        short = dict(zip(agents, short_names(list(agents), inches), strict=True))
         name_places(axes, [short[a] for a, _ in pairs])
-        name_places(axes, [short[b] for _, b in pairs], right=True)
+        if baseline is None:
+            name_places(axes, [short[b] for _, b in pairs], right=True)
+        other = "right" if baseline is None else short[baseline]
+        axes.set_xlabel(f"P(left beats {other})", parse_math=False)
     rows: list[Row] = [
         {
             "a": a, "b": b, "point": estimate.point, "low": estimate.low, "high": estimate.high,
-            "method": estimate.method, "runs_a": _least(agents[a]), "runs_b": _least(agents[b]),
-            "tasks": len(agents[a]), **_common(level, repetitions, seed),
+            "method": estimate.method, "runs_a": least_runs(agents[a]),
+            "runs_b": least_runs(agents[b]),
+            "tasks": len(agents[a]), **resampling_columns(level, repetitions, seed),
         }
-        for (a, b), estimate in zip(pairs, found, strict=True)
+        for a, b, estimate in found
     ]  # fmt: skip
     sentences = [
         f"Probability of improvement of {number_of(len(pairs), 'pair')} of agents: the share of "
@@ -332,85 +351,9 @@ def plot_improvement(
             of=["improvement"],
         ),
     ]
-    if _least(*agents.values()) > 1:
+    if least_runs(*agents.values()) > 1:
         sentences.append("Each interval is for its pair alone.")
-    return plot_of("improvement", figure, agents, rows, sentences)
-
-
-def plot_ranks(
-    scores: Mapping[str, ScoresLike],
-    *,
-    statistic: TestStatistic = "iqm",
-    normalised_by: str = "",
-    width: str | float = "neurips",
-    alpha: float = 0.05,
-    permutations: int = 10_000,
-    repetitions: int = 10_000,
-    seed: int = 0,
-) -> Plot:
-    """Draw which ranks each agent may have, with letters of tiers.
-
-    Args:
-        scores: By agent: (runs, tasks), or one array (runs,) a task; all of the same tasks.
-        statistic: ``iqm``, ``mean`` or ``median``.
-        normalised_by: What scores are normalised by, for the caption; or nothing.
-        width: A name of `WIDTHS`, or inches.
-        alpha: 1 less the confidence of all rank sets together.
-        permutations: To draw where there are more than so many.
-        repetitions: Resamples.
-        seed: Of the drawing.
-
-    Raises:
-        InvalidScores: There are fewer than two agents, they have different tasks or a task with
-            one run, scores are bad, or an option is out of range.
-        UnknownName: There is no such statistic or width.
-        MissingExtra: matplotlib is not installed.
-    """
-    inches, agents = inches_of(width), _agents(scores, least=2)
-    found = rank_sets(
-        agents, statistic=statistic, alpha=alpha, permutations=permutations,
-        repetitions=repetitions, seed=seed,
-    )  # fmt: skip
-    if found[0].low is None:
-        raise InvalidScores(f"there are no rank sets: {TOO_FEW_RUNS}")
-    order = list(agents)
-    with style():
-        figure = new_figure(inches, 0.5 + 0.19 * len(agents))
-        axes = figure.subplots()
-        for place, row in enumerate(found):
-            look = order.index(row.agent)
-            draw_interval(axes, place, place + 1, row.low, row.high, look)
-        axes.set_xlim(0.7, len(found) + 0.3)
-        axes.locator_params(axis="x", integer=True)
-        axes.set_xlabel(f"rank by {METRICS[statistic]} (1 is best)")
-        name_places(axes, short_names([row.agent for row in found], inches))
-        name_places(axes, [row.tier for row in found], right=True)
-    rows: list[Row] = [
-        {
-            "agent": row.agent, "statistic": statistic, "point": row.point, "rank": rank,
-            "low": row.low, "high": row.high, "tier": row.tier, "method": row.method,
-            "runs": _least(agents[row.agent]), "tasks": len(agents[row.agent]),
-            "permutations": permutations, **_common(1 - alpha, repetitions, seed),
-        }
-        for rank, row in enumerate(found, 1)
-    ]  # fmt: skip
-    sentences = [
-        f"Rank sets of {len(agents)} agents by the {IN_TEXT[statistic]} "
-        f"{setting_text(agents.values(), normalised_by)}.",
-        f"Points are observed ranks; lines are the ranks that an agent may have, all together with "
-        f"{100 * (1 - alpha):g}% confidence. Agents that share a letter are not separated.",
-        f"Method: {found[0].method}, {permutations:,} permutations and {repetitions:,} resamples "
-        f"at most (seed {seed}).",
-    ]
-    return plot_of("ranks", figure, agents, rows, sentences)
-
-
-def _agents(scores: Mapping[str, ScoresLike], least: int = 1) -> dict[str, list[Floats]]:
-    agents = {agent: columns(values, f"scores of {agent!r}") for agent, values in scores.items()}
-    if len(agents) < least:
-        found = f"there is only {next(iter(agents))!r}" if agents else "there is none"
-        raise InvalidScores(f"at least {number_of(least, 'agent')} must be given: {found}")
-    return agents
+    return plot_of("improvement", figure, agents, rows, sentences, width)
 
 
 def _pairs(names: list[str], baseline: str | None) -> list[tuple[str, str]]:
@@ -425,6 +368,15 @@ def _pairs(names: list[str], baseline: str | None) -> list[tuple[str, str]]:
             "drawn: name a baseline to compare all others with"
         )
     return pairs
+
+
+def _panels_across(inches: float, names: Sequence[str], titles: Sequence[str]) -> int:
+    """Return how many panels beside names have room for their titles, in the style that is set."""
+    size = text_size()
+    left = 72 * inches - max(text_width(name, size) for name in names)
+    need = max(text_width(title, size) for title in titles) + 6
+    fitting = [across for across in (4, 2) if left >= across * need]
+    return min(len(titles), fitting[0] if fitting else 1)
 
 
 def _thresholds(agents: Mapping[str, list[Floats]]) -> Floats:
@@ -448,14 +400,6 @@ def _steps_of(
     return at
 
 
-def _least(*agents: Sequence[Floats]) -> int:
-    return min(len(runs) for tasks in agents for runs in tasks)
-
-
-def _common(level: float, repetitions: int, seed: int) -> dict[str, float | int]:
-    return {"level": round(level, 12), "repetitions": repetitions, "seed": seed}
-
-
 def _curve_rows(
     bands: Mapping[str, CurveEstimate],
     at: Mapping[str, Floats],
@@ -473,9 +417,9 @@ def _curve_rows(
             rows.append(
                 {
                     "agent": agent, place: x, "point": point, "low": below, "high": above,
-                    "method": found.method, "runs": _least(agents[agent]),
+                    "method": found.method, "runs": least_runs(agents[agent]),
                     "tasks": len(agents[agent]),
-                    **_common(found.level, found.repetitions, seed),
+                    **resampling_columns(found.level, found.repetitions, seed),
                 }
             )  # fmt: skip
     return rows

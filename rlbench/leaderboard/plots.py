@@ -6,20 +6,27 @@ the same matplotlib.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rlbench import __version__
-from rlbench.errors import StoreError, UnknownName
+from rlbench.errors import InvalidScores, StoreError, UnknownName
 from rlbench.files import replace_file
-from rlbench.leaderboard.drawing import DPI, missing_glyphs, style
+from rlbench.leaderboard.captions import number_of, one_line, short_names
+from rlbench.leaderboard.drawing import DPI, inches_of, missing_glyphs, style
 from rlbench.results import write_csv
+from rlbench.stats.aggregates import AGGREGATES, ScoresLike, columns
+from rlbench.stats.intervals import point_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Floats = NDArray[np.float64]
 Row = Mapping[str, str | float | int | None]
 Format = Literal["pdf", "svg", "png"]
 
@@ -36,11 +43,11 @@ class Plot:
     """A figure with what is in it.
 
     Attributes:
-        kind: ``intervals``, ``profiles``, ``curves``, ``improvement``, ``ranks``, ``teaching``,
-            ``levels`` or ``stopping``.
+        kind: One of those in `docs/figures.md`, e.g. ``intervals``; files are named by it.
         figure: The figure of matplotlib, to be changed at will before it is saved.
         rows: The numbers in it, all rows with the same names.
         caption: What it shows, of how many runs and tasks, and how it was computed; plain text.
+        width: That it was drawn for: a name of `WIDTHS`, or inches.
         notes: What is wrong with the drawing: characters that the font has not.
     """
 
@@ -48,6 +55,7 @@ class Plot:
     figure: "Figure"
     rows: tuple[Row, ...]
     caption: str
+    width: str | float
     notes: tuple[str, ...] = ()
 
     def to_bytes(self, format: Format) -> bytes:
@@ -59,7 +67,7 @@ class Plot:
         if format not in FORMATS:
             raise UnknownName("format", format, FORMATS)
         buffer = io.BytesIO()
-        with style():
+        with style(self.width):
             self.figure.savefig(buffer, format=format, dpi=DPI, metadata=UNDATED[format])
         return buffer.getvalue()
 
@@ -95,14 +103,53 @@ class Plot:
 
 
 def plot_of(
-    kind: str, figure: "Figure", agents: Mapping[str, Any], rows: Sequence[Row],
-    sentences: Sequence[str],
+    kind: str, figure: "Figure", agents: Collection[str], rows: Sequence[Row],
+    sentences: Sequence[str], width: str | float,
 ) -> Plot:  # fmt: skip
     """Return a plot whose caption is these sentences and which version drew it."""
-    caption = " ".join([*sentences, f"Computed with rlbench {__version__}."])
-    missing = missing_glyphs("".join(agents))
+    said = [*sentences]
+    if short_names(list(agents), inches_of(width)) != [one_line(agent) for agent in agents]:
+        said.append("Long names are cut; the data has them in full.")
+    caption = " ".join([*said, f"Computed with rlbench {__version__}."])
+    missing = missing_glyphs("".join(agents), width)
     notes = (f"the figures' font has no {missing}: boxes stand for it",) if missing else ()
-    return Plot(kind=kind, figure=figure, rows=tuple(rows), caption=caption, notes=notes)
+    with style(width):
+        # Whoever saves the figure without this style finds its ticks made. The layout stays: laid
+        # out again at another resolution it would differ in the last digits.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+    return Plot(
+        kind=kind, figure=figure, rows=tuple(rows), caption=caption, width=width, notes=notes
+    )
+
+
+def agents_of(scores: Mapping[str, ScoresLike], least: int = 1) -> dict[str, list[Floats]]:
+    """Return one array (runs,) a task by agent.
+
+    Raises:
+        InvalidScores: There are fewer agents than the least number, or scores are bad.
+    """
+    agents = {agent: columns(values, f"scores of {agent!r}") for agent, values in scores.items()}
+    if len(agents) < least:
+        found = f"there is only {next(iter(agents))!r}" if agents else "there is none"
+        raise InvalidScores(f"at least {number_of(least, 'agent')} must be given: {found}")
+    return agents
+
+
+def best_first(agents: Mapping[str, list[Floats]], statistic: str = "iqm") -> list[str]:
+    """Return the agents by a statistic, the best first; in the order given where it is the same."""
+    sign = 1 if AGGREGATES[statistic].lower_is_better else -1
+    return sorted(agents, key=lambda agent: sign * float(point_of(agents[agent], statistic)))
+
+
+def least_runs(*agents: Sequence[Floats]) -> int:
+    """Return the smallest number of runs that agents have of a task."""
+    return min(len(runs) for tasks in agents for runs in tasks)
+
+
+def resampling_columns(level: float, repetitions: int, seed: int) -> dict[str, float | int]:
+    """Return the columns of rows that say how intervals were drawn."""
+    return {"level": round(level, 12), "repetitions": repetitions, "seed": seed}
 
 
 def _write(path: Path, content: bytes) -> None:

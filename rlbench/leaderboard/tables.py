@@ -14,7 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from rlbench import __version__
 from rlbench.errors import InvalidScores, UnknownName
-from rlbench.leaderboard.captions import IN_TEXT, METRICS, interval_text, setting_text
+from rlbench.leaderboard.captions import (
+    IN_TEXT,
+    METRICS,
+    interval_text,
+    one_line,
+    setting_text,
+    short_names,
+)
 from rlbench.stats import compare_tasks, rank_sets, summarise, summarise_tasks
 from rlbench.stats.aggregates import ScoresLike, columns
 from rlbench.stats.comparisons import MAX_T, TestStatistic
@@ -222,7 +229,7 @@ def escape_latex(text: str) -> str:
     >>> print(escape_latex("50%_x --[y]"))
     50\%\_x -{}-{[}y{]}
     """
-    escaped = "".join(LATEX.get(c, c) for c in _one_line(text))
+    escaped = "".join(LATEX.get(c, c) for c in one_line(text))
     # Two hyphens would become a dash, and two apostrophes a quotation mark.
     return re.sub("-(?=-)|'(?=')", r"\g<0>{}", escaped)
 
@@ -233,11 +240,7 @@ def escape_markdown(text: str) -> str:
     >>> print(escape_markdown("a|b_c"))
     a\|b\_c
     """
-    return "".join(f"\\{c}" if c in MARKDOWN else c for c in _one_line(text))
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
+    return "".join(f"\\{c}" if c in MARKDOWN else c for c in one_line(text))
 
 
 def _check(format: str, scores: Mapping[str, object]) -> None:
@@ -324,9 +327,15 @@ def _latex(
     def cell_text(cell: Cell) -> str:
         return _cell_text(cell, _latex_number, lambda text: f"\\textbf{{{text}}}", "--")
 
-    lines = [" & ".join([escape_latex(name), *map(cell_text, cells)]) for name, cells in rows]
+    shown = short_names([name for name, _ in rows])
+    if [*header[1:], *(name for name, _ in rows)] != [*short_names(header[1:]), *shown]:
+        note = f"Long names are cut. {note}"
+    lines = [
+        " & ".join([escape_latex(name), *map(cell_text, cells)])
+        for name, (_, cells) in zip(shown, rows, strict=True)
+    ]
     body = [f"    {line} \\\\" for line in lines]
-    names = " & ".join(escape_latex(name) for name in header)
+    names = " & ".join(escape_latex(name) for name in [header[0], *short_names(header[1:])])
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",

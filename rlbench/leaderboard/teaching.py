@@ -7,8 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import InvalidScores
-from rlbench.leaderboard.captions import number_of
-from rlbench.leaderboard.drawing import draw_lines, inches_of, new_figure, short_names, style
+from rlbench.leaderboard.captions import number_of, short_names
+from rlbench.leaderboard.drawing import (
+    MAX_HEIGHT,
+    draw_lines,
+    inches_of,
+    lines_high,
+    new_figure,
+    short_number,
+    small_text,
+    style,
+    text_width,
+)
 from rlbench.leaderboard.plots import Plot, Row, plot_of
 from rlbench.results import Record
 from rlbench.stats import CurveEstimate, solved_by_some, worst_levels
@@ -183,7 +193,7 @@ def plot_teaching(
         raise InvalidScores(why if sizes else "no run keeps what a teacher proposed")
     (size,) = sizes
     names, inches = _names(names, size), inches_of(width)
-    with style():
+    with style(width):
         draw = _draw_plane if size == 2 else _draw_over_time
         figure = draw(lessons, names, unit, inches)
     rows: list[Row] = [
@@ -206,45 +216,63 @@ def plot_teaching(
         f"Colour is the budget spent, in {unit}." if size == 2
         else f"Vermilion: the episode mastered its task. Time is in {unit}.",
     ]  # fmt: skip
-    return plot_of("teaching", figure, lessons, rows, sentences)
+    return plot_of("teaching", figure, lessons, rows, sentences, width)
 
 
 def _draw_plane(
     lessons: Mapping[str, Lessons], names: Sequence[str], unit: str, inches: float
 ) -> "Figure":
-    across = min(_ACROSS, len(lessons))
+    across = _across(_titles(lessons, inches), inches - 1.1, _ACROSS)
     down = -(-len(lessons) // across)
-    figure = new_figure(inches, 0.5 + down * _PANEL)
+    beside = lines_high(2.2 + down)
+    height = max(0.6, min(_PANEL, (MAX_HEIGHT - beside) / down))
+    figure = new_figure(inches, beside + down * height)
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     last = max(float(of_agent.ends.max()) for of_agent in lessons.values())
-    for panel, (agent, title) in zip(panels.flat, _titles(lessons, inches / across), strict=False):
+    for panel, (agent, title) in zip(panels.flat, _titles(lessons, inches), strict=False):
         of_agent = lessons[agent]
         drawn = panel.scatter(
             *of_agent.parameters.T, c=of_agent.ends, vmin=0.0, vmax=last, s=3, linewidths=0,
             cmap="viridis", rasterized=True,
         )  # fmt: skip
-        panel.set_title(title, parse_math=False)
+        panel.set_title(title, fontsize=small_text(), parse_math=False)
+        panel.tick_params(pad=1.5)
     for panel in panels.flat[len(lessons) :]:
         panel.set_visible(False)
-    figure.supxlabel(names[0], fontsize=8)
-    figure.supylabel(names[1], fontsize=8)
-    figure.colorbar(drawn, ax=panels, label=unit, shrink=0.9)
+    figure.supxlabel(names[0])
+    figure.supylabel(names[1])
+    figure.colorbar(drawn, ax=panels, label=unit, shrink=0.9, format=short_number)
     return figure
 
 
 def _draw_over_time(
     lessons: Mapping[str, Lessons], names: Sequence[str], unit: str, inches: float
 ) -> "Figure":
-    figure = new_figure(inches, 0.5 + 0.7 * len(names))
-    panels = figure.subplots(len(names), len(lessons), sharex=True, sharey="row", squeeze=False)
-    for column, (agent, title) in enumerate(_titles(lessons, inches / len(lessons))):
+    across = _across(_titles(lessons, inches), inches - 0.5, len(lessons))
+    blocks, size = -(-len(lessons) // across), len(names)
+    figure = new_figure(inches, lines_high(2) + blocks * (lines_high(1.5) + 0.85 * size))
+    panels = figure.subplots(blocks * size, across, sharex=True, squeeze=False)
+    for number, (agent, title) in enumerate(_titles(lessons, inches)):
+        block, column = divmod(number, across)
         of_agent = lessons[agent]
-        panels[0, column].set_title(title, parse_math=False)
+        panels[block * size, column].set_title(title, fontsize=small_text(), parse_math=False)
         for row, name in enumerate(names):
-            _draw_points(panels[row, column], of_agent, row)
+            panel = panels[block * size + row, column]
+            panel.sharey(panels[row, 0])
+            panel.xaxis.set_major_formatter(short_number)
+            panel.locator_params(axis="x", nbins=3)
+            _draw_points(panel, of_agent, row)
             if column == 0:
-                panels[row, 0].set_ylabel(name)
-    figure.supxlabel(unit, fontsize=8)
+                panel.set_ylabel(name, fontsize=small_text())
+            else:
+                panel.tick_params(labelleft=False)
+        if number + across >= len(lessons):
+            panels[block * size + size - 1, column].tick_params(labelbottom=True)
+    for column in range(len(lessons) - (blocks - 1) * across, across):
+        for panel in panels[-size:, column]:
+            panel.set_visible(False)
+    figure.supxlabel(unit)
+    figure.align_ylabels()
     return figure
 
 
@@ -255,6 +283,12 @@ def _draw_points(panel: "Axes", of_agent: Lessons, parameter: int) -> None:
             of_agent.ends[shown], of_agent.parameters[shown, parameter], c=color, s=2,
             linewidths=0, rasterized=True,
         )  # fmt: skip
+
+
+def _across(titles: Sequence[tuple[str, str]], inches: float, most: int) -> int:
+    """Return how many panels have room for their titles side by side, in the style that is set."""
+    widest = max(text_width(title, small_text()) for _, title in titles)
+    return max(1, min(most, len(titles), int(72 * inches / (widest + 6))))
 
 
 def _titles(lessons: Mapping[str, Lessons], inches: float) -> list[tuple[str, str]]:
@@ -283,7 +317,6 @@ def plot_levels(
         UnknownName: There is no such width.
         MissingExtra: matplotlib is not installed.
     """
-    inches = inches_of(width)
     counted = solved_by_some(agents)
     number = int(sum(levels.sum() for levels in counted))
     total = sum(len(levels) for levels in counted)
@@ -292,8 +325,8 @@ def plot_levels(
         agent: worst_levels(tasks, counted, shares, repetitions=repetitions, level=level, seed=seed)
         for agent, tasks in agents.items()
     }
-    with style():
-        figure, axes = draw_lines(inches, {agent: (shares, of) for agent, of in found.items()})
+    with style(width):
+        figure, axes = draw_lines(width, {agent: (shares, of) for agent, of in found.items()})
         axes.set_xlabel("share of the levels, worst first")
         axes.set_ylabel("rate of mastery")
     nothing = [None] * SHARES
@@ -320,4 +353,4 @@ def plot_levels(
         f"({repetitions:,} resamples, seed {seed}).",
         "With few runs the estimate is too low, since the same runs choose the worst levels.",
     ]
-    return plot_of("levels", figure, agents, rows, sentences)
+    return plot_of("levels", figure, agents, rows, sentences, width)

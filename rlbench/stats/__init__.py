@@ -34,6 +34,7 @@ from rlbench.stats.profiles import profile_band
 from rlbench.stats.ranks import RankRow, rank_sets, ranks_of
 from rlbench.stats.reporting import methods_text
 from rlbench.stats.robustness import Retention, retention
+from rlbench.stats.speedups import Speedup, speedup
 from rlbench.stats.stopping import AdaStopResult, adastop, blind_looks
 from rlbench.stats.summary import SummaryRow, TaskRow, summarise, summarise_tasks
 from rlbench.stats.task_ranks import Friedman, friedman
@@ -53,6 +54,7 @@ __all__ = [
     "RankRow",
     "Retention",
     "RunsNeeded",
+    "Speedup",
     "SummaryRow",
     "TaskAgainst",
     "TaskComparison",
@@ -89,6 +91,7 @@ __all__ = [
     "retention",
     "runs_needed",
     "solved_by_some",
+    "speedup",
     "summarise",
     "summarise_tasks",
     "worst_levels",

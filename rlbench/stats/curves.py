@@ -92,12 +92,7 @@ def area_under_curve(
         InvalidScores: The scores are bad, or the steps do not fit them.
     """
     curves = curves_of(scores)
-    at = _increasing(steps, "steps")
-    if len(at) != curves[0].shape[1] or len(at) < 2:
-        raise InvalidScores(
-            f"steps must be (points,), at least two; there are {len(at)} steps and "
-            f"{curves[0].shape[1]} points"
-        )
+    at = steps_of(steps, curves)
     return [np.asarray(np.trapezoid(curve, at, axis=1) / (at[-1] - at[0])) for curve in curves]
 
 
@@ -206,6 +201,21 @@ def curves_of(scores: NDArray[np.float64] | Sequence[ArrayLike]) -> list[Floats]
                 f"run {run} on task {index} is {value:g} at point {point}: {advice(value)}"
             )
     return curves
+
+
+def steps_of(steps: ArrayLike, curves: Sequence[Floats]) -> Floats:
+    """Return the steps (points,) of curves (runs, points), one a task.
+
+    Raises:
+        InvalidScores: They do not increase, do not fit the curves, or are fewer than two.
+    """
+    at = _increasing(steps, "steps")
+    if len(at) != curves[0].shape[1] or len(at) < 2:
+        raise InvalidScores(
+            f"steps must be (points,), at least two; there are {len(at)} steps and "
+            f"{curves[0].shape[1]} points"
+        )
+    return at
 
 
 def _increasing(steps: ArrayLike, name: str) -> Floats:

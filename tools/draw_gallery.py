@@ -1,0 +1,115 @@
+"""Draw one figure of each kind into docs/pictures/gallery, for docs/gallery.md.
+
+    .venv/bin/python tools/draw_gallery.py [FOLDER]
+
+Scores are those of examples/scores.csv, and what teachers taught comes from the records in
+results/reference. Curves, the scores of the sequential comparison and mastered levels are made up,
+as the page says.
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from rlbench import leaderboard, stats, suites
+from rlbench.leaderboard import Plot
+from rlbench.leaderboard.drawing import style
+from rlbench.leaderboard.teaching import Lessons
+from rlbench.results import Record, Store, read_scores, select
+from rlbench.results.labels import labels
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "docs/pictures/gallery"
+WIDTH = "neurips"
+BY = "the random and human scores of atari100k@1"
+DPI = 130
+STEPS = np.arange(1, 21) * 5_000
+
+
+def plots() -> Iterator[Plot]:
+    """Yield a figure of each kind."""
+    by_task = select(read_scores(ROOT / "examples/scores.csv").runs, suites.get("atari100k"))
+    scores = {agent: list(tasks.values()) for agent, tasks in by_task.items()}
+    yield leaderboard.plot_intervals(scores, normalised_by=BY, width=WIDTH)
+    yield leaderboard.plot_profiles(scores, normalised_by=BY, width=WIDTH)
+    yield leaderboard.plot_improvement(scores, normalised_by=BY, width=WIDTH)
+    yield leaderboard.plot_ranks(scores, normalised_by=BY, width=WIDTH)
+    yield leaderboard.plot_cd(scores, normalised_by=BY, width=WIDTH)
+    yield leaderboard.plot_tasks(by_task, normalised_by=BY, width=WIDTH)
+    curves = made_up_curves()
+    yield leaderboard.plot_curves(curves, STEPS, width=WIDTH)
+    yield leaderboard.plot_speedups(curves, STEPS, baseline="slow", width=WIDTH)
+    yield leaderboard.plot_task_curves(
+        {
+            agent: {f"task {k}": (STEPS, runs) for k, runs in enumerate(values.swapaxes(0, 1), 1)}
+            for agent, values in curves.items()
+        },
+        width=WIDTH,
+    )
+    random = np.random.default_rng(2)
+    means = {"A": 0.0, "B": 1.0, "C": 1.2}
+    batches = {name: [random.normal(mean, 1, size=20)] for name, mean in means.items()}
+    yield leaderboard.plot_stopping(stats.adastop(batches, batch=4, max_batches=5), width=WIDTH)
+    yield from of_curricula()
+
+
+def made_up_curves() -> dict[str, np.ndarray]:
+    """Return curves (runs, tasks, points) that saturate at one score, at three speeds."""
+    random = np.random.default_rng(1)
+    shape = (5, 8, len(STEPS))
+    return {
+        agent: 1 - np.exp(-STEPS / needed * random.gamma(20, 0.05, size=(5, 8, 1)))
+        + random.normal(0, 0.02, size=shape)
+        for agent, needed in [("slow", 60_000), ("faster", 35_000), ("fastest", 20_000)]
+    }  # fmt: skip
+
+
+def of_curricula() -> Iterator[Plot]:
+    """Yield the figures of a curriculum: what its reference records hold, and made-up levels."""
+    suite = suites.get("stump-tracks-1m")
+    records = Store(ROOT / "rlbench/results/reference").load().records
+    names = labels(record.identity for record in records)
+    agents: dict[str, list[Record]] = {}
+    for record in records:
+        if record.identity.suite == suite.id:
+            agents.setdefault(names[record.identity.agent_key], []).append(record)
+    lessons = {agent: found for agent, of in agents.items() if (found := Lessons.of(of))}
+    yield leaderboard.plot_teaching(
+        lessons, names=suite.parameters, unit=suite.protocol.unit, width=WIDTH
+    )
+    random = np.random.default_rng(3)
+    ease = random.uniform(size=100) ** 2
+    yield leaderboard.plot_levels(
+        {
+            teacher: [random.uniform(size=(5, 100)) < skill * ease]
+            for teacher, skill in [("random", 0.7), ("ALP-GMM", 1.1)]
+        },
+        width=WIDTH,
+    )
+
+
+def picture(plot: Plot) -> bytes:
+    """Return a small PNG: 64 colours of a palette."""
+    buffer, small = io.BytesIO(), io.BytesIO()
+    with style(plot.width):
+        plot.figure.savefig(buffer, format="png", dpi=DPI)
+    drawn = Image.open(buffer).convert("RGB")
+    drawn.quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+        small, format="png", optimize=True
+    )
+    return small.getvalue()
+
+
+def draw(folder: Path) -> None:
+    """Write a picture of each kind into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for plot in plots():
+        (folder / f"{plot.kind}.png").write_bytes(picture(plot))
+
+
+if __name__ == "__main__":
+    draw(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
