@@ -14,7 +14,6 @@ from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.results import Record
 from rlbench.results.engines import other_engines, usual_engines
 from rlbench.results.plans import ComparisonPlan, FixedPlan, fix_plan, read_plans
-from rlbench.runners import identities
 from rlbench.stats import AdaStopResult, adastop
 from rlbench.stats.comparisons import TestStatistic
 
@@ -79,6 +78,7 @@ def plan_of(
         unofficial=suite.unofficial,
         digests={task.name: suite.digest(task) for task in entrants.tasks},
         agents={label: who.id for label, who in entrants.agents.items()},
+        teachers={label: who.id for label, who in entrants.teachers.items()},
         comparisons=tuple(pairs),
         first_seed=first_seed,
         batch=batch,
@@ -176,8 +176,8 @@ def _recorded(
     """Return the records of the plan's runs, by label."""
     ended = by_key(records)
     found = {}
-    for label, who in entrants.agents.items():
-        runs = identities(entrants.suite, entrants.tasks, who.id, plan.all_seeds)
+    for label in entrants.agents:
+        runs = entrants.runs(label, plan.all_seeds)
         found[label] = [ended[run.key] for run in runs if run.key in ended]
     return found
 

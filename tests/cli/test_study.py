@@ -75,7 +75,18 @@ def test_what_is_chosen_for_a_base_goes_to_its_ablations(tmp_path: Path) -> None
         "same",
         "agents.py:Balance",
         {"pace": 0.0, "flipped": False},
+        "",
     )
+
+
+def test_a_teacher_is_taken_over_from_the_base(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    text = STUDY.replace(
+        'agent = "agents.py:Balance"', 'agent = "agents.py:Balance"\nteacher = "adr"'
+    )
+    path.write_text(text.replace('base = "flipped"', 'base = "flipped"\nteacher = "uniform"'))
+    study = read_study(path)
+    assert [study.entrant(name, {}).teacher for name in study.agents] == ["adr", "adr", "uniform"]
 
 
 def test_the_same_command_again_only_reports(done: tuple[Path, str]) -> None:
