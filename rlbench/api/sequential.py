@@ -163,6 +163,18 @@ def seconds_saved(
     return runs, saved
 
 
+def looked_at(
+    plan: ComparisonPlan, entrants: Entrants, at: Standing, records: Iterable[Record]
+) -> dict[str, list[NDArray[np.float64]]]:
+    """Return what the test looked at: by label, one array (runs,) of normalised scores a task."""
+    assert at.result is not None
+    ended = by_key(records)
+    return {
+        label: [task[:runs] for task in _whole_batches(label, plan, entrants, ended)]
+        for label, runs in at.result.runs.items()
+    }
+
+
 def _compares_the_same(a: ComparisonPlan, b: ComparisonPlan) -> bool:
     """Say whether two plans compare agents of the same names on the same suite."""
     return (a.suite, dict(a.unofficial), set(a.agents)) == (

@@ -18,6 +18,7 @@ from rlbench.api.entrants import (
 )
 from rlbench.api.sequential import (
     Standing,
+    looked_at,
     plan_of,
     seconds_saved,
     settle_plan,
@@ -26,7 +27,7 @@ from rlbench.api.sequential import (
 from rlbench.api.stores import loaded_or_empty
 from rlbench.api.words import duration
 from rlbench.cli.dry_run import print_plan
-from rlbench.cli.figures import draw_stopping
+from rlbench.cli.figures import draw_ablation, draw_stopping
 from rlbench.cli.options import tell
 from rlbench.cli.output import EXIT_UNDECIDED, echo, print_json, print_table
 from rlbench.cli.run import parse_tasks, print_sources, run_together
@@ -124,6 +125,11 @@ def decide(
     _report(plan, entrants, at, records, json=how.json)
     assert at.result is not None
     draw_stopping(at.result, how.out)
+    if base := settings.get("baseline"):
+        draw_ablation(
+            at.result, looked_at(plan, entrants, at, records), how.out, base=base,
+            statistic=plan.statistic, alpha=plan.alpha, suite=entrants.suite,
+        )  # fmt: skip
     return 0
 
 

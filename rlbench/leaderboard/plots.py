@@ -37,7 +37,7 @@ class Plot:
 
     Attributes:
         kind: ``intervals``, ``profiles``, ``curves``, ``improvement``, ``ranks``, ``teaching``,
-            ``levels`` or ``stopping``.
+            ``levels``, ``stopping`` or ``ablation``.
         figure: The figure of matplotlib, to be changed at will before it is saved.
         rows: The numbers in it, all rows with the same names.
         caption: What it shows, of how many runs and tasks, and how it was computed; plain text.
