@@ -13,6 +13,7 @@ from rlbench.api.asking import TEACHER_PREFIX, parse_options
 from rlbench.api.clusters import Placement
 from rlbench.api.places import parse_places
 from rlbench.api.running import Wanted, find_agent, find_teacher, given_of_policy, want
+from rlbench.api.stores import loaded_or_empty
 from rlbench.errors import UsageError
 from rlbench.results import Identity, Record
 from rlbench.results.labels import labels
@@ -197,10 +198,11 @@ def want_of_all(
     Raises:
         UsageError: Something does not fit.
     """
+    loaded = loaded_or_empty(store, entrants.suite)
     wanted = [
         want(
             entrants.suite, entrants.tasks, entrants.agents[name], seeds,
-            store=store, teacher=entrants.teachers.get(name), placement=placement,
+            store=store, teacher=entrants.teachers.get(name), placement=placement, loaded=loaded,
         )
         for name in names
     ]  # fmt: skip

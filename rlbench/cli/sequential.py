@@ -113,7 +113,7 @@ def decide(
         _print_described(plan, entrants)
     if how.dry_run:
         return _print_next(plan, entrants, path, how.price, placement)
-    records = loaded_or_empty(path).records
+    records = loaded_or_empty(path, entrants.suite).records
     _print_fixed(settle_plan(path, plan, entrants, records, anew=how.new_plan), quiet=how.json)
     while (at := standing(plan, entrants, records)).needed:
         seeds, agents = plan.seeds(at.next_batch), ", ".join(at.needed)
@@ -121,7 +121,7 @@ def decide(
         title = f"batch {at.next_batch} of at most {plan.max_batches}: {agents}"
         if code := run_together(wanted, title, quiet=how.json):
             return code
-        records = loaded_or_empty(path).records
+        records = loaded_or_empty(path, entrants.suite).records
     _report(plan, entrants, at, records, json=how.json)
     assert at.result is not None
     draw_stopping(at.result, how.out)
@@ -204,7 +204,7 @@ def _print_next(
     placement: Placement,
 ) -> int:
     """Print the runs that come next, and do none."""
-    at = standing(plan, entrants, loaded_or_empty(path).records)
+    at = standing(plan, entrants, loaded_or_empty(path, entrants.suite).records)
     if not at.needed:
         echo("decided: no more runs are needed")
         return 0

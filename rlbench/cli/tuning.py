@@ -75,7 +75,7 @@ def tuned(
 
 def _values(rivals: Entrants, tuning: Tuning, study: Study) -> list[float]:
     """Return the statistic of each setting over the seeds of the tuning."""
-    records = by_key(Store(study.store).load().records)
+    records = by_key(Store(study.store).load(rivals.suite.id).records)
     raw = [raw_scores(rivals, name, tuning.seeds, records) for name in rivals.agents]
     statistic = POINTS[study.settings["statistic"]]
     return [float(statistic(normalised(rivals, of_setting))) for of_setting in raw]

@@ -18,7 +18,7 @@ def made(seed: int, runs: int = 8, half: float = 3.0) -> dict[str, list[np.ndarr
 
 
 def test_a_drop_is_the_agent_less_its_base_and_agrees_with_the_test() -> None:
-    scores = made(0)
+    scores = made(3)
     result = adastop(scores, batch=4, max_batches=2, comparisons=PAIRS, statistic="mean")
     found = drops(scores, result, base="full", statistic="mean")
     assert list(found) == ["half", "same"]
