@@ -11,8 +11,8 @@
 - **store**: a store of so many records of Atari 100k (20 agents, 26 games) in the temporary folder,
   and commands that read it, each in a process of its own.
 
-CPU times hold on a busy machine too, but for shared cores and caches. What was measured is in
-`docs/design/scale.md`.
+A busy machine makes CPU times larger too (shared cores and caches): compare them with those of
+reading the same files as bare JSON. What was measured is in `docs/design/scale.md`.
 """
 
 import argparse
@@ -168,6 +168,21 @@ def read(folder: str, *words: str) -> tuple[float, float]:
     return seconds, megabytes
 
 
+def read_bare(folder: str) -> tuple[float, float]:
+    """Return the same of reading all files as JSON, without a check."""
+    code = (
+        "import json, pathlib, resource\n"
+        "all = [json.loads(p.read_bytes()) for p in pathlib.Path('runs').glob('*/*/*/*.json')]\n"
+        "u = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "print(u.ru_utime + u.ru_stime, u.ru_maxrss / 1000)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, text=True, check=True, stdout=subprocess.PIPE
+    )
+    seconds, megabytes = map(float, done.stdout.split())
+    return seconds, megabytes
+
+
 def numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",") if number]
 
@@ -213,8 +228,8 @@ def main() -> None:
             fill(Store(Path(folder) / "runs"), n)
             said = subprocess.run(["du", "-sm", folder], capture_output=True, text=True)
             size = said.stdout.split()[0]
-            for name, words in COMMANDS.items():
-                seconds, memory = read(folder, *words)
+            for name, words in {"bare JSON": (), **COMMANDS}.items():
+                seconds, memory = read(folder, *words) if words else read_bare(folder)
                 print(f"| {n:,} | {size} | {name} | {seconds:.1f} | {memory:.0f} |", flush=True)
 
 

@@ -181,15 +181,15 @@ def test_killed_while_it_reports(
     name: str, undisturbed: Undisturbed, tmp_path: Path, tally
 ) -> None:
     pytest.importorskip("matplotlib")
-    folder = shutil.copytree(undisturbed.folder, tmp_path / "copied")
-    bench = Comparison(folder, "--out", "figures")
+    bench = Comparison(tmp_path, "--out", "figures")
+    shutil.copytree(undisturbed.folder / "runs", bench.store)
     bench.strike(REPORT[name])
     tally["kills of a comparison at named places"] += 1
     check_end(bench, bench.seen(), undisturbed.end)
     # A file that was being written stays under a name of its own.
-    written = [path.name for path in (folder / "figures").iterdir() if path.name[0] != "."]
+    written = [path.name for path in (tmp_path / "figures").iterdir() if path.name[0] != "."]
     assert sorted(written) == ["stopping.csv", "stopping.pdf", "stopping.txt"]
-    rows = (folder / "figures/stopping.csv").read_text().splitlines()
+    rows = (tmp_path / "figures/stopping.csv").read_text().splitlines()
     assert len(rows) == 1 + BATCHES
 
 
