@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rlbench.api.asking import parse_options
+from rlbench.api.asking import TEACHER_PREFIX, parse_options
 from rlbench.api.clusters import Placement
 from rlbench.api.places import parse_places
-from rlbench.api.running import Wanted, find_agent, given_of_policy, want
+from rlbench.api.running import Wanted, find_agent, find_teacher, given_of_policy, want
+from rlbench.api.stores import loaded_or_empty
 from rlbench.errors import UsageError
-from rlbench.results import Record
+from rlbench.results import Identity, Record
 from rlbench.results.labels import labels
 from rlbench.runners import Resolved, Run, identities
 from rlbench.suites import Suite, Task
@@ -28,12 +29,14 @@ class Entrant(NamedTuple):
     Attributes:
         name: Its display name, or nothing for its own.
         agent: What names it.
-        config: Its options.
+        config: Its options; those of the teacher begin with ``teacher.``.
+        teacher: What names its teacher, in a curriculum.
     """
 
     name: str
     agent: str
     config: Mapping[str, Any]
+    teacher: str = ""
 
 
 class Entrants(NamedTuple):
@@ -43,11 +46,19 @@ class Entrants(NamedTuple):
         suite: The suite.
         tasks: Those of its tasks that they are compared on.
         agents: By label.
+        teachers: By the label of the agent, in a curriculum.
     """
 
     suite: Suite
     tasks: list[Task]
     agents: dict[str, Resolved]
+    teachers: dict[str, Resolved]
+
+    def runs(self, label: str, seeds: Iterable[int]) -> list[Identity]:
+        """Return the runs of an agent, seed by seed."""
+        agent, teacher = self.agents[label], self.teachers.get(label)
+        of_teacher = teacher.id if teacher else None
+        return identities(self.suite, self.tasks, agent.id, seeds, of_teacher)
 
 
 def resolve_entrants(
@@ -68,36 +79,68 @@ def resolve_entrants(
         trust: Accept files of data that run code when they are loaded.
 
     Raises:
-        UsageError: The suite is a curriculum, there are fewer than two agents, two are the same,
-            or one cannot be found.
+        UsageError: There are fewer than two agents, two are the same, one cannot be found, one of a
+            curriculum has no teacher, or policies are compared on a curriculum.
     """
-    if suite.protocol.kind == "curriculum":
-        raise UsageError(f"{suite.id} is a curriculum: its agents are run with `rlbench run`")
+    if suite.protocol.kind == "curriculum" and not trains:
+        raise UsageError(f"{suite.id} is a curriculum, which trains: compare agents with --run")
     suite.load_factory()
     if len(named) < 2:
         raise UsageError("a comparison needs at least two agents: name them before the options")
-    found = [
-        find_agent(
-            one.agent, one.config, one.name, () if trains else given_of_policy(one.agent),
-            trust=trust,
-        )[0]
-        for one in named
-    ]  # fmt: skip
-    of_agents = [identities(suite, tasks[:1], who.id, [0])[0] for who in found]
+    found = [_resolved(suite, one, trains=trains, trust=trust) for one in named]
+    of_agents = [
+        identities(suite, tasks[:1], who.id, [0], teacher.id if teacher else None)[0]
+        for who, teacher in found
+    ]
     shown = labels(of_agents)
     if len(shown) < len(found):
         raise UsageError(
             "two of the agents are the same: give one of them another name, NAME=AGENT"
         )
-    agents = {shown[one.agent_key]: who for one, who in zip(of_agents, found, strict=True)}
-    return Entrants(suite, list(tasks), agents)
+    by_label = {shown[one.agent_key]: who for one, who in zip(of_agents, found, strict=True)}
+    return Entrants(
+        suite,
+        list(tasks),
+        {label: who for label, (who, _) in by_label.items()},
+        {label: teacher for label, (_, teacher) in by_label.items() if teacher is not None},
+    )
+
+
+def _resolved(
+    suite: Suite, one: Entrant, *, trains: bool, trust: bool
+) -> tuple[Resolved, Resolved | None]:
+    """Return an agent, and its teacher in a curriculum."""
+    own = {k: v for k, v in one.config.items() if not k.startswith(TEACHER_PREFIX)}
+    given = () if trains else given_of_policy(one.agent)
+    who, _ = find_agent(one.agent, own, one.name, given, trust=trust)
+    return who, find_teacher(suite, one.teacher, one.config)
+
+
+def with_teachers(suite: Suite, named: Iterable[Entrant], teacher: str) -> list[Entrant]:
+    """Return agents with the teachers that they name, as ``AGENT+TEACHER``.
+
+    Args:
+        suite: The suite. If it is no curriculum, a plus is part of an agent's name.
+        named: The agents.
+        teacher: Of those that name none.
+    """
+    if suite.protocol.kind != "curriculum":
+        return [one._replace(teacher=teacher) for one in named]
+    found = []
+    for one in named:
+        agent, _, own = one.agent.rpartition("+")
+        if agent:
+            found.append(one._replace(agent=agent.strip(), teacher=own.strip()))
+        else:
+            found.append(one._replace(teacher=teacher))
+    return found
 
 
 def parse_entrant(spec: str) -> Entrant:
     """Return the agent in ``[NAME=]AGENT[ [OPTION=VALUE, ...]]``.
 
     >>> parse_entrant("wide=my_agent.py [width=512]")
-    Entrant(name='wide', agent='my_agent.py', config={'width': 512})
+    Entrant(name='wide', agent='my_agent.py', config={'width': 512}, teacher='')
     """
     match = _NAMED.fullmatch(spec.strip())
     if match is None:
@@ -118,7 +161,7 @@ def raw_scores(
         seeds: Of the runs.
         records: Those that ended well, by key.
     """
-    runs = identities(entrants.suite, entrants.tasks, entrants.agents[name].id, seeds)
+    runs = entrants.runs(name, seeds)
     found = [records[run.key].score if run.key in records else np.nan for run in runs]
     return np.array(found).reshape(len(seeds), len(entrants.tasks))
 
@@ -155,10 +198,11 @@ def want_of_all(
     Raises:
         UsageError: Something does not fit.
     """
+    loaded = loaded_or_empty(store, entrants.suite)
     wanted = [
         want(
             entrants.suite, entrants.tasks, entrants.agents[name], seeds,
-            store=store, placement=placement,
+            store=store, teacher=entrants.teachers.get(name), placement=placement, loaded=loaded,
         )
         for name in names
     ]  # fmt: skip

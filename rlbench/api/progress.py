@@ -83,6 +83,10 @@ class Display:
         self._done = done
         self._tell = tell
         self.rows = {run.identity.key: Row(run) for run in runs}
+        # Counted as events come: to look through all rows at each event takes too long for many.
+        self._running: dict[str, Row] = {}
+        self._waiting = len(self.rows)
+        self._ended, self._seconds = 0, 0.0  # runs that began and ended here, and what they took
         self._several = len({run.identity.agent_key for run in runs}) > 1
 
     def __enter__(self) -> Self:
@@ -102,7 +106,7 @@ class Display:
         if event.kind == "remark":
             self._remark(str(event.data["text"]))
             return
-        row.update(event, time.monotonic())
+        self._count(row, event)
         if event.kind == "end" and event.data["status"] == "stopped":
             self.stopped += 1
         elif event.kind == "end":
@@ -110,6 +114,20 @@ class Display:
             if event.data["status"] != "ok":
                 self.failed.append((event.run, str(event.data.get("reason", ""))))
         self.show(row, event)
+
+    def _count(self, row: Row, event: Event) -> None:
+        """Update a row, and what is counted of all."""
+        was_new, was_over = not (row.started or row.ended), bool(row.ended)
+        row.update(event, time.monotonic())
+        if was_new and (row.started or row.ended):
+            self._waiting -= 1
+        if row.ended:
+            self._running.pop(row.run.key, None)
+            if row.started and not was_over:
+                self._ended += 1
+                self._seconds += row.ended - row.started
+        elif row.started:
+            self._running[row.run.key] = row
 
     def name_of(self, run: Run) -> str:
         """Return what a run is called: ``Pong seed 0``, after its agent where there are several."""
@@ -140,12 +158,8 @@ class Display:
         text = f"{self._done + self.finished}/{total} runs"
         if self.failed:
             text += f", {len(self.failed)} failed"
-        now = time.monotonic()
-        ended = [row.ended - row.started for row in self.rows.values() if row.ended and row.started]
-        if ended:
-            mean = sum(ended) / len(ended)
-            running = [r for r in self.rows.values() if r.started and not r.ended]
-            open_seconds = sum(max(0.0, mean - (now - row.started)) for row in running)
-            waiting = sum(not (row.started or row.ended) for row in self.rows.values())
-            text += f", about {duration((open_seconds + waiting * mean) / self._jobs)} left"
+        if self._ended:
+            now, mean = time.monotonic(), self._seconds / self._ended
+            going_on = sum(max(0.0, mean - (now - row.started)) for row in self._running.values())
+            text += f", about {duration((going_on + self._waiting * mean) / self._jobs)} left"
         return text

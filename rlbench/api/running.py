@@ -86,6 +86,7 @@ def want(
     eval_points: str = "",
     placement: Placement = Placement(),  # noqa: B008 - it is immutable
     factory: AgentFactory | None = None,
+    loaded: Loaded | None = None,
 ) -> Wanted:
     """Return the runs of an agent that are wanted.
 
@@ -99,6 +100,7 @@ def want(
         eval_points: See `parse_eval_points`; nothing for those of the protocol.
         placement: Where they may be.
         factory: Makes the agent in this process, if no other can.
+        loaded: What the store holds of the suite, if it was read already.
 
     Raises:
         UsageError: Something does not fit.
@@ -107,7 +109,8 @@ def want(
     points = {
         identity.task: _points(suite, suite.task(identity.task), eval_points) for identity in found
     }
-    loaded = loaded_or_empty(store)
+    if loaded is None:
+        loaded = loaded_or_empty(store, suite)
     left = _not_done(found, loaded)
     suite.check_can_run(suite.task(name) for name in dict.fromkeys(run.task for run in left))
     if factory is not None and placement.backend != "local":

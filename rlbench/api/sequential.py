@@ -14,7 +14,6 @@ from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.results import Record
 from rlbench.results.engines import other_engines, usual_engines
 from rlbench.results.plans import ComparisonPlan, FixedPlan, fix_plan, read_plans
-from rlbench.runners import identities
 from rlbench.stats import AdaStopResult, adastop
 from rlbench.stats.comparisons import TestStatistic
 
@@ -79,6 +78,7 @@ def plan_of(
         unofficial=suite.unofficial,
         digests={task.name: suite.digest(task) for task in entrants.tasks},
         agents={label: who.id for label, who in entrants.agents.items()},
+        teachers={label: who.id for label, who in entrants.teachers.items()},
         comparisons=tuple(pairs),
         first_seed=first_seed,
         batch=batch,
@@ -163,6 +163,18 @@ def seconds_saved(
     return runs, saved
 
 
+def looked_at(
+    plan: ComparisonPlan, entrants: Entrants, at: Standing, records: Iterable[Record]
+) -> dict[str, list[NDArray[np.float64]]]:
+    """Return what the test looked at: by label, one array (runs,) of normalised scores a task."""
+    assert at.result is not None
+    ended = by_key(records)
+    return {
+        label: [task[:runs] for task in _whole_batches(label, plan, entrants, ended)]
+        for label, runs in at.result.runs.items()
+    }
+
+
 def _compares_the_same(a: ComparisonPlan, b: ComparisonPlan) -> bool:
     """Say whether two plans compare agents of the same names on the same suite."""
     return (a.suite, dict(a.unofficial), set(a.agents)) == (
@@ -176,8 +188,8 @@ def _recorded(
     """Return the records of the plan's runs, by label."""
     ended = by_key(records)
     found = {}
-    for label, who in entrants.agents.items():
-        runs = identities(entrants.suite, entrants.tasks, who.id, plan.all_seeds)
+    for label in entrants.agents:
+        runs = entrants.runs(label, plan.all_seeds)
         found[label] = [ended[run.key] for run in runs if run.key in ended]
     return found
 

@@ -12,19 +12,22 @@ from rlbench.suites import Suite
 Tell = Callable[[str], None]  # is told a line for people
 
 
-def load_store(path: Path, tell: Tell) -> Loaded:
-    """Read a store, and tell of each bad file; the published scores have no record."""
+def load_store(path: Path, tell: Tell, suite: Suite | None = None) -> Loaded:
+    """Read a store, or what it holds of a suite, and tell of each bad file.
+
+    The published scores have no record.
+    """
     if path == PUBLISHED:
         return Loaded([], [])
-    loaded = Store(path).load()
+    loaded = Store(path).load(suite.id if suite else "")
     for problem in loaded.problems:
         tell(f"left out: {problem.path}: {problem.reason}")
     return loaded
 
 
-def loaded_or_empty(path: Path) -> Loaded:
-    """Read a store that may not be there yet."""
-    return Store(path).load() if path.is_dir() else Loaded([], [])
+def loaded_or_empty(path: Path, suite: Suite) -> Loaded:
+    """Read what a store holds of a suite; it may not be there yet."""
+    return Store(path).load(suite.id) if path.is_dir() else Loaded([], [])
 
 
 def records_of(path: Path, suite: Suite, tell: Tell, *, old: bool = False) -> list[Record]:
@@ -39,12 +42,14 @@ def records_of(path: Path, suite: Suite, tell: Tell, *, old: bool = False) -> li
     Raises:
         UsageError: There is none; the message says what there is instead.
     """
-    records = load_store(path, tell).records
     fitting = [
-        record for record in records if belongs(record, suite) or (old and is_old_of(record, suite))
+        record
+        for record in load_store(path, tell, suite).records
+        if belongs(record, suite) or (old and is_old_of(record, suite))
     ]
     if fitting:
         return fitting
+    records = load_store(path, lambda _: None).records
     what = f"records of {suite.id}"
     if suite.unofficial:
         what += f" with {unofficial_text(suite.unofficial)}"

@@ -37,11 +37,13 @@ class Part(NamedTuple):
     Attributes:
         name: Its name.
         agent: What names it, or nothing if its base says.
-        options: Its options.
+        teacher: The same of its teacher, in a curriculum.
+        options: Its options; those of the teacher begin with ``teacher.``.
     """
 
     name: str
     agent: str
+    teacher: str
     options: Mapping[str, Any]
 
 
@@ -79,11 +81,11 @@ class Study:
             chosen: The setting that was chosen for each agent that is tuned. It stands over the
                 options of that agent, and below those of agents that have it as a base.
         """
-        agent, config = "", dict[str, Any]()
+        agent, teacher, config = "", "", dict[str, Any]()
         for part in self.agents[name]:
-            agent = part.agent or agent
+            agent, teacher = part.agent or agent, part.teacher or teacher
             config |= {**part.options, **chosen.get(part.name, {})}
-        return Entrant(name=name, agent=agent, config=config)
+        return Entrant(name=name, agent=agent, config=config, teacher=teacher)
 
 
 def read_study(path: Path) -> Study:
@@ -142,8 +144,9 @@ def _lineage(name: str, agents: Mapping[str, Any], path: Path) -> tuple[Part, ..
     if not any("agent" in agents[one] for one in chain):
         raise UsageError(f'{path}: agent {name!r} has no agent = "...", and no base that has one')
     return tuple(
-        Part(one, agents[one].get("agent", ""), agents[one].get("options", {}))
+        Part(one, said.get("agent", ""), said.get("teacher", ""), said.get("options", {}))
         for one in reversed(chain)
+        for said in [agents[one]]
     )
 
 

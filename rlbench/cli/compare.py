@@ -26,7 +26,7 @@ from rlbench.api.scales import Scale
 from rlbench.cli.against import show_against
 from rlbench.cli.apart import show_apart
 from rlbench.cli.figures import draw_stopping
-from rlbench.cli.options import JsonOption, UnofficialOption, tell
+from rlbench.cli.options import JsonOption, PriceOption, UnofficialOption, tell
 from rlbench.cli.output import EXIT_UNDECIDED, echo, print_json, print_table
 from rlbench.cli.pairs import show_comparison
 from rlbench.cli.sources import (
@@ -92,6 +92,9 @@ def compare_agents(
         ),
     ] = False,
     tasks: Annotated[str, typer.Option("--tasks", help="With --run: some tasks.")] = "",
+    teacher: Annotated[
+        str, typer.Option("--teacher", help="With --run: of agents that name none, AGENT+TEACHER.")
+    ] = "",
     baseline: Annotated[
         str, typer.Option("--baseline", help="With --run: compare all others with this one only.")
     ] = "",
@@ -120,6 +123,7 @@ def compare_agents(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --run: print the plan and the next runs.")
     ] = False,
+    price_per_hour: PriceOption = None,
     unofficial: UnofficialOption = "",
     json: JsonOption = False,
     *,
@@ -137,7 +141,8 @@ def compare_agents(
 
         _check_run(stop, against, normalise_by, lower_is_better, despite_protocols)
         return run_comparison(
-            asked, suite, unofficial, How(tasks, new_plan, dry_run, json, out),
+            asked, suite, unofficial,
+            How(tasks, teacher, new_plan, dry_run, json, out, price_per_hour),
             Placement(
                 backend=backend, address=ray_address, device=device, jobs=jobs,
                 runs_per_gpu=runs_per_gpu,

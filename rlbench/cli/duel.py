@@ -71,7 +71,7 @@ def duel(
     if not json:
         echo(_described(compared_by, len(entrants.tasks), episodes, alpha))
     while True:
-        returns = returns_so_far(entrants, loaded_or_empty(store).records)
+        returns = returns_so_far(entrants, loaded_or_empty(store, entrants.suite).records)
         result = decide(entrants, returns, compared_by, alpha)
         needed = tuple(entrants.agents) if result is None else result.undecided_policies
         done = min((len(returns[name]) // episodes for name in needed), default=max_rounds)

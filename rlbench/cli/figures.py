@@ -1,6 +1,6 @@
 """`rlbench figures`: figures for a paper, with their data and captions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +21,9 @@ from rlbench.cli.sources import (
 from rlbench.errors import InvalidScores, UnknownName, UsageError
 
 if TYPE_CHECKING:
+    from rlbench.leaderboard import Plot
     from rlbench.stats import AdaStopResult
+    from rlbench.suites import Suite
 
 
 @reads_files
@@ -87,8 +89,45 @@ def draw_stopping(result: "AdaStopResult", out: Path | None) -> None:
         return
     from rlbench.leaderboard import plot_stopping
 
-    plot = plot_stopping(result)
-    tell(f"stopping: {', '.join(map(str, plot.save(out)))}")
+    _save(plot_stopping(result), out)
+
+
+def draw_ablation(
+    result: "AdaStopResult",
+    scores: Mapping[str, list[Any]],
+    out: Path | None,
+    *,
+    base: str,
+    statistic: str,
+    alpha: float,
+    suite: "Suite",
+) -> None:
+    """Write the figure of the differences to a base into a folder, if there is one.
+
+    Args:
+        result: What `stats.adastop` returned.
+        scores: By agent, one array (runs,) a task: what it looked at.
+        out: The folder.
+        base: The agent that all others were compared with.
+        statistic: What was compared.
+        alpha: The level of the test.
+        suite: By which scores are normalised.
+    """
+    if out is None:
+        return
+    from rlbench.leaderboard import plot_ablation
+    from rlbench.stats import drops
+
+    found = drops(scores, result, base=base, statistic=statistic, alpha=alpha)
+    plot = plot_ablation(
+        found, base=base, statistic=statistic, scores=scores, looks=result.looks[1],
+        normalised_by=f"the {' and '.join(suite.references)} scores of {suite.id}",
+    )  # fmt: skip
+    _save(plot, out)
+
+
+def _save(plot: "Plot", out: Path) -> None:
+    tell(f"{plot.kind}: {', '.join(map(str, plot.save(out)))}")
     for note in plot.notes:
         tell(note)
 

@@ -48,6 +48,15 @@ UnofficialOption = Annotated[
         help="Constants of the protocol to change for trying things out.",
     ),
 ]
+PriceOption = Annotated[
+    float | None,
+    typer.Option(
+        "--price-per-hour",
+        min=0,
+        metavar="PRICE",
+        help="With --dry-run: what an hour of a slot, for one worker, costs.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON: a list of flat rows.")]
 
 

@@ -15,7 +15,7 @@ from rlbench.api.asking import (
     parse_suite,
 )
 from rlbench.cli.config import Settings, read_config
-from rlbench.cli.options import StoreOption, SuiteOption, UnofficialOption, tell
+from rlbench.cli.options import PriceOption, StoreOption, SuiteOption, UnofficialOption, tell
 from rlbench.cli.output import echo
 from rlbench.errors import UsageError
 from rlbench.suites import Suite, Task
@@ -112,6 +112,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the runs and what they will take.")
     ] = False,
+    price_per_hour: PriceOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> int:
     """Run an agent on the tasks of a suite and keep a record of each run.
@@ -145,7 +146,7 @@ def run(
     if dry_run:
         from rlbench.cli.dry_run import print_plan
 
-        print_plan(wanted)
+        print_plan([wanted], price_per_hour)
         return 0
     return run_wanted(
         wanted, Limits(step_timeout, timeout), checkpoint_every=settings.checkpoint_every,

@@ -9,9 +9,16 @@ import numpy as np
 from rlbench.api.asking import DEFAULT_STORE, Asked, parse_suite
 from rlbench.api.clusters import Placement
 from rlbench.api.comparing import blind_warnings
-from rlbench.api.entrants import Entrants, parse_entrant, resolve_entrants, want_of_all
+from rlbench.api.entrants import (
+    Entrants,
+    parse_entrant,
+    resolve_entrants,
+    want_of_all,
+    with_teachers,
+)
 from rlbench.api.sequential import (
     Standing,
+    looked_at,
     plan_of,
     seconds_saved,
     settle_plan,
@@ -20,7 +27,7 @@ from rlbench.api.sequential import (
 from rlbench.api.stores import loaded_or_empty
 from rlbench.api.words import duration
 from rlbench.cli.dry_run import print_plan
-from rlbench.cli.figures import draw_stopping
+from rlbench.cli.figures import draw_ablation, draw_stopping
 from rlbench.cli.options import tell
 from rlbench.cli.output import EXIT_UNDECIDED, echo, print_json, print_table
 from rlbench.cli.run import parse_tasks, print_sources, run_together
@@ -40,17 +47,21 @@ class How(NamedTuple):
 
     Attributes:
         tasks: Some tasks, or nothing for all.
+        teacher: Of agents that name none, in a curriculum.
         new_plan: Begin another plan for agents that have one.
         dry_run: Print the plan and its next runs, and do nothing.
         json: Print rows for a program.
         out: Where a figure of the boundaries goes, if anywhere.
+        price: Of an hour of a slot, if the cost is asked for.
     """
 
     tasks: str
+    teacher: str
     new_plan: bool
     dry_run: bool
     json: bool
     out: Path | None
+    price: float | None
 
 
 def run_comparison(
@@ -78,7 +89,8 @@ def run_comparison(
     if not suite:
         raise UsageError("--run needs a --suite to run the agents on")
     chosen = parse_suite(suite, unofficial)
-    named = [parse_entrant(spec) for spec in asked.sources]
+    specs = [parse_entrant(spec) for spec in asked.sources]
+    named = with_teachers(chosen, specs, how.teacher)
     entrants = resolve_entrants(chosen, parse_tasks(chosen, how.tasks), named)
     return decide(entrants, path, how, placement, settings)
 
@@ -100,8 +112,8 @@ def decide(
     if not how.json:
         _print_described(plan, entrants)
     if how.dry_run:
-        return _print_next(plan, entrants, path, placement)
-    records = loaded_or_empty(path).records
+        return _print_next(plan, entrants, path, how.price, placement)
+    records = loaded_or_empty(path, entrants.suite).records
     _print_fixed(settle_plan(path, plan, entrants, records, anew=how.new_plan), quiet=how.json)
     while (at := standing(plan, entrants, records)).needed:
         seeds, agents = plan.seeds(at.next_batch), ", ".join(at.needed)
@@ -109,10 +121,15 @@ def decide(
         title = f"batch {at.next_batch} of at most {plan.max_batches}: {agents}"
         if code := run_together(wanted, title, quiet=how.json):
             return code
-        records = loaded_or_empty(path).records
+        records = loaded_or_empty(path, entrants.suite).records
     _report(plan, entrants, at, records, json=how.json)
     assert at.result is not None
     draw_stopping(at.result, how.out)
+    if base := settings.get("baseline"):
+        draw_ablation(
+            at.result, looked_at(plan, entrants, at, records), how.out, base=base,
+            statistic=plan.statistic, alpha=plan.alpha, suite=entrants.suite,
+        )  # fmt: skip
     return 0
 
 
@@ -134,8 +151,8 @@ def _store_of(asked: Asked) -> Path:
 
 def _print_described(plan: ComparisonPlan, entrants: Entrants) -> None:
     """Print what a plan is, and what futility costs."""
-    for who in entrants.agents.values():
-        print_sources(who, None)
+    for label, who in entrants.agents.items():
+        print_sources(who, entrants.teachers.get(label))
     last = plan.first_seed + plan.batch * plan.max_batches - 1
     echo(
         f"AdaStop on the {LABELS[plan.statistic]} of {len(plan.agents)} agents, "
@@ -179,16 +196,22 @@ def _warn_of_blind_looks(plan: ComparisonPlan) -> None:
         tell(f"warning: {line}")
 
 
-def _print_next(plan: ComparisonPlan, entrants: Entrants, path: Path, placement: Placement) -> int:
+def _print_next(
+    plan: ComparisonPlan,
+    entrants: Entrants,
+    path: Path,
+    price: float | None,
+    placement: Placement,
+) -> int:
     """Print the runs that come next, and do none."""
-    at = standing(plan, entrants, loaded_or_empty(path).records)
+    at = standing(plan, entrants, loaded_or_empty(path, entrants.suite).records)
     if not at.needed:
         echo("decided: no more runs are needed")
         return 0
     echo(f"batch {at.next_batch} of at most {plan.max_batches} comes next:")
     seeds = plan.seeds(at.next_batch)
-    for wanted in want_of_all(entrants, at.needed, seeds, store=path, placement=placement):
-        print_plan(wanted)
+    wanted = want_of_all(entrants, at.needed, seeds, store=path, placement=placement)
+    print_plan(wanted, price, batches=plan.max_batches - at.next_batch + 1)
     return EXIT_UNDECIDED
 
 

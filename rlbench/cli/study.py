@@ -8,7 +8,7 @@ import typer
 
 from rlbench.api.asking import parse_suite
 from rlbench.cli.examples import examples
-from rlbench.cli.options import JsonOption
+from rlbench.cli.options import JsonOption, PriceOption
 
 app = typer.Typer(help="Run comparisons whose plans stand in files.", no_args_is_help=True)
 
@@ -33,6 +33,7 @@ def run_study(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan and the next runs.")
     ] = False,
+    price_per_hour: PriceOption = None,
     json: JsonOption = False,
 ) -> int:
     """Tune, run, test and draw what a file says; the same command goes on.
@@ -49,9 +50,13 @@ def run_study(
     chosen = parse_suite(study.suite, study.unofficial)
     tasks = parse_tasks(chosen, study.tasks)
     placement = replace(study.placement, device=device, jobs=jobs, runs_per_gpu=runs_per_gpu)
-    agents, code = tuned(study, chosen, tasks, placement, dry_run=dry_run, quiet=json)
+    how = How(study.tasks, "", new_plan, dry_run, json, study.figures, price_per_hour)
+    agents, code = tuned(study, chosen, tasks, placement, how)
     if code:
         return code
     entrants = resolve_entrants(chosen, tasks, agents)
-    how = How(study.tasks, new_plan, dry_run, json, study.figures)
-    return decide(entrants, study.store, how, placement, study.settings)
+    settings = dict(study.settings)
+    if "baseline" in settings:  # in a curriculum, labels name teachers as well
+        of_name = dict(zip(study.agents, entrants.agents, strict=True))
+        settings["baseline"] = of_name[settings["baseline"]]
+    return decide(entrants, study.store, how, placement, settings)

@@ -19,6 +19,7 @@ from rlbench.api.study import Study, Tuning
 from rlbench.cli.dry_run import print_plan
 from rlbench.cli.output import EXIT_UNDECIDED, echo, print_table
 from rlbench.cli.run import run_together
+from rlbench.cli.sequential import How
 from rlbench.results import Store
 from rlbench.results.values import unofficial_text
 from rlbench.stats.aggregates import LABELS
@@ -31,9 +32,7 @@ def tuned(
     suite: Suite,
     tasks: Sequence[Task],
     placement: Placement,
-    *,
-    dry_run: bool,
-    quiet: bool,
+    how: How,
 ) -> tuple[list[Entrant], int]:
     """Return the agents of a study with the settings that did best, and an exit code.
 
@@ -45,15 +44,14 @@ def tuned(
         suite: Its suite.
         tasks: Its tasks.
         placement: Where runs are made.
-        dry_run: Print the runs that are missing, and do none.
-        quiet: Print errors only.
+        how: How the comparison is carried out: a dry run prints the runs that are missing.
     """
     chosen: dict[str, Mapping[str, Any]] = {}
     # Bases first: what is chosen for one is part of those that follow from it.
     for name in sorted(study.tuning, key=lambda name: len(study.agents[name])):
         tuning, entrant = study.tuning[name], study.entrant(name, chosen)
         named = [
-            Entrant(f"{name} setting {k}", entrant.agent, {**entrant.config, **setting})
+            entrant._replace(name=f"{name} setting {k}", config={**entrant.config, **setting})
             for k, setting in enumerate(tuning.settings, 1)
         ]
         rivals = resolve_entrants(suite, tasks, named)
@@ -61,16 +59,15 @@ def tuned(
             rivals, rivals.agents, tuning.seeds, store=study.store, placement=placement
         )
         if any(of_agent.left for of_agent in wanted):
-            if dry_run:
-                for of_agent in wanted:
-                    print_plan(of_agent)
+            if how.dry_run:
+                print_plan(wanted, how.price)
                 return [], EXIT_UNDECIDED
             title = f"tuning of {name}: {len(named)} settings"
-            if code := run_together(wanted, title, quiet=quiet):
+            if code := run_together(wanted, title, quiet=how.json):
                 return [], code
         values = _values(rivals, tuning, study)
         best = int(np.argmax(values))
-        if not quiet:
+        if not how.json:
             _print_settings(name, tuning, values, best, study.settings["statistic"])
         chosen[name] = tuning.settings[best]
     return [study.entrant(name, chosen) for name in study.agents], 0
@@ -78,7 +75,7 @@ def tuned(
 
 def _values(rivals: Entrants, tuning: Tuning, study: Study) -> list[float]:
     """Return the statistic of each setting over the seeds of the tuning."""
-    records = by_key(Store(study.store).load().records)
+    records = by_key(Store(study.store).load(rivals.suite.id).records)
     raw = [raw_scores(rivals, name, tuning.seeds, records) for name in rivals.agents]
     statistic = POINTS[study.settings["statistic"]]
     return [float(statistic(normalised(rivals, of_setting))) for of_setting in raw]

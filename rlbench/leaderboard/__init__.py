@@ -1,5 +1,6 @@
 """How it is shown: a static site, figures and tables, made from records and stats alone."""
 
+from rlbench.leaderboard.ablation_figure import plot_ablation
 from rlbench.leaderboard.drawing import WIDTHS
 from rlbench.leaderboard.figures import (
     plot_curves,
@@ -20,6 +21,7 @@ __all__ = [
     "WIDTHS",
     "Plot",
     "build_site",
+    "plot_ablation",
     "plot_cd",
     "plot_curves",
     "plot_improvement",

@@ -116,7 +116,7 @@ class Identity:
     @property
     def folder(self) -> tuple[str, str, str]:
         """Where its records stand in a store: suite, agent, task."""
-        return (slug(self.suite.replace("@", "-")), slug(self.agent.name), slug(self.task))
+        return (folder_of(self.suite), slug(self.agent.name), slug(self.task))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as records hold it."""
@@ -146,6 +146,11 @@ class Identity:
         )
 
 
+def folder_of(suite: str) -> str:
+    """Return the name of the folder of a suite, given its id, in a store."""
+    return slug(suite.replace("@", "-"))
+
+
 def _listed(constants: Mapping[str, Constant]) -> dict[str, Any]:
     return {n: list(v) if isinstance(v, tuple) else v for n, v in constants.items()}
 
@@ -169,8 +174,8 @@ def check_given(words: Iterable[str]) -> tuple[str, ...]:
 
 def check_identity(identity: Identity) -> None:
     """Raise InvalidRecord if the parts of an identity contradict each other."""
-    constants = identity.to_dict()["constants"]
-    for name, value in identity.to_dict()["unofficial"].items():
+    constants = _listed(identity.constants)
+    for name, value in _listed(identity.unofficial).items():
         stated = constants.get(name)
         if name == "suite" or type(value) is not type(stated) or value != stated:
             raise InvalidRecord(

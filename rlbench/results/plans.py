@@ -8,7 +8,7 @@ changed.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,6 +45,7 @@ class ComparisonPlan:
         futility: The difference that matters, see `rlbench.stats.futility`; None for no futility.
         statistic: What is compared.
         rule: Of `rlbench.stats.adastop`.
+        teachers: By the label of the agent, in a curriculum.
     """
 
     suite: str
@@ -59,12 +60,14 @@ class ComparisonPlan:
     futility: float | None
     statistic: str
     rule: str = "studentised"
+    teachers: Mapping[str, AgentId] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """The first 16 hexadecimal digits of the hash of the plan."""
         content = self.to_dict()
-        content["agents"] = {label: agent.content() for label, agent in self.agents.items()}
+        for name, of_label in self._players().items():
+            content[name] = {label: who.content() for label, who in of_label.items()}
         return sha256_of(content)[:16]
 
     def seeds(self, batch: int) -> list[int]:
@@ -79,25 +82,38 @@ class ComparisonPlan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        agents = {label: agent.to_dict() for label, agent in self.agents.items()}
-        data: dict[str, Any] = json.loads(json.dumps({**asdict(self), "agents": agents}))
-        return data
+        data = asdict(self)
+        del data["teachers"]  # a plan without them is as it was before there were any
+        for name, of_label in self._players().items():
+            data[name] = {label: who.to_dict() for label, who in of_label.items()}
+        plain: dict[str, Any] = json.loads(json.dumps(data))
+        return plain
+
+    def _players(self) -> dict[str, Mapping[str, AgentId]]:
+        return {"agents": self.agents, **({"teachers": self.teachers} if self.teachers else {})}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "ComparisonPlan":
         """Return the plan in plain data."""
-        agents = {label: AgentId.from_dict(agent) for label, agent in data["agents"].items()}
+        agents, teachers = (
+            {label: AgentId.from_dict(who) for label, who in data.get(name, {}).items()}
+            for name in ("agents", "teachers")
+        )
         pairs = tuple((a, b) for a, b in data["comparisons"])
-        return cls(**{**data, "agents": agents, "comparisons": pairs})
+        return cls(**{**data, "agents": agents, "teachers": teachers, "comparisons": pairs})
 
     def changed_from(self, other: "ComparisonPlan") -> list[str]:
         """Return in which settings it differs from another plan, each as ``alpha 0.05 -> 0.1``."""
         mine, theirs = self.to_dict(), other.to_dict()
-        shown = {"agents": "the code or the options of agents", "digests": "the suite's constants"}
+        shown = {
+            "agents": "the code or the options of agents",
+            "digests": "the suite's constants",
+            "teachers": "the code or the options of teachers",
+        }
         return [
             shown.get(name) or f"{name} {theirs[name]} -> {mine[name]}"
             for name in mine
-            if mine[name] != theirs[name]
+            if mine[name] != theirs.get(name)
         ]
 
 

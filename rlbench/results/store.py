@@ -15,7 +15,7 @@ from uuid import uuid4
 from rlbench.errors import InvalidRecord, NewerSchema, RecordExists, StoreError
 from rlbench.files import TEMPORARY, add_file, read_bounded, write_apart
 from rlbench.results import strict_json
-from rlbench.results.identity import Identity
+from rlbench.results.identity import Identity, folder_of
 from rlbench.results.record import Failure, Record, Training
 from rlbench.results.text import one_line
 
@@ -216,10 +216,13 @@ class Store:
         self.write(failed)
         return failed
 
-    def load(self) -> Loaded:
-        """Read all records, in the order of their paths.
+    def load(self, suite: str = "") -> Loaded:
+        """Read all records, or those of a suite, in the order of their paths.
 
         Files that are no records are named as problems and left where they are.
+
+        Args:
+            suite: The id of a suite: only the files where its records stand are read.
 
         Raises:
             StoreError: There is no such folder.
@@ -227,7 +230,7 @@ class Store:
         if not os.path.isdir(self.path):
             raise StoreError(f"there is no store at {self.path}")
         loaded = Loaded([], [])
-        for path in self._files(loaded.problems):
+        for path in self._files(loaded.problems, suite):
             found = self._examine(path)
             if isinstance(found, Problem):
                 loaded.problems.append(found)
@@ -270,10 +273,10 @@ class Store:
         os.rename(path, target)
         return target
 
-    def _files(self, problems: list[Problem]) -> list[Path]:
+    def _files(self, problems: list[Problem], suite: str) -> list[Path]:
         """Return what may be records, in order; folders that cannot be listed are problems."""
-        level = [self.path]
-        for depth in range(4):
+        level = [self.path / folder_of(suite)] if suite else [self.path]
+        for depth in range(bool(suite), 4):
             below: list[Path] = []
             for folder in level:
                 try:

@@ -25,6 +25,7 @@ from rlbench.stats.constant import (
     compare_with_constant,
 )
 from rlbench.stats.curves import align, area_under_curve, learning_curve
+from rlbench.stats.drops import Drop, drops
 from rlbench.stats.duels import DuelResult, duel
 from rlbench.stats.evalues import BettingResult, betting
 from rlbench.stats.intervals import Estimate, bootstrap
@@ -46,6 +47,7 @@ __all__ = [
     "Comparison",
     "ConstantComparison",
     "CurveEstimate",
+    "Drop",
     "DuelResult",
     "Equivalence",
     "Estimate",
@@ -71,6 +73,7 @@ __all__ = [
     "compare_with_constant",
     "difference",
     "differences",
+    "drops",
     "duel",
     "equivalent",
     "friedman",

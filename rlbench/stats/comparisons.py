@@ -221,7 +221,7 @@ def separate(
             else:
                 decision = "differ"
         if decision in ("differ", "not separated"):
-            gap = _reaching_0(gap)
+            gap = reaching_0(gap)
         found[pair] = Separation(gap, p_value, test, decision)
     return found
 
@@ -231,7 +231,7 @@ def has_too_few_runs(agents: Mapping[str, list[Floats]]) -> bool:
     return min(len(task) for tasks in agents.values() for task in tasks) < MIN_RUNS
 
 
-def _reaching_0(gap: Estimate) -> Estimate:
+def reaching_0(gap: Estimate) -> Estimate:
     """Return an estimate whose interval, if there is one, does not miss 0."""
     if gap.low is None or gap.high is None or gap.low <= 0 <= gap.high:
         return gap

@@ -2,18 +2,15 @@
 
 import json
 import os
-import random
+import re
 import shutil
-import signal
 import subprocess
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support.command import COMMAND, heed_interrupts, rlbench
+from support.command import COMMAND, rlbench
 from support.poles import AGENTS, write_files
-from support.processes import workers_in
+from support.registered import register
 
 from rlbench.results import Store
 
@@ -111,6 +108,56 @@ def test_a_dry_run_does_nothing(folder: Path) -> None:
     assert not (folder / "runs").exists()
 
 
+def test_a_dry_run_says_what_it_costs(copied: Path) -> None:
+    """At a price of 3600 an hour, a second of a slot costs 1."""
+    words = (*PLAN, "--jobs", "2", "--dry-run", "--price-per-hour", "3600", "--new-plan")
+    out = compare(*BETTER, *words, "--first-seed", "100", cwd=copied, code=3).stdout
+    seconds: dict[str, list[float]] = {}
+    for record in Store(copied / "runs").load().records:
+        seconds.setdefault(record.identity.agent.name, []).append(record.timing["seconds"])
+    each = {name: 4 * sum(of_agent) / len(of_agent) for name, of_agent in seconds.items()}
+    costs = [float(cost) for cost in re.findall(r"^cost: about ([0-9.]+) for", out, re.MULTILINE)]
+    assert costs == pytest.approx([each["good"], each["bad"]], abs=0.01)
+    batch, plan = re.findall(r": ([0-9]+) runs, .* MB, ([0-9.]+) for .* at 3600 each", out)
+    assert (batch[0], plan[0]) == ("8", "24")
+    assert float(batch[1]) == pytest.approx(sum(each.values()), abs=0.01)
+    assert float(plan[1]) == pytest.approx(3 * sum(each.values()), abs=0.02)
+
+
+def test_curricula_are_compared_with_their_teachers(tmp_path: Path) -> None:
+    environment = {**os.environ, **register(tmp_path / "registered")}
+    learner, teacher = "support.cartpole:make_agent", "support.cartpole:make_teacher"
+    options = (
+        "--suite", "cartpole-curriculum", "--unofficial", "budget=200", "--run", "--batch", "2",
+        "--max-batches", "2", "--alpha", "0.4", "--teacher", "uniform", "--jobs", "1",
+    )  # fmt: skip
+
+    def done(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        ended = subprocess.run(
+            [*COMMAND, "compare", *words, *options], cwd=tmp_path, env=environment,
+            capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert ended.returncode == code, ended.stderr
+        return ended
+
+    agents = (f"x={learner}", f"x={learner} + {teacher} [teacher.bins=2]")
+    out = done(*agents).stdout
+    assert "batch 1 of at most 2: x + uniform, x + cartpole" in out
+    assert "teacher cartpole: source" in out
+    records = Store(tmp_path / "runs").load().records
+    taught = {(r.identity.teacher.name, r.identity.teacher.config.get("bins")) for r in records}
+    assert taught == {("uniform", None), ("cartpole", 2)}
+    (path,) = (tmp_path / "runs/plans").iterdir()
+    plan = json.loads(path.read_text())["plan"]
+    assert set(plan["teachers"]) == set(plan["agents"]) == {"x + uniform", "x + cartpole"}
+
+    (row,) = json.loads(done(*agents, "--json").stdout)
+    assert (row["a"], row["b"], row["plan"]) == ("x + uniform", "x + cartpole", path.stem)
+    assert len(Store(tmp_path / "runs").load().records) == len(records)
+    changed = done(agents[0], agents[1].replace("=2", "=3"), code=2).stderr
+    assert "the code or the options of teachers" in changed
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -123,6 +170,7 @@ def test_a_dry_run_does_nothing(folder: Path) -> None:
         ((*BETTER, "--run"), "needs a --suite"),
         ((*BETTER, *PLAN[:3], "--batch", "2", "--max-batches", "1"), "can decide nothing"),
         ((*BETTER, *PLAN, "--futility", "-1"), "futility -1.0 above 0"),
+        ((*BETTER, *PLAN, "--teacher", "uniform"), "is no curriculum and takes no teacher"),
         ((*BETTER, *PLAN, "--store", "a", "--store", "b"), "one --store"),
     ],
 )
@@ -143,32 +191,3 @@ def test_a_plan_that_was_changed_is_no_plan(copied: Path) -> None:
         line = compare(*BETTER, *PLAN, cwd=folder, code=2).stderr.splitlines()[-1]
         assert str(Path("runs/plans") / path.name) in line
         assert "Move it away" in line
-
-
-def answers(folder: Path) -> tuple[Any, dict[str, Any]]:
-    """Return what a comparison decided, and its records without times."""
-    rows = json.loads(compare(*BETTER, *PLAN, "--json", cwd=folder).stdout)
-    records = {
-        record.identity.key: [evaluation.returns for evaluation in record.evaluations]
-        for record in Store(folder / "runs").load().records
-    }
-    return rows, records
-
-
-def test_killed_at_random_moments_it_comes_to_the_same(
-    folder: Path, decided: tuple[Path, str]
-) -> None:
-    chance = random.Random(0)
-    killed = 0
-    for _ in range(4):
-        command = [*COMMAND, "compare", *BETTER, *PLAN]
-        with subprocess.Popen(
-            command, cwd=folder, preexec_fn=heed_interrupts, stdout=subprocess.DEVNULL
-        ) as process:
-            time.sleep(chance.uniform(1.0, 4.0))
-            for victim in [*workers_in(folder), process.pid]:
-                if process.poll() is None:
-                    os.kill(victim, signal.SIGKILL)
-                    killed += 1
-    assert answers(folder) == answers(decided[0])
-    assert killed

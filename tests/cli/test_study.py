@@ -1,5 +1,6 @@
 """`rlbench study`: a file says what is tuned, run, tested and drawn."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -64,6 +65,30 @@ def test_a_study_tunes_runs_tests_and_draws(done: tuple[Path, str]) -> None:
     assert (folder / "figures/stopping.csv").exists()
 
 
+def test_an_ablation_is_drawn_as_the_test_decided(done: tuple[Path, str]) -> None:
+    folder, _ = done
+    with (folder / "figures/ablation.csv").open(newline="") as file:
+        rows = {row["agent"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["flipped", "same"]
+    flipped, same = rows.values()
+    assert {row["base"] for row in rows.values()} == {"full"}
+    assert (flipped["decision"], same["decision"]) == ("smaller", "not separated")
+    assert float(flipped["high"]) < 0
+    assert not same["low"] or float(same["low"]) <= 0 <= float(same["high"])
+    scores = {name: [] for name in ("full", "flipped")}
+    for record in Store(folder / "runs").load().records:
+        if record.identity.agent.name in scores and record.identity.seed < 100:
+            scores[record.identity.agent.name].append((record.score - 10) / 50)
+    scores = {name: sorted(values) for name, values in scores.items()}
+    gap = sum(scores["flipped"]) / len(scores["flipped"]) - sum(scores["full"]) / len(
+        scores["full"]
+    )
+    assert float(flipped["point"]) == pytest.approx(gap)
+    caption = (folder / "figures/ablation.txt").read_text()
+    assert caption.startswith("Mean of 2 agents less that of full, over 1 task with ")
+    assert (folder / "figures/ablation.pdf").read_bytes().startswith(b"%PDF")
+
+
 def test_what_is_chosen_for_a_base_goes_to_its_ablations(tmp_path: Path) -> None:
     path = tmp_path / "study.toml"
     path.write_text(STUDY)
@@ -75,7 +100,18 @@ def test_what_is_chosen_for_a_base_goes_to_its_ablations(tmp_path: Path) -> None
         "same",
         "agents.py:Balance",
         {"pace": 0.0, "flipped": False},
+        "",
     )
+
+
+def test_a_teacher_is_taken_over_from_the_base(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    text = STUDY.replace(
+        'agent = "agents.py:Balance"', 'agent = "agents.py:Balance"\nteacher = "adr"'
+    )
+    path.write_text(text.replace('base = "flipped"', 'base = "flipped"\nteacher = "uniform"'))
+    study = read_study(path)
+    assert [study.entrant(name, {}).teacher for name in study.agents] == ["adr", "adr", "uniform"]
 
 
 def test_the_same_command_again_only_reports(done: tuple[Path, str]) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.faults import WALKS
 from support.records import at_seed, make_record
 
 from rlbench.errors import InvalidRecord, NewerSchema, RecordExists, StoreError
-from rlbench.results import Record, Replay, Store
+from rlbench.results import Loaded, Record, Replay, Store
 from rlbench.results.record import SCHEMA_VERSION
 from rlbench.results.store import check_recordable
 
@@ -29,6 +30,20 @@ def test_records_stand_where_the_design_says(tmp_path: Path) -> None:
     path = store_at(tmp_path).write(RECORD)
     key = RECORD.identity.key
     assert path.relative_to(tmp_path).as_posix() == f"runs/atari100k-1/tester/pong/0-{key}.json"
+
+
+def test_the_records_of_a_suite_are_read_alone(tmp_path: Path) -> None:
+    """Files of other suites are not even opened."""
+    store = store_at(tmp_path)
+    other = make_record("Hike", suite=WALKS, score=5.0, length=10)
+    store.write(RECORD)
+    bad = store.write(other).with_name("bad.json")
+    bad.write_text("{}")
+    assert store.load(RECORD.identity.suite) == Loaded([RECORD], [])
+    of_other = store.load(other.identity.suite)
+    assert (of_other.records, [p.path for p in of_other.problems]) == ([other], [bad])
+    assert len(store.load().records) == 2
+    assert store.load("toy@1") == Loaded([], [])
 
 
 def test_the_other_files_of_a_run_bear_its_key(tmp_path: Path) -> None:

@@ -234,8 +234,8 @@ def run_all(
         StoreError: A record could not be written; no further run was started.
     """
     if group > 1:
-        # What a group computes together are the seeds of one task.
-        runs = sorted(runs, key=lambda run: run.identity.task)
+        # What a group computes together are the seeds of one task, of one agent.
+        runs = sorted(runs, key=lambda run: (run.identity.task, run.identity.agent_key))
     pool = _Pool(Waiting(runs, listen), slots, group, listen, backend)
     try:
         while pool.is_busy():

@@ -35,9 +35,11 @@ class Waiting:
         self._elsewhere.clear()
 
     def take(self, n: int) -> list[tuple[Run, Claim]]:
-        """Claim up to n runs that nobody is at and that are not done."""
+        """Claim up to n runs of one agent that nobody is at and that are not done."""
         claimed: list[tuple[Run, Claim]] = []
         while self._free and len(claimed) < n:
+            if claimed and self._free[-1].agent != claimed[0][0].agent:
+                break  # the agents of a group are made together, from one recipe
             run = self._free.pop()
             claim, outcome = None, self._outcome_elsewhere(run)
             if outcome is None:
