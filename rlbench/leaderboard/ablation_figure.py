@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 from rlbench.errors import UsageError
-from rlbench.leaderboard.captions import IN_TEXT, number_of, setting_text
+from rlbench.leaderboard.captions import IN_TEXT, number_of, setting_text, short_names
 from rlbench.leaderboard.drawing import (
     draw_interval,
     inches_of,
+    lines_high,
     name_places,
     new_figure,
-    short_names,
+    rows_high,
     style,
 )
 from rlbench.leaderboard.plots import Plot, Row, plot_of
@@ -48,8 +49,8 @@ def plot_ablation(
     inches = inches_of(width)
     if not 0 < len(drops) <= MAX_DROPS:
         raise UsageError(f"a figure of an ablation takes 1 to {MAX_DROPS} agents, not {len(drops)}")
-    with style():
-        figure = new_figure(inches, 0.55 + 0.19 * len(drops))
+    with style(width):
+        figure = new_figure(inches, lines_high(2.8) + rows_high(len(drops)))
         axes = figure.subplots()
         axes.axvline(0, color="#777777", linewidth=0.8, linestyle="--", zorder=1)
         for place, (gap, _) in enumerate(drops.values()):
@@ -84,4 +85,4 @@ def plot_ablation(
         }
         for name, (gap, decision) in drops.items()
     ]  # fmt: skip
-    return plot_of("ablation", figure, scores, rows, sentences)
+    return plot_of("ablation", figure, scores, rows, sentences, width)
