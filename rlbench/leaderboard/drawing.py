@@ -84,7 +84,7 @@ LOOK: dict[str, Any] = {
     "legend.handlelength": 2.2,
     "legend.handletextpad": 0.5,
     "legend.columnspacing": 1.0,
-    "figure.constrained_layout.w_pad": 0.03,
+    "figure.constrained_layout.w_pad": 0.05,
     "figure.constrained_layout.h_pad": 0.03,
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
