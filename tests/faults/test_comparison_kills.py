@@ -57,7 +57,7 @@ class Comparison(Bench):
         marker.unlink(missing_ok=True)
         self.run(-9, 0, **site.variables(marker))
         assert marker.exists(), "the place was not reached"
-        wait_until(lambda: not self.workers(), 10.0)
+        wait_until(lambda: not self.workers())
 
 
 class End(NamedTuple):
@@ -212,7 +212,7 @@ def test_killed_at_a_random_moment(
                 tally[f"processes killed, {whom}, at random moments of a comparison"] += 1
         _, err = process.communicate(timeout=300)
     assert process.returncode in (-9, 0), err
-    wait_until(lambda: not bench.workers(), 10.0)
+    wait_until(lambda: not bench.workers())
     done = len(bench.records())
     where = "no plan" if not bench.plans() else f"{done // 8} batches recorded"
     tally[f"moments with {where}"] += 1
