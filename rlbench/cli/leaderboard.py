@@ -48,6 +48,7 @@ def build(
     """Build the site from the records in a store and from published scores."""
     from rlbench.leaderboard import build_site
     from rlbench.leaderboard.releases import read_release, read_replays
+    from rlbench.results.plans import read_plans
 
     if releases and not releases.is_dir():
         raise UsageError(f"there is no folder of releases at {releases}")
@@ -65,6 +66,7 @@ def build(
         else [],
         only=[each.name for each in chosen] if chosen else None,
         more=[each for each in chosen if each.file],
+        plans=read_plans(store),
     )
     echo(f"site: {index}")
 

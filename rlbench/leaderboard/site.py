@@ -18,11 +18,14 @@ from rlbench.leaderboard import charts
 from rlbench.leaderboard.boards import Board, Entry, make_boards
 from rlbench.leaderboard.captions import MAX_BANDS, METRICS
 from rlbench.leaderboard.downloads import downloads
+from rlbench.leaderboard.paper_pages import page_name, paper_pages
 from rlbench.leaderboard.releases import Release, select
 from rlbench.leaderboard.retention import RetentionRow
+from rlbench.leaderboard.sequential import HEIGHT, MAX_PANELS, WIDTH, sequentials
 from rlbench.leaderboard.tables import number
-from rlbench.leaderboard.teaching import PANEL_HEIGHT, PANEL_WIDTH, panels_of, worst_quarters
+from rlbench.leaderboard.teaching import PANEL_HEIGHT, PANEL_WIDTH, Panel, panels_of, worst_quarters
 from rlbench.results import Loaded, Record, published
+from rlbench.results.plans import FixedPlan
 from rlbench.results.values import value_text
 from rlbench.suites import Suite, slug
 
@@ -76,6 +79,7 @@ def build_site(
     releases: Sequence[Release] = (),
     only: Collection[str] | None = None,
     more: Sequence[Suite] = (),
+    plans: Sequence[FixedPlan] = (),
 ) -> Path:
     """Write the site.
 
@@ -87,6 +91,7 @@ def build_site(
         releases: Each gets boards of its own, of its own records, under ``releases/DATE/``.
         only: The names of the suites to show; by default all.
         more: Suites besides those that are registered.
+        plans: Of sequential comparisons, each of which gets a page; releases have none.
 
     Returns:
         The index page.
@@ -102,7 +107,7 @@ def build_site(
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
             fresh = Path(folder) / "site"
-            for name, content in _files(loaded, replays or {}, releases, only, more):
+            for name, content in _files(loaded, replays or {}, releases, only, more, plans):
                 path = fresh / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
@@ -120,6 +125,7 @@ def _files(
     releases: Sequence[Release],
     only: Collection[str] | None,
     more: Sequence[Suite],
+    plans: Sequence[FixedPlan],
 ) -> Iterator[tuple[str, bytes]]:
     """Give the name and the content of every file of the site."""
     newest_first = sorted(releases, key=lambda release: release.date, reverse=True)
@@ -133,12 +139,14 @@ def _files(
     yield "assets/vega.js", charts.bundle()
     common = {"version": __version__, "dates": dates, "plot_width": _PLOT_WIDTH}
     boards = make_boards(loaded.records, replays, only=only, more=more)
-    yield from _pages(boards, {**common, "top": "", "release": "", "problems": loaded.problems})
+    now = {"plans": plans, "records": loaded.records, "problems": loaded.problems}
+    yield from _pages(boards, {**common, **now, "top": "", "release": ""})
     for release in newest_first:
         records, slugs = select(loaded.records, release)
         frozen = make_boards(records, replays, slugs, only, more)
         folder = f"releases/{release.date}/"
         context = {**common, "top": "../../", "release": release.date, "problems": []}
+        context |= {"plans": (), "records": ()}
         for name, content in _pages(frozen, context):
             yield folder + name, content
 
@@ -160,7 +168,24 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
         return _encoded(text)
 
     yield "index.html", page("index.html", 0, boards=boards)
+    papers = paper_pages(boards)
+    yield "papers/index.html", page("papers.html", 1, papers=papers)
+    for paper in papers:
+        yield f"papers/{paper.name}.html", page("paper.html", 1, paper=paper)
     for board in boards:
+        compared = sequentials(context["plans"], context["records"], board.suite)
+        for found in compared:
+            yield (
+                f"{board.folder}/comparisons/{found.plan.id}.html",
+                page("sequential.html", 2, board=board, found=found),
+            )
+        panels = {entry.slug: panels_of(entry.records, board.suite) for entry in board.own}
+        curricula = _curricula(board, panels)
+        if curricula:
+            yield (
+                f"{board.folder}/curricula.html",
+                page("curricula.html", 1, board=board, curricula=curricula),
+            )
         drawn = _charts(board)
         for chart in drawn:
             yield f"{board.folder}/charts/{chart.name}.svg", _encoded(charts.svg_of(chart.spec))
@@ -171,13 +196,14 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
         yield f"{board.folder}/index.html", page(
             "board.html", 1, board=board, charts=drawn, downloads=sorted(given),
             axes={"own": _axis(board.own), "papers": _axis(board.papers)},
+            sequentials=compared, curricula=curricula,
         )  # fmt: skip
         for entry in board.entries:
             yield f"{board.folder}/agents/{entry.slug}.html", page(
                 "agent.html", 2, board=board, entry=entry,
                 axis=_axis_of(np.concatenate(list(entry.normalised.values())).tolist()),
-                fields=_fields(entry), panels=panels_of(entry.records, board.suite),
-                worst=worst.get(entry.agent),
+                fields=_fields(entry), panels=panels.get(entry.slug, []),
+                worst=worst.get(entry.agent), by_task=_by_task(entry.records),
             )  # fmt: skip
         for task in board.tasks:
             scores = [e.values[task.name] for e in board.entries if task.name in e.values]
@@ -186,6 +212,26 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
                 "task.html", 2, board=board, task=task,
                 axis=_axis_of([*ends, *(np.concatenate(scores).tolist() if scores else [])]),
             )  # fmt: skip
+
+
+def _curricula(
+    board: Board, panels: Mapping[str, list[Panel]]
+) -> dict[str, list[tuple[Entry, list[Panel]]]]:
+    """Return by teacher the agents that it taught, with what it proposed."""
+    found: dict[str, list[tuple[Entry, list[Panel]]]] = {}
+    for entry in board.own:
+        teacher = entry.records[0].identity.teacher
+        if teacher and panels[entry.slug]:
+            name = f"{teacher.name} {teacher.version}".strip()
+            found.setdefault(name, []).append((entry, panels[entry.slug]))
+    return dict(sorted(found.items()))
+
+
+def _by_task(records: Iterable[Record]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.identity.task, []).append(record)
+    return found
 
 
 def _encoded(text: str) -> bytes:
@@ -214,7 +260,8 @@ def _templates() -> jinja2.Environment:
         by_agent=_by_agent, deviations=_deviations, heat=_heat,
         interval_method=_interval_method, left_out=_left_out,
         panel_width=PANEL_WIDTH, panel_height=PANEL_HEIGHT,
-        record_facts=_record_facts, titles=METRICS,
+        record_facts=_record_facts, titles=METRICS, few=_FEW, paper_name=page_name,
+        panel_size=(WIDTH, HEIGHT), most_panels=MAX_PANELS,
     )  # fmt: skip
     return environment
 
@@ -376,14 +423,14 @@ def _fields(entry: Entry) -> list[tuple[str, object, object, bool]]:
     ]
 
 
-def _record_facts(records: Sequence[Record]) -> dict[str, str]:
+def _record_facts(records: Sequence[Record]) -> dict[str, list[str]]:
     """Return what the provenance of some runs says, each fact with all its values."""
     facts: dict[str, dict[str, None]] = {}
     for record in records:
         for name, value in sorted(record.provenance.items()):
             if value is not None:
                 facts.setdefault(name.replace("_", " "), {})[str(value)] = None
-    return {name: _listed(sorted(values)) for name, values in facts.items()}
+    return {name: sorted(values) for name, values in facts.items()}
 
 
 def score(value: float) -> str:
