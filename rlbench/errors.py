@@ -8,7 +8,7 @@ RLBenchError
 ├── FetchError            data cannot be fetched, or is not what it should be
 ├── ClusterError          a cluster does not execute what it should
 ├── StoreError            a store cannot be read or written
-│   ├── RecordExists      a record with that name is there already
+│   ├── RecordExists      a record with that name already exists
 │   └── InvalidRecord     a file that is not a record, or not one any more
 │       └── NewerSchema   a record that a later release of rlbench wrote
 ├── StaleCheckpoint       a run cannot go on from what an earlier attempt left

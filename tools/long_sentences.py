@@ -3,7 +3,8 @@
     python tools/long_sentences.py [--words 35] [FILE.md ...]
 
 Without files it reads README, CONTRIBUTING, SECURITY and `docs/`. Prose counts, and so does each
-cell of a table. Code blocks, quotations (lines that begin with ``>``), comments and headings do
+cell of a table, where a semicolon parts the items of a list, as a dot in the middle of a line does
+in prose. Code blocks, quotations (lines that begin with ``>``), comments and headings do
 not. Code or quoted text within a line counts as one word. The tool prints each long sentence with
 its file, line and number of words. The exit code is 1 if there are any.
 """
@@ -46,7 +47,7 @@ def paragraphs(text: str) -> Iterator[Sentence]:
             yield Sentence(start, " ".join(lines))
             lines = []
         if line.lstrip().startswith("|") and not fenced:
-            yield from (Sentence(number, cell) for cell in line.split("|"))
+            yield from (Sentence(number, item) for item in re.split("[|;]", line))
         elif not apart:
             start = start if lines else number
             lines.append(ITEM.sub("", line).strip())
@@ -63,7 +64,8 @@ def sentences(text: str) -> Iterator[Sentence]:
         bare = re.sub(r"`[^`]*`", "CODE", paragraph)
         bare = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", bare)
         bare = re.sub(r"[\"“][^\"”]*[\"”]", "QUOTE", bare)
-        yield from (Sentence(line, part.strip()) for part in END.split(bare) if part)
+        parts = (part for item in bare.split(" · ") for part in END.split(item))
+        yield from (Sentence(line, part.strip()) for part in parts if part)
 
 
 def documents() -> list[Path]:

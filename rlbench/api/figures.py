@@ -102,7 +102,7 @@ def on_common_tasks(agents: Agents, scale: Scale) -> tuple[Agents, list[str]]:
     notes = []
     if len(common) < total:
         whom = "all agents have" if len(agents) > 1 else "the agent has"
-        notes.append(f"Taken are the {len(common)} of {total} tasks that {whom} runs of.")
+        notes.append(f"The figures use the {len(common)} of {total} tasks that {whom} runs of.")
     return {agent: {task: tasks[task] for task in common} for agent, tasks in agents.items()}, notes
 
 
@@ -250,7 +250,7 @@ def _curves_of(agents: Agents, found: Curves) -> tuple[Curves, list[str]]:
     lacking = [agent for agent in agents if agent not in kept]
     notes = []
     if kept and lacking:
-        notes.append(f"Not among the curves, for want of evaluation points: {', '.join(lacking)}.")
+        notes.append(f"No curve, because there are no evaluation points: {', '.join(lacking)}.")
     if dense := [agent for agent, tasks in kept.items() if _steps_in(tasks) > MOST_DRAWN]:
         notes.append(
             f"Curves of {', '.join(dense)} are drawn at {MOST_DRAWN} of their steps, evenly spread."

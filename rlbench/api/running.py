@@ -263,7 +263,7 @@ def find_teacher(suite: Suite, spec: str, options: Mapping[str, Any]) -> Resolve
     if is_curriculum and not spec:
         raise UsageError(f"the suite {suite.id} is a curriculum: name a --teacher, e.g. uniform")
     if not is_curriculum and (spec or own):
-        raise UsageError(f"the suite {suite.id} is no curriculum and takes no teacher")
+        raise UsageError(f"the suite {suite.id} is not a curriculum and takes no teacher")
     return resolve_teacher(spec, own) if spec else None
 
 
@@ -389,6 +389,7 @@ def execute(
         return False
     except (StoreError, ClusterError) as error:
         raise type(error)(
-            f"{error}; {display.finished} runs were recorded, the same command does the rest"
+            f"{error}; {display.finished} runs were recorded: run the same command again to do "
+            "the rest"
         ) from error
     return display.finished == len(runs)

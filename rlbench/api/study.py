@@ -101,7 +101,7 @@ def read_study(path: Path) -> Study:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except (InvalidRecord, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is no study: {str(error)[:200]}") from error
+        raise UsageError(f"{path} is not a study: {str(error)[:200]}") from error
     agents = data["agents"]
     settings = {**_SETTINGS, **data.get("comparison", {})}
     if (baseline := settings.get("baseline")) is not None and baseline not in agents:
@@ -137,7 +137,7 @@ def _lineage(name: str, agents: Mapping[str, Any], path: Path) -> tuple[Part, ..
     chain: list[str] = [name]
     while base := agents[chain[-1]].get("base"):
         if base in chain or base not in agents:
-            raise UsageError(f"{path}: the base of agent {name!r} is no other agent of the file")
+            raise UsageError(f"{path}: the base of agent {name!r} is not another agent of the file")
         chain.append(base)
     if not any("agent" in agents[one] for one in chain):
         raise UsageError(f'{path}: agent {name!r} has no agent = "...", and no base that has one')

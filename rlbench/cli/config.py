@@ -99,13 +99,13 @@ def _file(value: Any) -> Any:
 
 def _seconds(value: Any, path: Path) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise UsageError(f"checkpoint_every in {path} is no number of seconds: {value!r}")
+        raise UsageError(f"checkpoint_every in {path} is not a number of seconds: {value!r}")
     return float(value)
 
 
 def _names(value: Any, path: Path) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise UsageError(f"track in {path} is no list of names: {value!r}")
+        raise UsageError(f"track in {path} is not a list of names: {value!r}")
     return tuple(value)
 
 

@@ -61,7 +61,7 @@ def fetch(
         else:
             _fetch_neorl2(task, how)
     except KeyboardInterrupt:
-        tell("interrupted: the same command goes on with what came")
+        tell("interrupted: run the same command again to resume")
         raise typer.Exit(_INTERRUPTED) from None
 
 

@@ -45,7 +45,7 @@ def init(
         with file.open("w" if force else "x", encoding="utf-8") as target:
             target.write(text)
     except FileExistsError as error:
-        raise UsageError(f"{file} is there already: name another file, or add --force") from error
+        raise UsageError(f"{file} already exists: name another file, or add --force") from error
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror}") from error
     option = "--suite " if suite else ""

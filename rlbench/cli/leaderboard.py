@@ -121,7 +121,7 @@ def serve(
     try:
         server = ThreadingHTTPServer((HOST, port), handler)
     except OSError as error:
-        raise UsageError(f"port {port} cannot be had ({error.strerror}): --port 0") from error
+        raise UsageError(f"cannot use port {port} ({error.strerror}): --port 0") from error
     with server:
         echo(f"site: http://{HOST}:{server.server_port}/ (Ctrl-C ends)")
         try:

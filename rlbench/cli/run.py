@@ -211,7 +211,7 @@ def _execute_part(runs: Sequence["Run"], wanted: "Wanted", *, quiet: bool) -> in
 
     display = make_display(runs, wanted.at_a_time, done=0, quiet=quiet)
     if not execute(runs, wanted, display, tell):
-        tell("rlbench: interrupted, undecided: the same command goes on")
+        tell("rlbench: interrupted, undecided: run the same command again to go on")
         return EXIT_INTERRUPTED
     for run, reason in display.failed:
         log = wanted.store.log_of(run.identity)
@@ -244,7 +244,7 @@ def _execute(runs: Sequence["Run"], wanted: "Wanted", limits: "Limits", *, quiet
     if not execute(runs, wanted, display, tell, limits=limits):
         echo(
             f"rlbench: interrupted: {done + display.finished} of {done + len(runs)} runs are kept "
-            f"in {place.path}; the same command does the rest",
+            f"in {place.path}; run the same command again to do the rest",
             err=True,
         )
         return EXIT_INTERRUPTED

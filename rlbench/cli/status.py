@@ -87,7 +87,7 @@ def _row(path: Path) -> dict[str, Any] | None:
         check_recordable(identity)
         since = duration(time.time() - float(data["since"]))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RLBenchError):
-        echo(f"left out: {path}: it is no claim", err=True)
+        echo(f"left out: {path}: it is not a claim", err=True)
         return None
     phase = data.get("phase", "start")
     kept = any((path.parents[1] / "checkpoints" / identity.key).glob("[0-9]*"))
@@ -123,4 +123,4 @@ def _print_summary(loaded: Loaded, names: Mapping[str, str], unfinished: int, st
     for (suite, agent, outcome), number in sorted(counts.items()):
         echo(f"{suite}, {agent}: {number} {outcome}")
     if not counts and not unfinished:
-        echo(f"nothing is run or kept in {store}")
+        echo(f"there are no runs in {store}")

@@ -243,7 +243,7 @@ class MultipleAgentsComparator:
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}") from error
         except (InvalidScores, KeyError, TypeError, ValueError) as error:
-            raise UsageError(f"{path} is no saved comparison: {error}") from error
+            raise UsageError(f"{path} is not a saved comparison: {error}") from error
         if decisions != loaded.decisions:
             raise UsageError(
                 f"{path}: this release decides otherwise on its scores: {loaded.decisions}"

@@ -53,7 +53,7 @@ class Release:
         except ValueError:
             is_date = False
         if not is_date:
-            raise UsageError(f"{self.date[:40]!r} is no date of the form YYYY-MM-DD")
+            raise UsageError(f"{self.date[:40]!r} is not a date of the form YYYY-MM-DD")
 
     def to_bytes(self) -> bytes:
         """Return the canonical file: JSON, keys and records sorted."""
@@ -122,7 +122,7 @@ def write_release(release: Release, path: Path) -> None:
         add_file(path, release.to_bytes())
     except OSError as error:
         if os.path.lexists(path):
-            raise UsageError(f"{path} is there already: a release is never changed") from error
+            raise UsageError(f"{path} already exists: a release is never changed") from error
         raise StoreError(f"cannot write the release {path}: {error.strerror}") from error
 
 
@@ -137,7 +137,7 @@ def read_release(path: Path) -> Release:
     try:
         return _release_of(content)
     except UsageError as error:
-        raise UsageError(f"{path} is no release: {error}") from error
+        raise UsageError(f"{path} is not a release: {error}") from error
 
 
 def read_replays(path: Path) -> dict[str, bool]:
@@ -152,7 +152,7 @@ def read_replays(path: Path) -> dict[str, bool]:
     """
     rows = _read_json(path)
     if not isinstance(rows, list):
-        raise UsageError(f"{path} is no list of rows, as rlbench verify --json prints it")
+        raise UsageError(f"{path} is not a list of rows, as rlbench verify --json prints it")
     replays: dict[str, bool] = {}
     for number, row in enumerate(rows, 1):
         match row:
@@ -195,11 +195,11 @@ def _release_of(content: Any) -> Release:
     if type(schema) is not int or schema != SCHEMA_VERSION:
         raise UsageError(f"its schema is not {SCHEMA_VERSION}")
     if not isinstance(date, str):
-        raise UsageError("its date is no text")
+        raise UsageError("its date is not text")
     if not _fits(_VERSION, version):
-        raise UsageError("its rlbench is no version")
+        raise UsageError("its rlbench is not a version")
     if not isinstance(records, list) or not all(_fits(_SHA256, sha256) for sha256 in records):
-        raise UsageError("its records are no list of sha256, 64 hexadecimal digits each")
+        raise UsageError("its records are not a list of sha256, 64 hexadecimal digits each")
     if len(set(records)) < len(records):
         raise UsageError("it names a record twice")
     if not isinstance(papers, dict) or not all(

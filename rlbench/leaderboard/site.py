@@ -102,7 +102,7 @@ def build_site(
         MissingExtra: Altair or vl-convert-python is not installed.
     """
     if out.exists() and not (out / _MARK).exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is not empty and is no site of ours: give another --out")
+        raise UsageError(f"{out} is not empty and is not a site of ours: give another --out")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:

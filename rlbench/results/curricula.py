@@ -85,7 +85,7 @@ def read_curricula(path: Path, dimensions: int) -> list[EarlierCurriculum]:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except (InvalidRecord, KeyError, TypeError, ValueError) as error:
         raise UsageError(
-            f"{path.name} is no file of curricula: rlbench export --proposals writes one"
+            f"{path.name} is not a file of curricula: rlbench export --proposals writes one"
         ) from error
     if not found:
         raise UsageError(f"{path.name} holds no curricula")

@@ -85,7 +85,7 @@ def _read_file(path: Path, normalise_by: tuple[str, str] | None, reading: Readin
     reader = read_events if is_events(path) else READERS.get(suffix_of(path))
     if reader is None:
         raise InvalidScores(
-            f"{path} is no file of scores: known are {', '.join(READERS)}, all also with "
+            f"{path} is not a file of scores: known are {', '.join(READERS)}, all also with "
             f".gz, {NAME}*, and folders of logs"
         )
     return _judged(path, reader(path, reading), normalise_by, reading)
@@ -103,14 +103,13 @@ def _judged(
         InvalidScores: They are bad, or the user says what means nothing for it.
     """
     if reading.decimal and READERS.get(suffix_of(path)) is not read_text:
-        raise InvalidScores(f"{path} is no text: leave --decimal out")
+        raise InvalidScores(f"{path} is not text: leave --decimal out")
     if isinstance(found, Table):
         return runs_of(found, normalise_by, reading)
     if normalise_by is not None:
         raise InvalidScores(f"{path} is not a table: it has no columns to normalise by")
     if reading.options and not reading.path:
         raise InvalidScores(
-            f"{path} is not a table: {', '.join(reading.options)} would say nothing of it, leave "
-            "it out"
+            f"{path} is not a table, so {', '.join(reading.options)} cannot apply: leave it out"
         )
     return found

@@ -38,7 +38,7 @@ def runs_of(
         Without a column for it, the agent is the file's name. The note says what was read as what.
 
     Raises:
-        InvalidScores: There are no scores, one is not a finite number, a run is there twice, rows
+        InvalidScores: There are no scores, one is not a finite number, a run appears twice, rows
             are no runs, or what the columns are is not clear; the message names the row or the
             columns, and the option that helps.
     """

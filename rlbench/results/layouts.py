@@ -131,7 +131,7 @@ def _of_pattern(folder: Path, reading: Reading, read_file: ReadFile) -> ScoreFil
         notes.append(_without_names(of_file.note, names))
     said = [f"files that fit {pattern.text}: {len(fitting)}"]
     if others:
-        said.append(f"left aside: {some_paths(others)}")
+        said.append(f"ignored: {some_paths(others)}")
     return _as_one(found, reading, said, notes)
 
 
@@ -189,7 +189,7 @@ def _refuse_options(
         useless.append("--normalise-by")
     if useless:
         raise InvalidScores(
-            f"{folder} holds logs: {', '.join(useless)} would say nothing of them, leave it out"
+            f"{folder} holds logs, to which {', '.join(useless)} cannot apply: leave it out"
         )
 
 
@@ -211,7 +211,7 @@ def _of_logs(folder: Path, logs: Mapping[str, Sequence[Path]], reading: Reading)
     kind, notes = _kind_of_all(of_runs)
     known = {file for files in logs.values() for file in files}
     if others := [file for file in files_below(folder, "*.csv") if file not in known]:
-        notes.append(f"left aside: {some_paths(others)}")
+        notes.append(f"ignored: {some_paths(others)}")
     if reading.at_step is not None and kind == MONITOR:
         raise InvalidScores(f"{folder}: {MONITOR} files have no steps for --at-step")
     agents = _agents_of(folder, list(of_runs[kind]), reading.agent)
@@ -287,13 +287,13 @@ def _kind_of_all(of_runs: Mapping[str, Mapping[Path, object]]) -> tuple[str, lis
     notes = [NOTES[kind]]
     if kind == EVALUATIONS and of_runs[MONITOR]:
         notes.append(
-            f"{MONITOR} files are left aside: they hold returns of training, by which agents may "
+            f"{MONITOR} files are ignored: they hold returns of training, by which agents may "
             "come in another order"
         )
     for better in list(of_runs)[: list(of_runs).index(kind)]:
         if of_runs[better]:
             without = sorted(every - set(of_runs[better]))
-            notes.append(f"{better} files are left aside: there is none of {some_paths(without)}")
+            notes.append(f"{better} files are ignored: there is none of {some_paths(without)}")
     return kind, notes
 
 

@@ -403,7 +403,7 @@ def _refuse_twice(
         said = f"; --columns step={episodes} takes the last episode of each run"
     raise InvalidScores(
         f"{table.path}, {table.places[row]}: agent {rows.agents[row]!r}, task "
-        f"{rows.tasks[row]!r}{seeds.said(row)} is there already, in {table.places[there]}{said}"
+        f"{rows.tasks[row]!r}{seeds.said(row)} already exists, in {table.places[there]}{said}"
     )
 
 

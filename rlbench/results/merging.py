@@ -65,7 +65,7 @@ def merge(
         column an agent are batches: their runs stay in the order of the files.
 
     Raises:
-        InvalidScores: A run is there twice, or runs of two files have no names; the message names
+        InvalidScores: A run appears twice, or runs of two files have no names; the message names
             both files.
     """
     spelled: dict[str, str] = {}
@@ -127,7 +127,7 @@ def _joined(agent: str, task: str, entries: Sequence[_Entry], *, can_rename: boo
     """Return the runs of one agent on one task.
 
     Raises:
-        InvalidScores: A run is there twice, or runs of two files have no names.
+        InvalidScores: A run appears twice, or runs of two files have no names.
     """
     first = entries[0]
     if len(entries) == 1:

@@ -129,7 +129,7 @@ def read_plans(store: Path) -> list[FixedPlan]:
 
 
 def fix_plan(store: Path, plan: ComparisonPlan, seen: int) -> FixedPlan:
-    """Write a plan, unless it is there already, and return it.
+    """Write a plan, unless it already exists, and return it.
 
     Args:
         store: Where.
@@ -165,7 +165,7 @@ def _read(path: Path) -> FixedPlan:
     except OSError as error:
         raise StoreError(f"cannot read the plan {path}: {error.strerror}") from error
     except (InvalidRecord, TypeError) as error:
-        raise StoreError(f"{path} is no plan: {error}. Move it away") from error
+        raise StoreError(f"{path} is not a plan: {error}. Move it away") from error
     if plan.id != path.stem:
         raise StoreError(f"{path} was changed after it was written. Move it away")
     return FixedPlan(plan, path, content["fixed"], content["seen"])

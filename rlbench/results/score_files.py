@@ -73,7 +73,7 @@ def select(runs: Runs, suite: Suite) -> Runs:
         for name, scores in tasks.items():
             task = task_of(suite, name).name
             if task in by_name:
-                raise InvalidScores(f"{task} is there twice for {agent!r}, once as {name!r}")
+                raise InvalidScores(f"{task} appears twice for {agent!r}, once as {name!r}")
             by_name[task] = scores
         out[agent] = {
             task.name: suite.normalise(task, by_name[task.name])

@@ -132,7 +132,7 @@ class Scores:
             suite: The suite.
 
         Raises:
-            InvalidScores: A column is missing, a run is there twice, a score is not a finite
+            InvalidScores: A column is missing, a run appears twice, a score is not a finite
                 number, a seed is none, or the rows are of another suite; the message names the
                 row.
             UnknownName: A task is not of the suite.
@@ -147,7 +147,7 @@ class Scores:
         for row, (agent, task, seed, score) in enumerate(zip(*columns, strict=True)):
             runs = found.setdefault(str(agent), {}).setdefault(suite.task(str(task)).name, {})
             if not isinstance(seed, numbers.Integral):
-                raise InvalidScores(f"row {row} of the frame: the seed {seed!r} is no integer")
+                raise InvalidScores(f"row {row} of the frame: the seed {seed!r} is not an integer")
             # Compared as it is: a large integer has no float.
             if not (
                 isinstance(score, numbers.Real) and -MAX_VALUE <= score <= MAX_VALUE  # type: ignore[operator]
@@ -158,8 +158,8 @@ class Scores:
                 )
             if int(seed) in runs:
                 raise InvalidScores(
-                    f"row {row} of the frame: agent {agent!r}, task {task!r}, seed {seed} is "
-                    "there already"
+                    f"row {row} of the frame: agent {agent!r}, task {task!r}, seed {seed} "
+                    "already exists"
                 )
             runs[int(seed)] = float(score)
         ordered = {

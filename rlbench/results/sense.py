@@ -52,11 +52,11 @@ def _names(record: "Record") -> Iterator[str]:
             yield f"the name {who.name!r} looks like {other!r}, which is another agent's"
     is_curriculum = identity.constants.get("kind") == "curriculum"
     if (identity.teacher is not None) != is_curriculum:
-        yield "it names a teacher, but is no curriculum" if identity.teacher else (
+        yield "it names a teacher, but is not a curriculum" if identity.teacher else (
             "it is of a curriculum, but names no teacher"
         )  # fmt: skip
     if record.proposals and not is_curriculum:
-        yield "it has proposals, but is no curriculum"
+        yield "it has proposals, but is not a curriculum"
 
 
 def _budget(record: "Record") -> Iterator[str]:
@@ -66,7 +66,7 @@ def _budget(record: "Record") -> Iterator[str]:
     elif record.budget_used > budget:
         yield f"it spent {record.budget_used}, over the budget of {budget}"
     if not _counts((record.identity.seed, record.budget_used)):
-        yield "its seed or its budget is no integer"
+        yield "its seed or its budget is not an integer"
     if any(end > record.budget_used for end in record.training.ends[-1:]):
         yield "a training episode ended after the budget that was spent"
     at = [evaluation.budget_used for evaluation in record.evaluations]

@@ -386,7 +386,7 @@ class Store:
         try:
             add_file(final, content, apart=self._temporary)
         except FileExistsError:
-            raise RecordExists(f"{final} is there already") from None
+            raise RecordExists(f"{final} already exists") from None
         return final
 
 

@@ -99,7 +99,7 @@ def _in_order(table: Table, rows: Sequence[int], known: Mapping[str, int]) -> li
     """Return the rows of one agent in the order of seeds, or as they are without.
 
     Raises:
-        InvalidScores: A seed is there twice.
+        InvalidScores: A seed appears twice.
     """
     if "seed" not in known:
         return list(rows)
@@ -109,7 +109,7 @@ def _in_order(table: Table, rows: Sequence[int], known: Mapping[str, int]) -> li
         if (there := seen.setdefault(seeds[n], n)) != n:
             agent = f"agent {table.columns[known['agent']][n]!r}, " if "agent" in known else ""
             raise InvalidScores(
-                f"{table.path}, {table.places[n]}: {agent}seed {seeds[n]!r} is there already, in "
+                f"{table.path}, {table.places[n]}: {agent}seed {seeds[n]!r} already exists, in "
                 f"{table.places[there]}"
             )
     return sorted(rows, key=lambda n: place_of(seeds[n]))

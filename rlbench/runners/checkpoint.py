@@ -218,7 +218,7 @@ def _read(path: Path) -> Checkpoint:
             "folder": path,
         })  # fmt: skip
     except (AttributeError, KeyError, TypeError) as error:
-        raise InvalidRecord(f"it is no state of a run: {error}") from error
+        raise InvalidRecord(f"it is not a state of a run: {error}") from error
 
 
 def _hashes(folder: Path) -> dict[str, str]:

@@ -147,7 +147,7 @@ def frames(
     except _NoPicture as error:
         raise UsageError(
             f"the environments of {suite.id} draw nothing, and observations of "
-            f"{error} are no pictures"
+            f"{error} are not pictures"
         ) from None
     except Exception as error:
         if isinstance(error.__cause__, _EndOfActions):

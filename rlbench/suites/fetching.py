@@ -70,7 +70,7 @@ def fetch(
             failed the check.
     """
     if not url.startswith(("http://", "https://")):
-        raise FetchError(f"{url} is no address of http or https")
+        raise FetchError(f"{url} is not an address of http or https")
     part = path.with_name(url.rpartition("/")[2] + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

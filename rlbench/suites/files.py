@@ -107,14 +107,16 @@ def _check_task(task: Task, file: str) -> None:
         )
     for score in (task.low, task.high):
         if not (isinstance(score, int | float) and abs(score) <= MAX_VALUE):
-            raise UsageError(f"{file}: the reference score {score} of {name} is no finite number")
+            raise UsageError(
+                f"{file}: the reference score {score} of {name} is not a finite number"
+            )
     if task.low == task.high:
         raise UsageError(
             f"{file}: the reference scores of {name} are both {task.low:g}: they cannot normalise"
         )
     low, high = task.returns
     if math.isnan(low) or math.isnan(high) or low > high:
-        raise UsageError(f"{file}: the returns of {name} are no range: {low:g} to {high:g}")
+        raise UsageError(f"{file}: the returns of {name} are not a range: {low:g} to {high:g}")
 
 
 # --- Python.

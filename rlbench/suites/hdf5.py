@@ -51,7 +51,7 @@ def read_hdf5(content: bytes) -> Episodes:
     except InvalidEnvironment as error:
         raise UsageError(str(error)) from error
     except Exception as error:  # whatever the library makes of a damaged file
-        raise UsageError(f"it is no HDF5 file, or a damaged one: {one_line(error)}") from error
+        raise UsageError(f"it is not an HDF5 file, or a damaged one: {one_line(error)}") from error
 
 
 class _Reader:

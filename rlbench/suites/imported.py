@@ -185,7 +185,7 @@ def export_minari(
     except ModuleNotFoundError as error:
         raise MissingExtra("datasets of Minari", "minari", error.name or "") from error
     if (folder / dataset_id).exists():
-        raise UsageError(f"{folder / dataset_id} is there already")
+        raise UsageError(f"{folder / dataset_id} already exists")
     starts = np.flatnonzero(data.first)
     buffers = [
         EpisodeBuffer(

@@ -88,7 +88,7 @@ def test_suites_of_other_packages(
 def test_init_does_not_overwrite(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("precious")
     error = rlbench("init", "mine.py", cwd=tmp_path, code=2).stderr
-    assert error.startswith("rlbench: mine.py is there already")
+    assert error.startswith("rlbench: mine.py already exists")
     assert (tmp_path / "mine.py").read_text() == "precious"
     rlbench("init", "mine.py", "--force", cwd=tmp_path)
     assert "rlbench check mine.py\n" in (tmp_path / "mine.py").read_text()

@@ -404,7 +404,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_worker(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, out
-    assert "the same command does the rest" in err
+    assert "run the same command again to do the rest" in err
     assert "Traceback" not in err
     kept = len(Store(tmp_path / "runs").load().records)
     assert 1 <= kept < 30

@@ -117,7 +117,7 @@ def test_an_agent_without_checkpoints_is_not_among_the_curves(tmp_path: Path) ->
     write_curves(tmp_path / "last.csv", agents="b", steps=1)
     options = ("--kind", "curves", "--out", "o")
     done = rlbench("figures", "runs.csv", "last.csv", *options, cwd=tmp_path)
-    assert "Not among the curves, for want of evaluation points: b." in done.stdout
+    assert "No curve, because there are no evaluation points: b." in done.stdout
     assert "of 1 agent:" in (tmp_path / "o/curves.txt").read_text()
 
 
@@ -140,7 +140,7 @@ def store_of_curves(tmp_path: Path) -> Path:
 def test_curves_come_from_the_checkpoints_of_records(store_of_curves: Path) -> None:
     options = ("--suite", "atari100k", "--kind", "curves,intervals", "--out", "o")
     done = rlbench("figures", *options, cwd=store_of_curves)
-    assert "Taken are the 1 of 26 tasks that the agent has runs of." in done.stdout
+    assert "The figures use the 1 of 26 tasks that the agent has runs of." in done.stdout
     with (store_of_curves / "o/curves.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     pong = ATARI.task("Pong")
@@ -231,7 +231,7 @@ def test_tables_go_to_standard_output_alone(tmp_path: Path) -> None:
     assert r"50\% & " in done.stdout
     assert done.stderr.splitlines() == [
         "s.json: read as agents: a_b, 50%, tasks: Pong, Alien. 2 agents, 2 tasks, 2 runs a task.",
-        "Taken are the 1 of 26 tasks that all agents have runs of.",
+        "The figures use the 1 of 26 tasks that all agents have runs of.",
     ]
 
 

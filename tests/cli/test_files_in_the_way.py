@@ -192,5 +192,5 @@ def test_a_named_pipe_holds_nobody_up(place: str, done: Bench, tmp_path: Path) -
     os.mkfifo(path)
     (store.path / f"claims/{key}.json").write_text('{"token": "t", "over": true}')
     out = bench.run(2)
-    assert "it is no regular file" in out.stderr
+    assert "it is not a regular file" in out.stderr
     assert len(out.stderr.splitlines()) == 1

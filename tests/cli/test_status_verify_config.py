@@ -179,7 +179,7 @@ def make(task, *, seed, device):
 
 def test_status_shows_what_is_going_on_and_what_was_left(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
-    assert "nothing is run or kept" in rlbench(
+    assert "there are no runs in" in rlbench(
         "status", "--store", ".", cwd=tmp_path
     ).stdout  # fmt: skip
     process = subprocess.Popen(
@@ -305,7 +305,7 @@ def test_odd_claims_are_named_and_none_can_do_harm(tmp_path: Path) -> None:
         for name in ("budget_used", "episodes", "attempt"):
             assert type(row[name]) is int
     named = done.stderr.splitlines()
-    assert all("it is no claim" in line for line in named)
+    assert all("it is not a claim" in line for line in named)
     assert {"none", "list", "pipe"} <= {line.split(".json")[0].split("/")[-1] for line in named}
     shown = subprocess.run(
         [*COMMAND, "status"], cwd=tmp_path, env=bench.environment, capture_output=True, text=True,
@@ -335,8 +335,8 @@ def test_options_can_stand_in_a_file(tmp_path: Path) -> None:
         ("sede = 1", "unknown option in my.toml: 'sede'. Did you mean 'seeds'?"),
         ("seeds = ", "the file my.toml is not TOML"),
         ("options = 3", "my.toml: options is not a table"),
-        ("checkpoint_every = 0", "is no number of seconds"),
-        ('track = "wandb"', "is no list of names"),
+        ("checkpoint_every = 0", "is not a number of seconds"),
+        ('track = "wandb"', "is not a list of names"),
         ('track = ["loud"]', "unknown tracker 'loud'"),
         ('jobs = "many"', "Invalid value for '--jobs'"),
     ],

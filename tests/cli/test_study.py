@@ -100,9 +100,9 @@ def test_what_a_study_says_can_be_said_by_compare(done: tuple[Path, str]) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("batch = 4", "batch = 0", "is no study"),
-        ("batch = 4", "bach = 4", "is no study"),
-        ("suite =", "suite ", "is no study"),
+        ("batch = 4", "batch = 0", "is not a study"),
+        ("batch = 4", "bach = 4", "is not a study"),
+        ("suite =", "suite ", "is not a study"),
         ('base = "full"', 'base = "fool"', "the base of agent 'flipped'"),
         ('base = "full"', 'base = "same"', "the base of agent 'flipped'"),
         ('agent = "agents.py:Balance"', "", "agent 'full' has no agent"),

@@ -140,11 +140,11 @@ def test_the_state_is_json_and_goes_on(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"decisions": {"[0 1]": "larger"}}, "decides otherwise on its scores: .*smaller"),
-        ({"scores": [[1, 2], [3, None]]}, "is no saved comparison"),
-        ({"scores": [[1, 2]]}, "is no saved comparison"),
-        ({"alpha": 2}, "is no saved comparison: alpha 2"),
-        ({"n": "x"}, "is no saved comparison"),
-        ({"k": "x"}, "is no saved comparison"),
+        ({"scores": [[1, 2], [3, None]]}, "is not a saved comparison"),
+        ({"scores": [[1, 2]]}, "is not a saved comparison"),
+        ({"alpha": 2}, "is not a saved comparison: alpha 2"),
+        ({"n": "x"}, "is not a saved comparison"),
+        ({"k": "x"}, "is not a saved comparison"),
     ],
 )
 def test_files_that_hold_no_state_are_refused(
@@ -157,7 +157,7 @@ def test_files_that_hold_no_state_are_refused(
         MultipleAgentsComparator.load(path)
     for text in ("", "[]", "{}"):
         path.write_text(text)
-        with pytest.raises(UsageError, match="is no saved comparison"):
+        with pytest.raises(UsageError, match="is not a saved comparison"):
             MultipleAgentsComparator.load(path)
     with pytest.raises(UsageError, match="cannot read"):
         MultipleAgentsComparator.load(tmp_path / "none")

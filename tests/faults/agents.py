@@ -365,7 +365,7 @@ QUICK = {
     ),
     "Shape": Fault(lambda obs: np.zeros((len(obs), 1), int), "failed", "shape (3, 1), not (3,)"),
     "Huge": Fault(lambda _: np.zeros(10**9, np.int8), "failed", "shape (1000000000,), not (3,)"),
-    "Ragged": Fault(lambda _: [[1], [2, 3], 4], "failed", "no array"),
+    "Ragged": Fault(lambda _: [[1], [2, 3], 4], "failed", "not an array"),
     "Object": Fault(lambda _: object(), "failed", "act returned an object: return an array"),
     "Words": Fault(lambda _: ["a", "b", "c"], "failed", "a list of dtype <U1: return an array"),
     "Recursion": Fault(recurse, "failed", "RecursionError"),

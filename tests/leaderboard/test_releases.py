@@ -113,7 +113,7 @@ def test_a_published_source_that_is_gone_or_changed_is_named() -> None:
     "date", ["", "2026-02-30", "20261121", "2026-W47-6", "2026-11-21T00:00", "२०२६-११-२१", "today"]
 )
 def test_a_date_is_a_day_that_exists(date: str) -> None:
-    with pytest.raises(UsageError, match="is no date of the form YYYY-MM-DD"):
+    with pytest.raises(UsageError, match="is not a date of the form YYYY-MM-DD"):
         freeze([], date)
 
 
@@ -121,11 +121,11 @@ def test_a_release_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "release.json"
     write_release(freeze([], DAY), path)
     before = path.read_bytes()
-    with pytest.raises(UsageError, match="is there already: a release is never changed"):
+    with pytest.raises(UsageError, match="already exists: a release is never changed"):
         write_release(freeze(some_records(), DAY), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_release(freeze([], DAY), tmp_path)
 
 
@@ -150,17 +150,17 @@ def content(**changed: Any) -> dict[str, Any]:
         (json.dumps([content()]), "must have the fields"),
         (json.dumps(content(more=1)), "must have the fields"),
         (json.dumps({"schema": 1}), "must have the fields"),
-        (json.dumps(content())[:-1] + ', "date": "2026-11-22"}', "a key stands twice"),
+        (json.dumps(content())[:-1] + ', "date": "2026-11-22"}', "a key appears twice"),
         (json.dumps(content(schema=2)), "its schema is not 1"),
         (json.dumps(content(schema=True)), "its schema is not 1"),
         (json.dumps(content(schema=1.0)), "its schema is not 1"),
-        (json.dumps(content(date=20261121)), "its date is no text"),
-        (json.dumps(content(date="2026-13-01")), "is no date"),
-        (json.dumps(content(rlbench="1\n2")), "its rlbench is no version"),
-        (json.dumps(content(records=["A" * 64])), "its records are no list of sha256"),
-        (json.dumps(content(records=["a" * 64 + "\n"])), "its records are no list of sha256"),
-        (json.dumps(content(records={"a" * 64: 1})), "its records are no list of sha256"),
-        (json.dumps(content(records=[["a" * 64]])), "its records are no list of sha256"),
+        (json.dumps(content(date=20261121)), "its date is not text"),
+        (json.dumps(content(date="2026-13-01")), "is not a date"),
+        (json.dumps(content(rlbench="1\n2")), "its rlbench is not a version"),
+        (json.dumps(content(records=["A" * 64])), "its records are not a list of sha256"),
+        (json.dumps(content(records=["a" * 64 + "\n"])), "its records are not a list of sha256"),
+        (json.dumps(content(records={"a" * 64: 1})), "its records are not a list of sha256"),
+        (json.dumps(content(records=[["a" * 64]])), "its records are not a list of sha256"),
         (json.dumps(content(records=["a" * 64] * 2)), "names a record twice"),
         (json.dumps(content(published={"../x": "b" * 64})), "its published sources"),
         (json.dumps(content(published={"atari100k.spr": None})), "its published sources"),

@@ -746,6 +746,6 @@ def test_the_largest_board_is_light(sites: Sites, pages: Mapping[str, Element]) 
 def test_another_folder_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site/thesis.tex").touch()
-    with pytest.raises(UsageError, match="is no site of ours"):
+    with pytest.raises(UsageError, match="is not a site of ours"):
         build_site(Loaded([make_record()], []), tmp_path / "site")
     assert [path.name for path in tmp_path.rglob("*")] == ["site", "thesis.tex"]

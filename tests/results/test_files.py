@@ -137,7 +137,7 @@ def test_charts_of_weights_and_biases(tmp_path: Path) -> None:
         ("a.npz", {"a": np.array([[object()]])}, "cannot read"),
         ("a.npz", {}, "holds no array"),
         ("Pong.csv", "Wall time,Step,Value\n1,2,3\n", "'Pong' does not say .* TASK__AGENT__SEED"),
-        ("w.csv", "Step,x - y,x - z\n1,2,3\n", "'x' is there twice; export one metric"),
+        ("w.csv", "Step,x - y,x - z\n1,2,3\n", "'x' appears twice; export one metric"),
         ("d/monitor.csv", "#{}\nr,l,t\n1,2,3\n", "line 1: no monitor"),
         ("d/monitor.csv", '#{"t_start": 0}\na,b\n', "line 2: .* columns r,l,t"),
         ("d/monitor.csv", '#{"t_start": 0}\nr,l,t\n1,2\n', "line 3: 2 cells"),

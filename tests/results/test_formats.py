@@ -165,7 +165,7 @@ def test_decimal_commas_are_told() -> None:
     }
     with pytest.raises(UsageError, match="neither a comma nor a point"):
         Reading(decimal=";")
-    with pytest.raises(InvalidScores, match="is no text: leave --decimal out"):
+    with pytest.raises(InvalidScores, match="is not text: leave --decimal out"):
         read_scores(INPUTS / "IRIS.json", reading=Reading(decimal=","))
 
 
@@ -232,7 +232,7 @@ REFUSED = [
     ("a.json", '{"score": NaN}', "has no scores: score is NaN or null in every row"),
     ("a.json", '{"score": 1}\n[2]\n', "line 2: no object"),
     ("a.jsonl", '{"score": 1}\n{"sco\n{"score": 2}\n', "line 2: not JSON"),
-    ("a.jsonl", '{"score": 1, "score": 2}\n', "line 1: .* a key stands twice"),
+    ("a.jsonl", '{"score": 1, "score": 2}\n', "line 1: .* a key appears twice"),
     ("a.jsonl", lines({"step": 1, "score": 1}, {"step": 2, "score": float("nan")}),
      "line 2: the score is NaN or null after others of the run; a run that diverged counts"),
     ("a.jsonl", lines({"step": 1, "score": 1}, {"step": 2, "score": None}), "line 2: the score is"),
@@ -248,8 +248,8 @@ REFUSED = [
     ("w.csv", "Step,x__p__1 - r,x__q__2 - r\n1,2,3\n", "say the agents p, q: leave --agent out"),
     ("w.csv", "Step,algo: p - r,algo: q - r\n1,2,3\n", "means without runs .* without grouping"),
     ("w.csv", "Step,x__p__1 - r\n1,\n", "has no scores"),
-    ("l.csv", b"agent,task,score\n\xe9,x,1\n", "no text in UTF-8 .* save it as UTF-8"),
-    ("events.out.tfevents.1", b"nonsense, or more", "damaged at byte 0, or is no event"),
+    ("l.csv", b"agent,task,score\n\xe9,x,1\n", "not text in UTF-8 .* save it as UTF-8"),
+    ("events.out.tfevents.1", b"nonsense, or more", "damaged at byte 0, or is not an event"),
     ("events.out.tfevents.1", b"", "which tag is the score is not clear"),
 ]  # fmt: skip
 

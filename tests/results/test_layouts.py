@@ -34,7 +34,7 @@ def test_evaluations_come_before_monitors(folder: str) -> None:
     ((steps, scores),) = found.curves["qrdqn"]["MountainCar-v0"]
     assert (len(steps), scores[-1]) == (12, pytest.approx(-99.3))
     assert "means over the episodes of a run's last row in evaluations.npz" in found.note
-    assert "*monitor.csv files are left aside" in found.note
+    assert "*monitor.csv files are ignored" in found.note
     early = read_scores(INPUTS / folder, reading=Reading(at_step=100_000, agent="mine"))
     assert early.runs["mine"]["MountainCar-v0"].tolist() == [pytest.approx(-105.6)]
 
@@ -45,7 +45,7 @@ def test_all_runs_are_scored_alike(tmp_path: Path) -> None:
     write(tmp_path / "ppo/X-v0_2/0.monitor.csv", MONITOR)
     found = read_scores(tmp_path)
     assert found.runs["ppo"]["X-v0"].tolist() == [1, 1]
-    assert "evaluations.npz files are left aside: there is none of" in found.note
+    assert "evaluations.npz files are ignored: there is none of" in found.note
     (tmp_path / "ppo/X-v0_1/0.monitor.csv").unlink()
     with pytest.raises(InvalidScores, match=r"scored alike: .*X-v0_2 has no evaluations"):
         read_scores(tmp_path)
@@ -95,7 +95,7 @@ def test_tables_that_name_their_runs(tmp_path: Path) -> None:
         ({"a/x/0.csv": "score\n1\n"}, Reading(), r"--path '\{agent\}/\{task\}/\{seed\}.csv'"),
         ({"x.txt": "1"}, Reading(), "holds neither logs .* --store"),
         ({"r/monitor.csv": MONITOR}, Reading(at_step=1), "no steps for --at-step"),
-        ({"r/monitor.csv": MONITOR}, Reading(wide=True), "--wide would say nothing of them"),
+        ({"r/monitor.csv": MONITOR}, Reading(wide=True), "to which --wide cannot apply"),
         ({"a/r/monitor.csv": MONITOR, "b/r/monitor.csv": MONITOR}, Reading(agent="c"),
          "leave --agent out"),
         ({"r/evaluations.npz": {"timesteps": np.zeros(2), "results": np.zeros((3, 1))}}, Reading(),

@@ -82,7 +82,7 @@ def test_a_frame_and_back() -> None:
         ({"score": [1.0, -2e15, 2.0]}, r"row 1 .* finite number of at most 1e\+15"),
         ({"score": ["1", "2", "3"]}, "row 0 .* '1' is not"),
         ({"seed": [0, 1.5, 2]}, "row 0 .* seed"),
-        ({"task": "Pong", "seed": [1, 2, 1]}, "row 2 .* seed 1 is there already"),
+        ({"task": "Pong", "seed": [1, 2, 1]}, "row 2 .* seed 1 already exists"),
         ({"suite": "dmc@1"}, "other suites than atari100k@1"),
     ],
 )

@@ -60,7 +60,7 @@ def test_a_value_is_what_it_looks_like(text: str, value: Any) -> None:
         ("[NaN]", "NaN is not a JSON number"),
         ("[1,", "not JSON"),
         ("[relu,tanh]", "not JSON"),
-        ('{"a":1,"a":2}', "stands twice"),
+        ('{"a":1,"a":2}', "appears twice"),
         ('"5', "not JSON"),
         ("'5", "quotation"),
         ("9223372036854775809", "64 bits"),

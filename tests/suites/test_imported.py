@@ -166,9 +166,9 @@ def hostile() -> list[Any]:
         pytest.param(of_arrays(terminals=np.full(9, 0.5)), "other numbers than 0", id="half"),
         pytest.param(of_arrays(terminals=np.zeros(9), timeouts=None), "no episode ends",
                      id="no end"),
-        pytest.param(b"", "no HDF5 file", id="empty"),
-        pytest.param(b"<html>Bad gateway</html>", "no HDF5 file", id="html"),
-        pytest.param(good[: len(good) // 2], "no HDF5 file", id="truncated"),
+        pytest.param(b"", "not an HDF5 file", id="empty"),
+        pytest.param(b"<html>Bad gateway</html>", "not an HDF5 file", id="html"),
+        pytest.param(good[: len(good) // 2], "not an HDF5 file", id="truncated"),
     ]  # fmt: skip
 
 
@@ -310,7 +310,7 @@ def test_data_go_to_minari_and_back(
     with monkeypatch.context() as patch:
         patch.setenv("RLBENCH_DATA", str(SHARED))
         rlbench(*words, cwd=tmp_path)
-        assert "is there already" in rlbench(*words, cwd=tmp_path, code=2).stderr
+        assert "already exists" in rlbench(*words, cwd=tmp_path, code=2).stderr
         suite = suites.get("neorl2")
         whole = suite.dataset(suite.task("SafetyHalfCheetah")).validation
     assert sorted(path.name for path in (tmp_path / "minari").iterdir()) == ["neorl2"]

@@ -144,7 +144,7 @@ def test_damaged_networks_are_one_line(
 
 @pytest.mark.parametrize("damage", [b"no onnx", b"\x3a\xff\xff\xff\x7f"])
 def test_what_is_no_onnx_is_one_line(damage: bytes) -> None:
-    with pytest.raises(UsageError, match=r"^it is no ONNX file, or not a whole one \(.*\)$"):
+    with pytest.raises(UsageError, match=r"^it is not an ONNX file, or not a whole one \(.*\)$"):
         read_constants(damage)
 
 

@@ -215,15 +215,15 @@ def test_other_data_are_refused_unless_it_is_said(cache: Path) -> None:
 
 def damaged() -> Iterator[tuple[str, bytes, str]]:
     good = packed(episodes())
-    yield "empty", b"", "no data file of DMSD"
-    yield "html", b"<html>Bad gateway</html>", "no data file of DMSD"
-    yield "truncated", good[: len(good) // 2], "no data file of DMSD"
+    yield "empty", b"", "not a data file of DMSD"
+    yield "html", b"<html>Bad gateway</html>", "not a data file of DMSD"
+    yield "truncated", good[: len(good) // 2], "not a data file of DMSD"
     middle = len(good) // 3
-    yield "flipped", good[:middle] + bytes(40) + good[middle + 40 :], "no data file of DMSD"
+    yield "flipped", good[:middle] + bytes(40) + good[middle + 40 :], "not a data file of DMSD"
     n = len(episodes().reward)
-    yield "no reward", packed(episodes(), reward=None), "no data file of DMSD"
-    yield "pickle", packed(episodes(), reward=np.array([{}] * n)), "no data file of DMSD"
-    yield "words", packed(episodes(), reward=np.array(["a"] * n)), "no data file of DMSD"
+    yield "no reward", packed(episodes(), reward=None), "not a data file of DMSD"
+    yield "pickle", packed(episodes(), reward=np.array([{}] * n)), "not a data file of DMSD"
+    yield "words", packed(episodes(), reward=np.array(["a"] * n)), "not a data file of DMSD"
     yield "scalar", packed(episodes(), reward=np.float32(1)), r"not \(0, 6\)"
     yield "narrow", packed(episodes(), obs=episodes().action), r"obs has the shape \(9, 2\)"
     yield "short", packed(episodes(), done=np.zeros(3)), r"done has the shape \(3,\)"
@@ -378,10 +378,10 @@ def test_what_cannot_be_verified_is_marked(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (lambda: b"PAR1 and nothing else", "no data file of DMSD"),
-        (lambda: as_parquet(episodes())[:-9], "no data file of DMSD"),
+        (lambda: b"PAR1 and nothing else", "not a data file of DMSD"),
+        (lambda: as_parquet(episodes())[:-9], "not a data file of DMSD"),
         (lambda: as_parquet(episodes(), obs_5=None), "there is no column obs_5"),
-        (lambda: as_parquet(episodes(), reward=np.array(["a"] * 9)), "no data file of DMSD"),
+        (lambda: as_parquet(episodes(), reward=np.array(["a"] * 9)), "not a data file of DMSD"),
         (lambda: as_parquet(episodes()), "holds other data than the official"),
     ],
 )
@@ -431,7 +431,7 @@ def test_an_interruption_leaves_nothing_half_read(cache: Path, tmp_path: Path) -
                 process.kill()
     assert (process.returncode, err) == (
         130,
-        "interrupted: the same command goes on with what came\n",
+        "interrupted: run the same command again to resume\n",
     )
     assert list((cache / "neorl2").iterdir()) == []
 
@@ -440,7 +440,7 @@ def test_unknown_names_are_one_line(tmp_path: Path, cache: Path) -> None:
     for words, message in (
         (("fetch", "d4rl"), "unknown dataset 'd4rl'"),
         (("fetch", "neorl2", "--task", "Hopper"), "unknown task 'Hopper'"),
-        (("fetch", "neorl2", "--task", "DMSD", "--host", "file:///etc"), "no address of http"),
+        (("fetch", "neorl2", "--task", "DMSD", "--host", "file:///etc"), "not an address of http"),
         (("fetch", "parkour"), f"put them in {cache} yourself: parkour_cppn.npz"),
         (("show", "parkour"), "no dataset of transitions"),
     ):

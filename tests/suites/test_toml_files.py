@@ -148,7 +148,7 @@ def load(folder: Path, text: str | bytes) -> Suite:
         (HEAD + PROTOCOL + POLE * 2, "two tasks are called 'CartPole-v1'"),
         (changed('name = "Up"', 'name = "cartpole v1"'), "which differ too little"),
         (changed("high = 500", "high = 20"), "CartPole-v1 are both 20: they cannot normalise"),
-        (changed("high = 500", "high = 500\nreturns = [9, 1]"), "are no range: 9 to 1"),
+        (changed("high = 500", "high = 500\nreturns = [9, 1]"), "are not a range: 9 to 1"),
         (changed('"small"', '"stori"'), "'stori' is that of a suite of rlbench: choose another"),
         (b"\xff\xfe", "small.toml is not UTF-8 text"),
         (b"", "small.toml needs name"),

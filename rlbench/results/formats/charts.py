@@ -117,7 +117,7 @@ def _runs_of_wandb(path: Path, names: list[str]) -> dict[int, str]:
     """Return the place of each run's column and the run's name.
 
     Raises:
-        InvalidScores: A run is there twice, there is none, or runs are groups.
+        InvalidScores: A run appears twice, there is none, or runs are groups.
     """
     runs: dict[int, str] = {}
     for k, name in enumerate(names):
@@ -125,7 +125,7 @@ def _runs_of_wandb(path: Path, names: list[str]) -> dict[int, str]:
         if not separator or metric.endswith((*_SPREAD, "_step")):
             continue
         if run in runs.values():
-            raise InvalidScores(f"{path}: the run {run!r} is there twice; export one metric")
+            raise InvalidScores(f"{path}: the run {run!r} appears twice; export one metric")
         runs[k] = run
     if not runs:
         raise InvalidScores(f"{path} has no runs: {', '.join(names[:3])}")

@@ -60,7 +60,7 @@ def text_of(path: Path, limit: int, form: str) -> str:
         return content.decode(encoding or "utf-8")
     except UnicodeDecodeError as error:
         raise InvalidScores(
-            f"{path} is not {form}: it is no text in UTF-8 ({error.reason} at byte "
+            f"{path} is not {form}: it is not text in UTF-8 ({error.reason} at byte "
             f"{error.start:,}); save it as UTF-8"
         ) from error
 

@@ -172,7 +172,7 @@ def _records(path: Path) -> Iterator[bytes]:
     while at + _HEAD.size <= len(content):
         size, check = _HEAD.unpack_from(content, at)
         if masked_crc32c(content[at : at + 8]) != check:
-            raise InvalidScores(f"{path} is damaged at byte {at:,}, or is no event file")
+            raise InvalidScores(f"{path} is damaged at byte {at:,}, or is not an event file")
         start, end = at + _HEAD.size, at + _HEAD.size + size
         if end + _FOOT.size > len(content):
             return

@@ -78,7 +78,7 @@ def _runs(
             for agent, of_agent in _items(path, task, of_task):
                 for run, evaluations in _items(path, agent, of_agent):
                     if not isinstance(evaluations, dict):
-                        raise InvalidScores(f"{path}: the run {run} of {agent} is no object")
+                        raise InvalidScores(f"{path}: the run {run} of {agent} is not an object")
                     yield (agent, task if is_unique else f"{env}/{task}", run), evaluations
 
 
@@ -94,7 +94,7 @@ def _mean(path: Path, where: str, values: object) -> float:
     try:
         array = np.array(values, dtype=np.float64).ravel()
     except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidScores(f"{path}, {where}: {values!r:.60} are no numbers") from error
+        raise InvalidScores(f"{path}, {where}: {values!r:.60} are not numbers") from error
     if not len(array):
         raise InvalidScores(f"{path}, {where}: an evaluation without episodes")
     with np.errstate(over="ignore", invalid="ignore"):

@@ -241,7 +241,7 @@ def stated_by(
     if not isinstance(given, list | tuple | set | frozenset) or not all(
         isinstance(word, str) for word in given
     ):
-        raise UsageError(f"GIVEN in {where} is no tuple of words: {given!r}")
+        raise UsageError(f"GIVEN in {where} is not a tuple of words: {given!r}")
     return signature_of(
         factory,
         given=check_given(given),

@@ -157,7 +157,7 @@ class _Covered:
         source = found.pop() if len(found) == 1 else ""
         if not source:
             raise UsageError(
-                f"the source of {thing.__name__!r} cannot be had, so that nothing would tell runs "
+                f"cannot read the source of {thing.__name__!r}, so nothing would tell runs "
                 "of it from those of another: put it into a file, and give that"
             )
         return _Definition(source, vars(sys.modules[thing.__module__]))

@@ -350,7 +350,9 @@ def _check_names(options: Mapping[str, Any], signature: Signature, what: str) ->
         if name in RESERVED:
             raise UsageError(f"the option {name!r} is reserved: the runner hands it to the {what}")
         if not OPTION.fullmatch(name):
-            raise UsageError(f"{name[:100]!r} is no name of an option: use letters, digits and _")
+            raise UsageError(
+                f"{name[:100]!r} is not a name of an option: use letters, digits and _"
+            )
         if signature.names is not None and name not in signature.names:
             raise UnknownName(f"option of the {what}:", name, signature.names)
     for name in signature.required:

@@ -165,7 +165,7 @@ def _cannot_start(run: Run, error: OSError) -> StoreError:
 
 
 def _system_kills() -> int:
-    """Return how many processes Linux has ended for want of memory since it started, or 0."""
+    """Return how many processes the Linux out-of-memory killer ended since it started, or 0."""
     try:
         with open("/proc/vmstat", encoding="ascii") as file:
             return next((int(line.split()[1]) for line in file if line.startswith("oom_kill ")), 0)

@@ -77,7 +77,7 @@ def unpack(archive: Path, folder: Path) -> None:
             with tarfile.open(archive) as file:
                 file.extractall(temporary, filter="data")
         except tarfile.TarError as error:
-            raise OSError(f"what came is no archive: {error}") from error
+            raise OSError(f"what came is not an archive: {error}") from error
         if Checkpoints(temporary, 0.0).latest() is None:
             raise OSError("the checkpoint did not come whole")
         name = newest(temporary)

@@ -385,7 +385,7 @@ def _retires(trial: _Trial) -> str:
 
 def _takes_parameters(trial: _Trial) -> str:
     if trial.kind != "curriculum":
-        raise Skipped("the suite is no curriculum")
+        raise Skipped("the suite is not a curriculum")
     env = trial.suite.make(trial.task, split="train", num_envs=SLOTS, seed=0)
     env.close()
     space = env.parameter_space if isinstance(env, Parametrised) else None

@@ -73,7 +73,9 @@ def _as_array(actions: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     try:
         array = np.asarray(actions)
     except Exception as error:
-        raise AgentError(f"act returned {_named(actions)}, which is no array: {error}") from error
+        raise AgentError(
+            f"act returned {_named(actions)}, which is not an array: {error}"
+        ) from error
     if array.dtype.kind not in "biuf":
         n = f"{shape[0]} action{'s'[: shape[0] != 1]}"
         of = f" of dtype {array.dtype}" if array.ndim else ""

@@ -228,7 +228,7 @@ def parse(content: bytes, task: str) -> Trajectories:
     try:
         arrays = read_npz(content, (*_FLOATS, *_ENDS), MAX_BYTES)
     except UsageError as error:
-        raise UsageError(f"it is no data file of {task}: {error}") from error
+        raise UsageError(f"it is not a data file of {task}: {error}") from error
     return _checked(arrays, task)
 
 
@@ -344,7 +344,7 @@ def from_parquet(content: bytes, task: str) -> Trajectories:
             for key, names in columns.items()
         }
     except (arrow.ArrowException, OSError, ValueError, TypeError) as error:
-        raise UsageError(f"it is no data file of {task}: {one_line(error)}") from error
+        raise UsageError(f"it is not a data file of {task}: {one_line(error)}") from error
     return _checked({k: v if k in _WIDE else v[:, 0] for k, v in arrays.items()}, task)
 
 

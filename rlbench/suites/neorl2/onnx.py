@@ -32,7 +32,7 @@ def read_constants(content: bytes) -> dict[str, NDArray[np.float32]]:
                 if inner == _INITIALIZER and not isinstance(tensor, int):
                     found |= _tensor(tensor)
     except (ValueError, IndexError) as error:
-        raise UsageError(f"it is no ONNX file, or not a whole one ({error})") from error
+        raise UsageError(f"it is not an ONNX file, or not a whole one ({error})") from error
     return found
 
 

@@ -123,7 +123,7 @@ def fetch_reference(
 
     Raises:
         UsageError: It cannot be loaded on this machine.
-        FetchError: It cannot be had, or cannot be written.
+        FetchError: It cannot be fetched, or cannot be written.
     """
     if not _is_supported():
         raise UsageError("OpenAI's build of Procgen is for Linux on x86-64")

@@ -128,7 +128,7 @@ def test_what_a_module_says_of_itself_is_read_when_it_is_imported() -> None:
         True,
         {"k": 5},
     )
-    with pytest.raises(UsageError, match=r"GIVEN in odd\.py is no tuple of words"):
+    with pytest.raises(UsageError, match=r"GIVEN in odd\.py is not a tuple of words"):
         describe(place_of("GIVEN = 'pretraining'\ndef make(task): ...\n", name="odd.py"))
     with pytest.raises(UsageError, match="no function or class 'make'"):
         describe(place_of("make = 3\n", name="number.py"))

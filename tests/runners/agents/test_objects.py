@@ -88,8 +88,8 @@ def test_files_that_are_not_installed_are_covered(
          "make = outer()", "'x' of the function around it"),
         ("def outer(base):\n    class make(base):\n        def act(self, obs): return obs\n"
          "    return make\nmake = outer(object)", "'base' of the function around it"),
-        ("make = type('make', (), {'act': print})", "source of 'make' cannot be had"),
-        ("make = lambda task: 0", "source of '<lambda>' cannot be had"),
+        ("make = type('make', (), {'act': print})", "cannot read the source of 'make'"),
+        ("make = lambda task: 0", "cannot read the source of '<lambda>'"),
         ("from functools import wraps\ndef twice(f):\n    @wraps(f)\n    def g(*a): return f(*a)\n"
          "    return g\n@twice\ndef make(task): return 0", "'f' of the function around it"),
     ],
@@ -106,7 +106,7 @@ def test_a_class_without_functions_is_found_by_its_name_if_there_is_one_only(run
     names = run_cell("class Agent(Base):\n    rate = 3\n")
     assert set(find_object(names["Agent"]).files) == {"Agent", "Agent.rate", "Base"}
     names = run_cell("class Agent(Base):\n    rate = 4\n")
-    with pytest.raises(UsageError, match="cannot be had"):
+    with pytest.raises(UsageError, match="cannot read the source"):
         find_object(names["Agent"])
 
 

@@ -101,7 +101,7 @@ def test_options_that_cannot_be_are_refused(options: dict[str, Any], message: st
 def test_names_of_options() -> None:
     assert mine(**{"learning-rate": 1}).id.config == {"k": 5, "learning-rate": 1}
     for name in ("a b", "", "é", "x" * 101):
-        with pytest.raises(UsageError, match="no name of an option"):
+        with pytest.raises(UsageError, match="not a name of an option"):
             mine(**{name: 1})
 
 
@@ -173,9 +173,9 @@ def test_no_code_of_an_agent_runs_in_this_process(monkeypatch: pytest.MonkeyPatc
         ("import os; os.closerange(3, 99)", "cannot be imported"),
         ("import time; time.sleep(60)", "takes longer than 3 s"),
         ("import subprocess; subprocess.run(['sleep', '60'])", "takes longer than 3 s"),
-        ("GIVEN = 'pretraining'", "GIVEN in mine.py is no tuple of words"),
+        ("GIVEN = 'pretraining'", "GIVEN in mine.py is not a tuple of words"),
         ("GIVEN = ('magic',)", "'magic'"),
-        ("make.given = (1,)", "no tuple of words"),
+        ("make.given = (1,)", "not a tuple of words"),
         ("make = 5", "no function or class 'make'"),
     ],
 )

@@ -856,7 +856,7 @@ def test_the_command_says_what_is_wrong_with_a_teacher(
 )
 def test_other_suites_take_no_teacher(suite: str, arguments: tuple[str, ...], here: Path) -> None:
     out = run(here, *arguments, suite=suite, code=2)
-    assert f"{suite}@1 is no curriculum and takes no teacher" in out.stderr
+    assert f"{suite}@1 is not a curriculum and takes no teacher" in out.stderr
 
 
 def test_again_starts_from_the_runs_of_a_store(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

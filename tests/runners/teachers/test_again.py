@@ -135,11 +135,11 @@ def test_it_goes_on_when_the_bar_is_reached_and_ends_as_alp_gmm(history: Path) -
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"[]", "no file of curricula: rlbench export --proposals writes one"),
-        (b'{"format":"rlbench curricula 1","curricula":[{"key":"a"}]}', "no file of curricula"),
+        (b"[]", "not a file of curricula: rlbench export --proposals writes one"),
+        (b'{"format":"rlbench curricula 1","curricula":[{"key":"a"}]}', "not a file of curricula"),
         (dump_curricula([]), "holds no curricula"),
         (dump_curricula([earlier("a", np.zeros((2, 3)), np.zeros(2))]), r"have \[3\] parameters"),
-        (dump_curricula([earlier("a", np.zeros((2, 2)), np.zeros(3))]), "no file of curricula"),
+        (dump_curricula([earlier("a", np.zeros((2, 2)), np.zeros(3))]), "not a file of curricula"),
     ],
 )
 def test_a_file_that_does_not_fit(content: bytes, message: str, tmp_path: Path) -> None:

@@ -351,7 +351,7 @@ class Command:
         except InvalidRecord as error:
             raise AgentError(f"the command sent a header that is {error}") from error
         if not isinstance(header, dict) or not isinstance(header.get("type"), str):
-            raise AgentError("the command sent a header that is no object with a type")
+            raise AgentError("the command sent a header that is not an object with a type")
         return header
 
     def _array(self, dtype: str, shape: Shape) -> NDArray[Any]:
@@ -402,7 +402,7 @@ def _described_arrays(
     """Return dtype and shape of the arrays that follow a header, having compared them."""
     sent = header.get("arrays", [])
     if not isinstance(sent, list) or not all(isinstance(one, dict) for one in sent):
-        raise AgentError("the command sent a header whose arrays are no list of objects")
+        raise AgentError("the command sent a header whose arrays are not a list of objects")
     names = [one.get("name") for one in sent]
     if names != list(expected):
         raise AgentError(

@@ -133,9 +133,9 @@ def _read(path: Path) -> dict[str, Any]:
                 raise ValueError(f"{size:,} bytes of data")
             data = json.loads(file.read("data"))
         if not isinstance(data, dict):
-            raise ValueError("its data are no JSON object")
+            raise ValueError("its data are not a JSON object")
     except Exception as error:
-        raise UsageError(f"{path} is no model saved by Stable-Baselines3: {error}") from error
+        raise UsageError(f"{path} is not a model saved by Stable-Baselines3: {error}") from error
     return data
 
 
