@@ -22,7 +22,7 @@ TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/
 # What Python compiles is kept: tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test test-slow test-procgen test-hopper test-cluster test-agents faults fuzz docs recipes lint types wheel-test check \
+.PHONY: install demo test test-slow test-procgen test-hopper test-cluster test-agents test-axe faults fuzz docs recipes lint types wheel-test check \
         bench bench-stats bench-adastop bench-agents \
         clean
 
@@ -99,6 +99,15 @@ test-agents: .venv-agents/.ready
 	.venv-agents/bin/python -m pytest tests/runners/agents/test_torch_common.py \
 	  tests/runners/agents/test_offline_agents.py tests/runners/agents/test_students.py \
 	  tests/runners/teachers/test_torch_teachers.py -m "not slow"
+
+# axe-core is MPL-2.0, and is fetched for this test alone.
+build/axe/package/axe.min.js:
+	mkdir -p build/axe
+	cd build/axe && npm pack --silent axe-core@4.14.1 && tar xzf axe-core-4.14.1.tgz
+
+test-axe: $(DEV) build/axe/package/axe.min.js
+	RLBENCH_AXE=$(CURDIR)/build/axe/package/axe.min.js \
+	  $(BIN)/pytest tests/leaderboard/test_pages_in_browser.py
 
 faults: $(DEV)
 	$(BIN)/pytest -n auto --dist load -m faults tests/faults

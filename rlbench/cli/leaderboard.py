@@ -58,6 +58,7 @@ def build(
     from rlbench.leaderboard import build_site
     from rlbench.leaderboard.releases import read_release, read_replays
     from rlbench.leaderboard.retrained import read_retrained
+    from rlbench.results.plans import read_plans
 
     if releases and not releases.is_dir():
         raise UsageError(f"there is no folder of releases at {releases}")
@@ -80,6 +81,7 @@ def build(
         more=[each for each in chosen if each.file],
         cards=accepted.cards,
         retrained=read_retrained(retrained) if retrained else [],
+        plans=read_plans(store),
     )
     echo(f"site: {index}")
 

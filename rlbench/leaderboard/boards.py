@@ -21,7 +21,7 @@ from rlbench.leaderboard.retention import (
     has_clean_evaluation,
     retention_rows,
 )
-from rlbench.results import Identity, Record, Scores, belongs, collect, published, unofficial_text
+from rlbench.results import Identity, Record, Scores, collect, published, unofficial_text
 from rlbench.results.labels import display_name, labels
 from rlbench.results.published import Published
 from rlbench.results.rankable import (
@@ -33,6 +33,7 @@ from rlbench.results.rankable import (
     terms_of,
     why_alone,
 )
+from rlbench.results.scores import members
 from rlbench.stats import (
     align,
     improvement,
@@ -296,7 +297,7 @@ def make_boards(
         found = {} if unofficial or not published.sources(suite.name) else published.load(suite)
         if papers is not None:
             found = {name: p for name, p in found.items() if p.source.slug in papers}
-        mine = [record for record in of_suite if belongs(record, suite)]
+        mine = members(of_suite, suite)
         boards.append(_board(suite, folder, unofficial, mine, found, replays or {}))
     return boards
 

@@ -233,10 +233,10 @@ def _bibtex(entries: Sequence[Entry]) -> str:
     if BY_RATE in methods:
         cited.append("korn1998confidence")
     sources = [entry.paper.source for entry in entries if entry.paper]
-    return "\n\n".join([*(BIBTEX[key] for key in cited), *map(_citation, sources)]) + "\n"
+    return "\n\n".join([*(BIBTEX[key] for key in cited), *map(citation, sources)]) + "\n"
 
 
-def _citation(source: PublishedSource) -> str:
+def citation(source: PublishedSource) -> str:
     """Return the BibTeX entry of published scores, under the name of whose agent it is."""
     match = re.match(r"(?:Runs by )?(.+?) (\d{4})", source.paper)
     assert match

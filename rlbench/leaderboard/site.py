@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -22,14 +22,17 @@ from rlbench.leaderboard.compare_page import compare_files
 from rlbench.leaderboard.downloads import downloads
 from rlbench.leaderboard.headlines import head_of, score_text
 from rlbench.leaderboard.heat import LEVELS, columns_of, rows_of, shade
+from rlbench.leaderboard.paper_pages import page_name, paper_pages
 from rlbench.leaderboard.parts import part_of
 from rlbench.leaderboard.releases import Release, select
 from rlbench.leaderboard.retention import RetentionRow
 from rlbench.leaderboard.retrained import Key, Retrained, by_key, with_badges
+from rlbench.leaderboard.sequential import HEIGHT, MAX_PANELS, WIDTH, sequentials
 from rlbench.leaderboard.tables import number
 from rlbench.leaderboard.task_curves import MOST_POINTS, MOST_TASKS, drawn_agents, task_curves
-from rlbench.leaderboard.teaching import PANEL_HEIGHT, PANEL_WIDTH, panels_of, worst_quarters
+from rlbench.leaderboard.teaching import PANEL_HEIGHT, PANEL_WIDTH, Panel, panels_of, worst_quarters
 from rlbench.results import Loaded, Record, published
+from rlbench.results.plans import FixedPlan
 from rlbench.results.submissions import Card
 from rlbench.results.values import value_text
 from rlbench.stats.aggregates import AGGREGATES
@@ -37,6 +40,7 @@ from rlbench.suites import Suite, slug
 
 _MARK = ".rlbench-site"
 _ON_CARD, _ON_BOARD = 5, 10  # agents that are drawn on a card, and at the head of a board
+_FEW = 5  # failures, or values of a fact, that a page shows without folding them
 _ASSETS = ("site.css", "site.js", "charts.js", "compare.js")
 
 
@@ -50,6 +54,7 @@ def build_site(
     more: Sequence[Suite] = (),
     cards: Mapping[Key, Card] | None = None,
     retrained: Sequence[Retrained] = (),
+    plans: Sequence[FixedPlan] = (),
 ) -> Path:
     """Write the site.
 
@@ -63,6 +68,7 @@ def build_site(
         more: Suites besides those that are registered.
         cards: What submissions say of agents, by suite id and `Identity.agent_key`.
         retrained: Independent trainings: they give badges.
+        plans: Of sequential comparisons, each of which gets a page; releases have none.
 
     Returns:
         The index page.
@@ -79,7 +85,7 @@ def build_site(
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
             fresh = Path(folder) / "site"
             for name, content in _files(
-                loaded, replays or {}, releases, only, more, cards or {}, by_key(retrained)
+                loaded, replays or {}, releases, only, more, cards or {}, by_key(retrained), plans
             ):
                 path = fresh / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +106,7 @@ def _files(
     more: Sequence[Suite],
     cards: Mapping[Key, Card],
     retrained: Mapping[Key, Retrained],
+    plans: Sequence[FixedPlan],
 ) -> Iterator[tuple[str, bytes]]:
     """Give the name and the content of every file of the site."""
     newest_first = sorted(releases, key=lambda release: release.date, reverse=True)
@@ -114,12 +121,14 @@ def _files(
     common: dict[str, Any] = {"version": __version__, "dates": dates, "plot_width": PLOT_WIDTH}
     common |= {"cards": cards, "retrained": retrained}
     boards = with_badges(make_boards(loaded.records, replays, only=only, more=more), retrained)
-    yield from _pages(boards, {**common, "top": "", "release": "", "problems": loaded.problems})
+    now = {"plans": plans, "records": loaded.records, "problems": loaded.problems}
+    yield from _pages(boards, {**common, **now, "top": "", "release": ""})
     for release in newest_first:
         records, slugs = select(loaded.records, release)
         frozen = with_badges(make_boards(records, replays, slugs, only, more), retrained)
         folder = f"releases/{release.date}/"
         context = {**common, "top": "../../", "release": release.date, "problems": []}
+        context |= {"plans": (), "records": ()}
         for name, content in _pages(frozen, context):
             yield folder + name, content
 
@@ -142,41 +151,86 @@ def _pages(boards: Sequence[Board], context: Mapping[str, Any]) -> Iterator[tupl
 
     cards = [head_of(board, _ON_CARD) for board in boards]
     yield "index.html", page("index.html", 0, cards=cards)
+    papers = paper_pages(boards)
+    yield "papers/index.html", page("papers.html", 1, papers=papers)
+    for paper in papers:
+        yield f"papers/{paper.name}.html", page("paper.html", 1, paper=paper)
     for board in boards:
-        drawn = charts_of(board)
-        for chart in drawn:
-            yield f"{board.folder}/charts/{chart.name}.svg", _encoded(charts.svg_of(chart.spec))
-        curves = task_curves(board)
-        for curve in curves:
-            yield f"{board.folder}/charts/tasks/{slug(curve.task)}.svg", _encoded(curve.svg)
-        shown = drawn_agents(board) if curves else []
-        given = downloads(board)
-        worst = worst_quarters({e.agent: e.records for e in board.own if e.records}, board.suite)
-        for name, content in given.items():
-            yield f"{board.folder}/downloads/{name}", content
-        yield f"{board.folder}/index.html", page(
-            "board.html", 1, board=board, charts=drawn, downloads=sorted(given),
-            head=head_of(board, _ON_BOARD),
-            parts=[part_of("Agents", board.own), part_of("Published", board.papers)],
-            curves=curves[:MOST_TASKS], curves_left_out=len(curves[MOST_TASKS:]), curves_of=shown,
+        yield from _board_pages(board, page, context)
+
+
+def _board_pages(
+    board: Board, page: Callable[..., bytes], context: Mapping[str, Any]
+) -> Iterator[tuple[str, bytes]]:
+    """Give the files of a board: its page, charts and downloads, and a page for each part."""
+    compared = sequentials(context["plans"], context["records"], board.suite)
+    for found in compared:
+        yield (
+            f"{board.folder}/comparisons/{found.plan.id}.html",
+            page("sequential.html", 2, board=board, found=found),
+        )
+    panels = {entry.slug: panels_of(entry.records, board.suite) for entry in board.own}
+    curricula = _curricula(board, panels)
+    if curricula:
+        yield (
+            f"{board.folder}/curricula.html",
+            page("curricula.html", 1, board=board, curricula=curricula),
+        )
+    drawn = charts_of(board)
+    for chart in drawn:
+        yield f"{board.folder}/charts/{chart.name}.svg", _encoded(charts.svg_of(chart.spec))
+    curves = task_curves(board)
+    for curve in curves:
+        yield f"{board.folder}/charts/tasks/{slug(curve.task)}.svg", _encoded(curve.svg)
+    shown = drawn_agents(board) if curves else []
+    given = downloads(board)
+    worst = worst_quarters({e.agent: e.records for e in board.own if e.records}, board.suite)
+    for name, content in given.items():
+        yield f"{board.folder}/downloads/{name}", content
+    yield f"{board.folder}/index.html", page(
+        "board.html", 1, board=board, charts=drawn, downloads=sorted(given),
+        head=head_of(board, _ON_BOARD),
+        parts=[part_of("Agents", board.own), part_of("Published", board.papers)],
+        curves=curves[:MOST_TASKS], curves_left_out=len(curves[MOST_TASKS:]), curves_of=shown,
+        sequentials=compared, curricula=curricula,
+    )  # fmt: skip
+    for entry in board.entries:
+        yield f"{board.folder}/agents/{entry.slug}.html", page(
+            "agent.html", 2, board=board, entry=entry,
+            axis=axis_of(np.concatenate(list(entry.normalised.values())).tolist()),
+            fields=_fields(entry), panels=panels.get(entry.slug, []),
+            worst=worst.get(entry.agent), by_task=_by_task(entry.records),
         )  # fmt: skip
-        for entry in board.entries:
-            yield f"{board.folder}/agents/{entry.slug}.html", page(
-                "agent.html", 2, board=board, entry=entry,
-                axis=axis_of(np.concatenate(list(entry.normalised.values())).tolist()),
-                fields=_fields(entry), panels=panels_of(entry.records, board.suite),
-                worst=worst.get(entry.agent),
-            )  # fmt: skip
-        if len(board.entries) > 1:
-            for name, content in compare_files(board, page):
-                yield f"{board.folder}/{name}", content
-        for task in board.tasks:
-            scores = [e.values[task.name] for e in board.entries if task.name in e.values]
-            ends = [task.low, task.high]
-            yield f"{board.folder}/tasks/{slug(task.name)}.html", page(
-                "task.html", 2, board=board, task=task, curves_of=shown,
-                axis=axis_of([*ends, *(np.concatenate(scores).tolist() if scores else [])]),
-            )  # fmt: skip
+    if len(board.entries) > 1:
+        for name, content in compare_files(board, page):
+            yield f"{board.folder}/{name}", content
+    for task in board.tasks:
+        scores = [e.values[task.name] for e in board.entries if task.name in e.values]
+        ends = [task.low, task.high]
+        yield f"{board.folder}/tasks/{slug(task.name)}.html", page(
+            "task.html", 2, board=board, task=task, curves_of=shown,
+            axis=axis_of([*ends, *(np.concatenate(scores).tolist() if scores else [])]),
+        )  # fmt: skip
+
+
+def _curricula(
+    board: Board, panels: Mapping[str, list[Panel]]
+) -> dict[str, list[tuple[Entry, list[Panel]]]]:
+    """Return by teacher the agents that it taught, with what it proposed."""
+    found: dict[str, list[tuple[Entry, list[Panel]]]] = {}
+    for entry in board.own:
+        teacher = entry.records[0].identity.teacher
+        if teacher and panels[entry.slug]:
+            name = f"{teacher.name} {teacher.version}".strip()
+            found.setdefault(name, []).append((entry, panels[entry.slug]))
+    return dict(sorted(found.items()))
+
+
+def _by_task(records: Iterable[Record]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.identity.task, []).append(record)
+    return found
 
 
 def _encoded(text: str) -> bytes:
@@ -208,7 +262,8 @@ def _templates() -> jinja2.Environment:
         interval_method=_interval_method, left_out=_left_out,
         panel_width=PANEL_WIDTH, panel_height=PANEL_HEIGHT,
         record_facts=_record_facts, titles=METRICS, headline=HEADLINE,
-        aggregates=AGGREGATES, score_text=score_text,
+        aggregates=AGGREGATES, score_text=score_text, paper_name=page_name,
+        panel_size=(WIDTH, HEIGHT), most_panels=MAX_PANELS, few=_FEW,
     )  # fmt: skip
     return environment
 
@@ -262,14 +317,14 @@ def _fields(entry: Entry) -> list[tuple[str, object, object, bool]]:
     ]
 
 
-def _record_facts(records: Sequence[Record]) -> dict[str, str]:
+def _record_facts(records: Sequence[Record]) -> dict[str, list[str]]:
     """Return what the provenance of some runs says, each fact with all its values."""
     facts: dict[str, dict[str, None]] = {}
     for record in records:
         for name, value in sorted(record.provenance.items()):
             if value is not None:
                 facts.setdefault(name.replace("_", " "), {})[str(value)] = None
-    return {name: _listed(sorted(values)) for name, values in facts.items()}
+    return {name: sorted(values) for name, values in facts.items()}
 
 
 def score(value: float) -> str:

@@ -105,8 +105,11 @@ class Panel(NamedTuple):
 def panels_of(records: Sequence[Record], suite: Suite) -> list[Panel]:
     """Return a panel a task and parameter of an agent's records; none if it had no teacher."""
     panels = []
-    for task in dict.fromkeys(record.identity.task for record in records):
-        lessons = Lessons.of([record for record in records if record.identity.task == task])
+    by_task: dict[str, list[Record]] = {}
+    for record in records:
+        by_task.setdefault(record.identity.task, []).append(record)
+    for task, of_task in by_task.items():
+        lessons = Lessons.of(of_task)
         if lessons is None:
             continue
         size = lessons.parameters.shape[1]

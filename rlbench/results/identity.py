@@ -1,7 +1,8 @@
 """Identities: what is run, by which agent, and the key that follows from it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Self
 
 from rlbench.errors import InvalidRecord, UnknownName
@@ -49,7 +50,8 @@ class AgentId:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        return {**asdict(self), "config": dict(self.config), "given": list(self.given)}
+        plain_fields = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**plain_fields, "config": dict(self.config), "given": list(self.given)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -57,7 +59,7 @@ class AgentId:
         return cls(**{**data, "given": tuple(data.get("given", ()))})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Identity:
     """What is run: all that a run's outcome is a function of.
 
@@ -81,12 +83,12 @@ class Identity:
     seed: int
     old_key: str = ""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The digest of the constants: scores of different digests never mix."""
         return sha256_of(self.constants)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The first 16 hexadecimal digits of the hash of what is run."""
         if self.old_key:
@@ -99,7 +101,7 @@ class Identity:
         }
         return sha256_of(content)[:16]
 
-    @property
+    @cached_property
     def agent_key(self) -> str:
         """The first 16 hexadecimal digits of the hash of agent and teacher.
 

@@ -5,7 +5,7 @@ This is schema 2. Records of schema 1 are read by `rlbench.results.schema1`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from math import fsum
 from typing import Any, Literal, Self, TypeVar
@@ -136,7 +136,7 @@ class Failure:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """The result of one run.
 
@@ -207,7 +207,7 @@ class Record:
             constants.get("score_threshold"),
         )  # fmt: skip
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """The hash of all that the file holds, as the file has it."""
         return self.old_sha256 or sha256_of(self._content())

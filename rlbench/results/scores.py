@@ -193,10 +193,23 @@ class Scores:
 
 def belongs(record: Record, suite: Suite) -> bool:
     """Say whether a record was made under exactly this suite's constants."""
-    identity = record.identity
-    return identity.suite == suite.id and any(
-        task.name == identity.task and suite.digest(task) == identity.digest for task in suite.tasks
-    )
+    return bool(members([record], suite))
+
+
+def members(records: Iterable[Record], suite: Suite) -> list[Record]:
+    """Return the records that were made under exactly this suite's constants."""
+    tasks = {task.name: task for task in suite.tasks}
+    digests: dict[str, str] = {}
+    found = []
+    for record in records:
+        name = record.identity.task
+        if record.identity.suite != suite.id or name not in tasks:
+            continue
+        if name not in digests:
+            digests[name] = suite.digest(tasks[name])
+        if digests[name] == record.identity.digest:
+            found.append(record)
+    return found
 
 
 def under_other_constants(records: Iterable[Record], suite: Suite) -> str:
@@ -263,7 +276,7 @@ def collect(
         differ in anything (factory, version, options, source, what they were given) are never
         pooled, nor are runs on engines that behave differently: ``hp [ale-py 0.10.0]``.
     """
-    mine = [record for record in records if belongs(record, suite)]
+    mine = members(records, suite)
     named = _named(mine, suite, usual)
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in mine:
@@ -273,10 +286,9 @@ def collect(
     for (label, engine), group_records in sorted(groups.items()):
         engines[label] = engine
         group_records.sort(key=lambda record: record.identity.seed)
-        by_task = {
-            task.name: [r for r in group_records if r.identity.task == task.name]
-            for task in suite.tasks
-        }
+        by_task: dict[str, list[Record]] = {task.name: [] for task in suite.tasks}
+        for record in group_records:
+            by_task[record.identity.task].append(record)
         values[label] = {t: np.array([r.score for r in rs]) for t, rs in by_task.items() if rs}
         seeds[label] = {
             t: np.array([r.identity.seed for r in rs]) for t, rs in by_task.items() if rs
@@ -328,7 +340,9 @@ def rows(records: Iterable[Record], suite: Suite, *, curves: bool = False) -> li
             two at one budget the later counts, and a run without one has one row.
     """
     out = []
-    mine = [record for record in records if belongs(record, suite) or is_old_of(record, suite)]
+    records = list(records)
+    members_too = {id(record) for record in members(records, suite)}
+    mine = [r for r in records if id(r) in members_too or is_old_of(r, suite)]
     named = _named(mine, suite, usual=None)
     for record in mine:
         about = _about(record, named[record.sha256][0])

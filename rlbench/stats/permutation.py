@@ -112,23 +112,51 @@ def pairs_of(agents: Sequence[str], comparisons: Sequence[Pair] | None) -> list[
 def groups_of(agents: Sequence[str], apart: Collection[Pair]) -> list[frozenset[str]]:
     """Return the largest groups of agents of which no two are apart.
 
-    By inserting and absorbing (Piepho 2004).
+    They are the cliques of the agents that are not apart (Piepho 2004 inserts and absorbs).
 
     Args:
         agents: All agents.
         apart: Pairs that are separated; the order within a pair does not matter.
     """
-    groups = [frozenset(agents)]
+    numbers = {agent: number for number, agent in enumerate(agents)}
+    together = [(1 << len(numbers)) - 1 ^ 1 << number for number in range(len(numbers))]
     for a, b in apart:
-        split: list[frozenset[str]] = []
-        for group in groups:
-            split += [group - {a}, group - {b}] if {a, b} <= group else [group]
-        groups = [
-            group
-            for k, group in enumerate(split)
-            if not any(group < other or (group == other and j < k) for j, other in enumerate(split))
-        ]
-    return groups
+        if a in numbers and b in numbers:
+            together[numbers[a]] &= ~(1 << numbers[b])
+            together[numbers[b]] &= ~(1 << numbers[a])
+    names = list(numbers)
+    return [
+        frozenset(name for number, name in enumerate(names) if group >> number & 1)
+        for group in _cliques(together)
+    ]
+
+
+def _cliques(together: Sequence[int]) -> Iterator[int]:
+    """Yield the largest sets in which all are together, as bits (Bron & Kerbosch 1973).
+
+    Args:
+        together: By number: the others that it is together with, as bits.
+    """
+    waiting = [(0, (1 << len(together)) - 1, 0)]
+    while waiting:
+        chosen, left, done = waiting.pop()
+        if not left and not done:
+            yield chosen
+            continue
+        # Each group holds the pivot or one that is apart from it (Tomita et al. 2006).
+        pivot = max(_bits(left | done), key=lambda at: (left & together[at]).bit_count())
+        for at in _bits(left & ~together[pivot]):
+            near = together[at]
+            waiting.append((chosen | 1 << at, left & near, done & near))
+            left &= ~(1 << at)
+            done |= 1 << at
+
+
+def _bits(number: int) -> Iterator[int]:
+    while number:
+        lowest = number & -number
+        yield lowest.bit_length() - 1
+        number ^= lowest
 
 
 def number_of_paths(sizes: Sequence[Sizes], looks: int = 1) -> float:

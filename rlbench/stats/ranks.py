@@ -1,12 +1,15 @@
 """Ranks with their uncertainty: which ranks an agent may have, and tiers of agents."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
 from rlbench.stats.aggregates import ScoresLike
 from rlbench.stats.comparisons import (
+    MAX_T,
     MIN_RUNS,
     Comparison,
     Decision,
@@ -17,9 +20,10 @@ from rlbench.stats.comparisons import (
     separate,
 )
 from rlbench.stats.intervals import point_of
+from rlbench.stats.many import rejected_of_many
 from rlbench.stats.permutation import Pair, groups_of
 from rlbench.stats.resampling import Floats
-from rlbench.stats.simultaneous import METHOD
+from rlbench.stats.simultaneous import METHOD, simultaneous_differences
 
 TOO_FEW_RUNS = f"too few runs: fewer than {MIN_RUNS} on a task"
 
@@ -72,6 +76,8 @@ def rank_sets(
         UnknownName: There is no such statistic.
     """
     agents = agents_of(scores, alpha)
+    if decided := _of_many(agents, statistic, alpha, permutations, repetitions, seed):
+        return _ranks(agents, statistic, decided, MAX_T)
     separated = separate(
         agents, statistic, alpha=alpha, permutations=permutations, repetitions=repetitions,
         seed=seed,
@@ -91,6 +97,34 @@ def ranks_of_separations(
     """
     decisions = {pair: found.decision for pair, found in separated.items()}
     return _ranks(agents, statistic, decisions, next(iter(separated.values())).test)
+
+
+def _of_many(
+    agents: Mapping[str, list[Floats]],
+    statistic: str,
+    alpha: float,
+    permutations: int,
+    repetitions: int,
+    seed: int,
+) -> dict[Pair, Decision]:
+    """Return what `separate` decides of very many pairs; nothing if it is to decide itself."""
+    pairs = list(combinations(agents, 2))
+    rejected = rejected_of_many(
+        agents, pairs, statistic, alpha=alpha, permutations=permutations, seed=seed
+    )
+    if rejected is None:
+        return {}
+    gaps, sure = simultaneous_differences(
+        agents, pairs, statistic, alpha=alpha, repetitions=repetitions, seed=seed
+    )
+    return {
+        pair: "not separated"
+        if not (apart and misses)
+        else "larger"
+        if gap.point > 0
+        else "smaller"
+        for pair, apart, gap, misses in zip(pairs, rejected.tolist(), gaps, sure, strict=True)
+    }
 
 
 def ranks_of(
@@ -129,12 +163,13 @@ def _ranks(
         if decision in ("larger", "smaller")
     }
     tiers = tiers_of(order, apart)
+    above, below = (Counter(pair[side] for pair in apart) for side in (1, 0))
     return [
         RankRow(
             agent=agent,
             point=points[agent],
-            low=1 + sum(pair[1] == agent for pair in apart),
-            high=len(order) - sum(pair[0] == agent for pair in apart),
+            low=1 + above[agent],
+            high=len(order) - below[agent],
             tier=tiers[agent],
             method=f"{test}, and {METHOD}",
         )
@@ -155,7 +190,8 @@ def tiers_of(order: Sequence[str], apart: set[Pair]) -> dict[str, str]:
     {'x': 'a', 'y': 'ab', 'z': 'b'}
     """
     groups = groups_of(order, sorted(apart))
-    groups.sort(key=lambda group: sorted(order.index(agent) for agent in group))
+    place = {agent: number for number, agent in enumerate(order)}
+    groups.sort(key=lambda group: sorted(place[agent] for agent in group))
     return {
         agent: "".join(_letter(k) for k, group in enumerate(groups) if agent in group)
         for agent in order

@@ -29,7 +29,7 @@ from rlbench.stats.permutation import ROUNDING, Pair, studentised
 from rlbench.stats.proportions import METHOD as BY_FORMULA
 from rlbench.stats.proportions import STATISTICS as OF_SUCCESSES
 from rlbench.stats.proportions import are_successes
-from rlbench.stats.resampling import Floats, keys_of, layout_of
+from rlbench.stats.resampling import CHUNK, Floats, keys_of, layout_of
 
 METHOD = "max-t of the stratified bootstrap, rao-wu"
 BONFERRONI = f"{BY_FORMULA}, Bonferroni"
@@ -76,11 +76,15 @@ def simultaneous_differences(
         either, and the observed difference decides.
     """
     drawn, by_formula = [], []
+    points = {agent: point_of(tasks, statistic) for agent, tasks in agents.items()}
+    single = {agent for agent, tasks in agents.items() if has_one_run(tasks)}
+    succeeding = {agent for agent, tasks in agents.items() if are_successes(tasks)}
     for pair in pairs:
         scores = [task for agent in pair for task in agents[agent]]
-        if statistic in OF_SUCCESSES and are_successes(scores) and not why_no_interval(scores):
+        is_counted = statistic in OF_SUCCESSES and succeeding.issuperset(pair)
+        if is_counted and not why_no_interval(scores):
             by_formula.append(pair)
-        elif not has_one_run(scores):
+        elif single.isdisjoint(pair):
             drawn.append(pair)
     found: dict[Pair, tuple[Estimate, bool]] = {}
     for a, b in by_formula:
@@ -96,8 +100,8 @@ def simultaneous_differences(
             for place, pair in enumerate(drawn)
         }
     for a, b in pairs:
-        point = point_of(agents[a], statistic) - point_of(agents[b], statistic)
-        found.setdefault((a, b), (no_interval(point, 1 - alpha, ONE_RUN), False))
+        if (a, b) not in found:
+            found[a, b] = no_interval(points[a] - points[b], 1 - alpha, ONE_RUN), False
     return [found[pair][0] for pair in pairs], [found[pair][1] for pair in pairs]
 
 
@@ -135,14 +139,24 @@ def max_t(
         if agent in asked
     }  # fmt: skip
     points = {agent: point_of(agents[agent], statistic) for agent in asked}
+    heights = {agent: max(np.abs(task).max() for task in agents[agent]) for agent in asked}
     gaps = np.array([points[a] - points[b] for a, b in pairs])
-    drawn = np.stack([replicates[a] - replicates[b] for a, b in pairs])
-    errors = drawn.std(axis=1)
-    scales = np.array([np.abs(np.concatenate(agents[a] + agents[b])).max() for a, b in pairs])
-    errors[errors <= ROUNDING * scales] = 0.0
-    vary = errors > 0
-    off = studentised((drawn - gaps[:, None])[vary], errors[vary, None], scales[vary, None])
-    greatest = np.sort(np.abs(off).max(axis=0, initial=0.0))
+    scales = np.array([max(heights[a], heights[b]) for a, b in pairs])
+    errors = np.empty(len(pairs))
+    greatest = np.zeros(repetitions)
+    step = max(1, CHUNK // repetitions)
+    for begin in range(0, len(pairs), step):
+        some = slice(begin, begin + step)
+        drawn = np.stack([replicates[a] - replicates[b] for a, b in pairs[some]])
+        spreads = drawn.std(axis=1)
+        spreads[spreads <= ROUNDING * scales[some]] = 0.0
+        errors[some] = spreads
+        vary = spreads > 0
+        off = studentised(
+            (drawn - gaps[some, None])[vary], spreads[vary, None], scales[some][vary, None]
+        )
+        np.maximum(greatest, np.abs(off).max(axis=0, initial=0.0), out=greatest)
+    greatest.sort()
     critical = float(np.quantile(greatest, 1 - alpha))
     return MaxT(
         points=gaps,
