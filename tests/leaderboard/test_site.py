@@ -266,7 +266,8 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Sites:
             _pages(
                 boards,
                 {"version": __version__, "dates": [], "plot_width": PLOT_WIDTH, "top": "",
-                 "release": "", "problems": []},
+                 "release": "", "problems": [], "plans": (), "records": (), "cards": {},
+                     "retrained": {}},
             )
         )  # fmt: skip
         _, said = process.communicate(timeout=600)
