@@ -170,7 +170,7 @@ def test_curricula_are_compared_with_their_teachers(tmp_path: Path) -> None:
         ((*BETTER, "--run"), "needs a --suite"),
         ((*BETTER, *PLAN[:3], "--batch", "2", "--max-batches", "1"), "can decide nothing"),
         ((*BETTER, *PLAN, "--futility", "-1"), "futility -1.0 above 0"),
-        ((*BETTER, *PLAN, "--teacher", "uniform"), "is no curriculum and takes no teacher"),
+        ((*BETTER, *PLAN, "--teacher", "uniform"), "not a curriculum and takes no teacher"),
         ((*BETTER, *PLAN, "--store", "a", "--store", "b"), "one --store"),
     ],
 )

@@ -351,13 +351,13 @@ def test_what_is_wrong_in_a_file_is_named(text: str, said: str, tmp_path: Path) 
     assert "cannot read the file none.toml" in err
 
 
-def test_a_run_has_at_most_22_flags() -> None:
+def test_a_run_has_at_most_23_flags() -> None:
     from typer.main import get_command
 
     from rlbench.cli.app import command
 
     parameters = get_command(command()).commands["run"].params
-    assert len([p for p in parameters if p.name != "help"]) <= 22
+    assert len([p for p in parameters if p.name != "help"]) <= 23
 
 
 @pytest.fixture

@@ -201,7 +201,9 @@ def test_killed_at_a_random_moment(
     bench, chance = Comparison(tmp_path), random.Random(case)
     whom = WHOM[case % len(WHOM)]
     with bench.start() as process:
-        time.sleep(chance.uniform(0.1, 0.95) * undisturbed.seconds)
+        time.sleep(chance.uniform(0.1, 0.8) * undisturbed.seconds)
+        if whom == "workers":
+            wait_until(lambda: bench.workers() or process.poll() is not None)
         victims = bench.workers() if whom != "the command" else []
         if whom != "workers":
             victims.append(process.pid)
