@@ -145,8 +145,8 @@ def _files(
         records, slugs = select(loaded.records, release)
         frozen = make_boards(records, replays, slugs, only, more)
         folder = f"releases/{release.date}/"
-        context = {**common, "top": "../../", "release": release.date, "problems": []}
-        context |= {"plans": (), "records": ()}
+        then = {"plans": (), "records": (), "problems": []}
+        context = {**common, **then, "top": "../../", "release": release.date}
         for name, content in _pages(frozen, context):
             yield folder + name, content
 

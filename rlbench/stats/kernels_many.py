@@ -119,7 +119,7 @@ def _above(  # noqa: C901  # a kernel
                     lengths[agent, role, group] = 0
                 for k in range(size):
                     run = orders[agent, k]
-                    group = np.int64(mask[places[run] + role * runs])
+                    group = int(mask[places[run] + role * runs])
                     at = lengths[agent, role, group]
                     lists[agent, role, group, at] = values[agent, run]
                     totals[agent, role, group, at + 1] = (
@@ -167,7 +167,7 @@ def _above(  # noqa: C901  # a kernel
                 for side in range(2):
                     agent = a if side == 0 else b
                     for run in range(runs):
-                        group = np.int64(mask[(2 * task + side) * runs + run])
+                        group = int(mask[(2 * task + side) * runs + run])
                         low, high = lows[group], highs[group]
                         value = min(max(values[agent, task * runs + run], low), high)
                         off = value - min(max(centre, low), high)
