@@ -127,8 +127,8 @@ def _files(
         records, slugs = select(loaded.records, release)
         frozen = with_badges(make_boards(records, replays, slugs, only, more), retrained)
         folder = f"releases/{release.date}/"
-        context = {**common, "top": "../../", "release": release.date, "problems": []}
-        context |= {"plans": (), "records": ()}
+        context = {**common, "top": "../../", "release": release.date}
+        context |= {"plans": (), "records": (), "problems": []}
         for name, content in _pages(frozen, context):
             yield folder + name, content
 

@@ -119,13 +119,13 @@ def _above(  # noqa: C901  # a kernel
                     lengths[agent, role, group] = 0
                 for k in range(size):
                     run = orders[agent, k]
-                    half = np.int64(mask[places[run] + role * runs])
-                    at = lengths[agent, role, half]
-                    lists[agent, role, half, at] = values[agent, run]
-                    totals[agent, role, half, at + 1] = (
-                        totals[agent, role, half, at] + values[agent, run]
+                    group = int(mask[places[run] + role * runs])
+                    at = lengths[agent, role, group]
+                    lists[agent, role, group, at] = values[agent, run]
+                    totals[agent, role, group, at + 1] = (
+                        totals[agent, role, group, at] + values[agent, run]
                     )
-                    lengths[agent, role, half] = at + 1
+                    lengths[agent, role, group] = at + 1
                 for group in range(2):
                     lists[agent, role, group, lengths[agent, role, group]] = np.inf
         for pair in range(len(pairs)):
@@ -167,12 +167,12 @@ def _above(  # noqa: C901  # a kernel
                 for side in range(2):
                     agent = a if side == 0 else b
                     for run in range(runs):
-                        half = np.int64(mask[(2 * task + side) * runs + run])
-                        low, high = lows[half], highs[half]
+                        group = int(mask[(2 * task + side) * runs + run])
+                        low, high = lows[group], highs[group]
                         value = min(max(values[agent, task * runs + run], low), high)
                         off = value - min(max(centre, low), high)
-                        sums[half] += off
-                        squares[half] += off * off
+                        sums[group] += off
+                        squares[group] += off * off
                 variance += spread * (
                     squares[0] + squares[1] - (sums[0] ** 2 + sums[1] ** 2) / runs
                 )
