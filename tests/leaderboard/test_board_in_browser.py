@@ -381,9 +381,10 @@ def test_nothing_of_a_hostile_text_runs_on_cards_or_boards(
     hostile = dict(hostile_boards(site.board))
     assert len(hostile) > 180
     context = {"version": "1", "dates": [], "plot_width": 160, "top": "", "release": "",
-               "problems": []}  # fmt: skip
+               "problems": [], "plans": (), "records": (), "cards": {},
+               "retrained": {}}  # fmt: skip
     (tmp_path / "assets").mkdir()
-    for name in ("site.css", "site.js", "charts.js", "vega.js"):
+    for name in ("site.css", "site.js", "charts.js", "compare.js", "vega.js"):
         (tmp_path / "assets" / name).write_bytes((site.out / "assets" / name).read_bytes())
     for name, content in _pages(list(hostile.values()), context):
         path = tmp_path / name
