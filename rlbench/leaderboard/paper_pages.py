@@ -44,7 +44,7 @@ class PaperPage:
 
 
 def paper_pages(boards: Sequence[Board]) -> list[PaperPage]:
-    """Return a page for each paper whose scores stand on some boards, by year and name."""
+    """Return a page for each paper whose scores stand on some boards, the newest first, then by title."""
     uses: dict[str, list[tuple[Board, Entry]]] = {}
     for board in boards:
         for entry in board.papers:
@@ -62,7 +62,8 @@ def paper_pages(boards: Sequence[Board]) -> list[PaperPage]:
                 bibtex="\n\n".join(map(citation, sources.values())),
             )
         )
-    return sorted(pages, key=lambda page: (page.year, page.title), reverse=True)
+    by_title = sorted(pages, key=lambda page: page.title)
+    return sorted(by_title, key=lambda page: page.year, reverse=True)
 
 
 def page_name(title: str) -> str:
