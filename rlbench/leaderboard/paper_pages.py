@@ -44,7 +44,7 @@ class PaperPage:
 
 
 def paper_pages(boards: Sequence[Board]) -> list[PaperPage]:
-    """Return a page for each paper whose scores stand on some boards, the newest first, then by title."""
+    """Return a page for each paper with scores on some boards, by year (newest first) and title."""
     uses: dict[str, list[tuple[Board, Entry]]] = {}
     for board in boards:
         for entry in board.papers:
