@@ -145,7 +145,7 @@ def _files(
         records, slugs = select(loaded.records, release)
         frozen = make_boards(records, replays, slugs, only, more)
         folder = f"releases/{release.date}/"
-        then = {"plans": (), "records": (), "problems": []}
+        then: dict[str, Any] = {"plans": (), "records": (), "problems": []}
         context = {**common, **then, "top": "../../", "release": release.date}
         for name, content in _pages(frozen, context):
             yield folder + name, content

@@ -259,7 +259,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Sites:
             _pages(
                 boards,
                 {"version": __version__, "dates": [], "plot_width": _PLOT_WIDTH, "top": "",
-                 "release": "", "problems": []},
+                 "release": "", "plans": (), "records": (), "problems": []},
             )
         )  # fmt: skip
         _, said = process.communicate(timeout=600)
@@ -684,8 +684,9 @@ def test_a_board_without_records_has_its_published_scores(pages: Mapping[str, El
 
 
 def test_the_same_records_give_the_same_bytes_in_any_order_and_process(sites: Sites) -> None:
-    """But for the lists of boards, which name those of other suites too."""
+    """But for the lists of boards and the pages of papers, which name other suites too."""
     lists = {"index.html", f"releases/{DAY}/index.html"}
+    lists |= {name for name in sites.again if "papers" in name.split("/")}
     assert lists | {f"{BOARD}/index.html", f"releases/{DAY}/{BOARD}/index.html"} < set(sites.again)
     assert [n for n in sites.again.keys() - lists if sites.again[n] != sites.whole.get(n)] == []
 
@@ -698,7 +699,7 @@ def test_a_site_of_one_suite_has_its_boards_alone(sites: Sites) -> None:
     boards = {name for name in sites.whole if of_suite(name)}
     assert {name for name in sites.again if of_suite(name)} == boards
     assert {name.partition("/")[0] for name in sites.again.keys() - boards} == {
-        ".rlbench-site", "assets", "index.html", "releases",
+        ".rlbench-site", "assets", "index.html", "papers", "releases",
     }  # fmt: skip
 
 
