@@ -56,21 +56,24 @@ def above(
 
 
 @_compiled
-def _taken(first: Floats, second: Floats, low: int, high: int, rank: int, start: int) -> int:
+def _taken(
+    lists: Floats, first: int, second: int, low: int, high: int, rank: int, start: int
+) -> int:
     """Return how many of the `rank` least of two sorted lists are of the first, near a start.
 
     Args:
-        first: Sorted, and infinity after its end.
-        second: Likewise.
+        lists: All lists, one after the other, each with infinity after its end.
+        first: Where the first list begins.
+        second: Where the second list begins.
         low: The least that it can be.
         high: The most.
         rank: How many.
         start: Where to begin to look.
     """
     at = min(max(start, low), high)
-    while at < high and second[rank - at - 1] > first[at]:
+    while at < high and lists[second + rank - at - 1] > lists[first + at]:
         at += 1
-    while at > low and first[at - 1] > second[rank - at]:
+    while at > low and lists[first + at - 1] > lists[second + rank - at]:
         at -= 1
     return at
 
@@ -94,88 +97,86 @@ def _above(  # noqa: C901  # a kernel
 
     Into moments, (2, pairs), go the sums of differences and of their squares. `values` and
     `orders` are (agents, runs of all tasks), `places` (runs of all tasks,) where in a mask the
-    first agent's run stands, `centres` (agents, tasks). In the lists of a path, the second axis
-    is whether the agent is the second of its pair, the third whether a run goes to the first.
+    first agent's run stands, `centres` (agents, tasks). A path has four sorted lists of each agent:
+    as the first and as the second of a pair, runs that go to the second and to the first.
     """
     agents, size = values.shape
     tasks = centres.shape[1]
     cut = size // 4
     kept = size - 2 * cut
     spread = 1.0 / ((runs - 1) * runs * tasks**2) / (kept / size) ** 2
-    lists = np.empty((agents, 2, 2, size + 1))
-    totals = np.zeros((agents, 2, 2, size + 1))
-    lengths = np.empty((agents, 2, 2), dtype=np.int64)
-    starts = np.full((len(pairs), 2, 2), cut // 2, dtype=np.int16)
-    starts[:, :, 1] = size // 2
-    lows, highs = np.empty(2), np.empty(2)
-    means = np.empty(2)
-    sums, squares = np.empty(2), np.empty(2)
+    width = size + 1
+    lists = np.empty(agents * 4 * width)
+    totals = np.zeros(agents * 4 * width)
+    lengths = np.empty(agents * 4, dtype=np.int64)
+    starts = np.full((len(pairs), 4), cut // 2, dtype=np.int16)
+    starts[:, 1::2] = size // 2
+    lows, highs, means = np.empty(2), np.empty(2), np.empty(2)
     number = 0
     for path in range(begin, end):
         mask = masks[path]
         for agent in range(agents):
             for role in range(2):
-                for group in range(2):
-                    lengths[agent, role, group] = 0
+                place = 4 * agent + 2 * role
+                lengths[place] = lengths[place + 1] = 0
                 for k in range(size):
                     run = orders[agent, k]
-                    group = int(mask[places[run] + role * runs])
-                    at = lengths[agent, role, group]
-                    lists[agent, role, group, at] = values[agent, run]
-                    totals[agent, role, group, at + 1] = (
-                        totals[agent, role, group, at] + values[agent, run]
-                    )
-                    lengths[agent, role, group] = at + 1
+                    where = place + int(mask[places[run] + role * runs])
+                    at = where * width + lengths[where]
+                    lists[at] = values[agent, run]
+                    totals[at + 1] = totals[at] + values[agent, run]
+                    lengths[where] += 1
                 for group in range(2):
-                    lists[agent, role, group, lengths[agent, role, group]] = np.inf
+                    lists[(place + group) * width + lengths[place + group]] = np.inf
         for pair in range(len(pairs)):
             a, b = pairs[pair, 0], pairs[pair, 1]
             for group in range(2):
-                first, second = lists[a, 0, group], lists[b, 1, group]
-                before, before_2 = totals[a, 0, group], totals[b, 1, group]
-                of_a, of_b = lengths[a, 0, group], lengths[b, 1, group]
-                rank = cut
+                of_a, of_b = lengths[4 * a + group], lengths[4 * b + 2 + group]
+                first, second = (4 * a + group) * width, (4 * b + 2 + group) * width
                 i = _taken(
-                    first, second, max(0, rank - of_b), min(rank, of_a), rank,
-                    starts[pair, group, 0],
+                    lists, first, second, max(0, cut - of_b), min(cut, of_a), cut,
+                    starts[pair, 2 * group],
                 )  # fmt: skip
-                j = rank - i
-                rank = size - cut
+                top = size - cut
                 i_2 = _taken(
-                    first, second, max(0, rank - of_b), min(rank, of_a), rank,
-                    starts[pair, group, 1],
+                    lists, first, second, max(0, top - of_b), min(top, of_a), top,
+                    starts[pair, 2 * group + 1],
                 )  # fmt: skip
-                j_2 = rank - i_2
-                starts[pair, group, 0], starts[pair, group, 1] = i, i_2
-                lows[group] = min(first[i], second[j])
+                starts[pair, 2 * group], starts[pair, 2 * group + 1] = i, i_2
+                j, j_2 = second + cut - i, second + top - i_2
+                i, i_2 = first + i, first + i_2
+                lows[group] = min(lists[i], lists[j])
                 high = -np.inf
-                if i_2 > 0:
-                    high = first[i_2 - 1]
-                if j_2 > 0:
-                    high = max(high, second[j_2 - 1])
+                if i_2 > first:
+                    high = lists[i_2 - 1]
+                if j_2 > second:
+                    high = max(high, lists[j_2 - 1])
                 highs[group] = high
-                means[group] = (before[i_2] - before[i] + before_2[j_2] - before_2[j]) / kept
+                means[group] = (totals[i_2] - totals[i] + totals[j_2] - totals[j]) / kept
             gap = means[1] - means[0]
             moments[0, pair] += gap
             moments[1, pair] += gap * gap
             least = (gap / floor) ** 2 * (1 + SLACK)
+            low, high = lows[0], highs[0]
+            low_1, high_1 = lows[1], highs[1]
             variance = 0.0
             for task in range(tasks):
                 centre = 0.5 * (centres[a, task] + centres[b, task])
-                sums[:] = 0.0
-                squares[:] = 0.0
+                middle = min(max(centre, low), high)
+                middle_1 = min(max(centre, low_1), high_1)
+                total = total_1 = squares = 0.0
                 for side in range(2):
                     agent = a if side == 0 else b
                     for run in range(runs):
-                        group = int(mask[(2 * task + side) * runs + run])
-                        low, high = lows[group], highs[group]
-                        value = min(max(values[agent, task * runs + run], low), high)
-                        off = value - min(max(centre, low), high)
-                        sums[group] += off
-                        squares[group] += off * off
-                variance += spread * (
-                    squares[0] + squares[1] - (sums[0] ** 2 + sums[1] ** 2) / runs
-                )
+                        value = values[agent, task * runs + run]
+                        if mask[(2 * task + side) * runs + run]:
+                            off = min(max(value, low_1), high_1) - middle_1
+                            total_1 += off
+                        else:
+                            off = min(max(value, low), high) - middle
+                            total += off
+                        squares += off * off
+                variance += spread * (squares - (total**2 + total_1**2) / runs)
                 if variance > least:
                     break
             else:
