@@ -109,7 +109,5 @@ def _judged(
     if normalise_by is not None:
         raise InvalidScores(f"{path} is not a table: it has no columns to normalise by")
     if reading.options and not reading.path:
-        raise InvalidScores(
-            f"{path} is not a table, so {', '.join(reading.options)} cannot apply: leave it out"
-        )
+        raise InvalidScores(f"{path} is not a table: leave out {', '.join(reading.options)}")
     return found

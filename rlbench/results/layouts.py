@@ -188,9 +188,7 @@ def _refuse_options(
     if is_normalised:
         useless.append("--normalise-by")
     if useless:
-        raise InvalidScores(
-            f"{folder} holds logs, to which {', '.join(useless)} cannot apply: leave it out"
-        )
+        raise InvalidScores(f"{folder} holds logs, not a table: leave out {', '.join(useless)}")
 
 
 class _Run(NamedTuple):

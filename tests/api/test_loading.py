@@ -234,7 +234,7 @@ def test_figures_are_drawn_and_nothing_is_written(
         ([FILE], {"unofficial": {"budget": 1}}, UsageError, "name the suite"),
         ([FILE], {"columns": {"scores": "x"}}, UnknownName, "role of a column 'scores'"),
         ([3], {}, InvalidScores, "from a path or a frame, not int"),
-        ([{"A": {"t": [1.0]}}], {"at_step": 3.0}, InvalidScores, "at_step= would say nothing"),
+        ([{"A": {"t": [1.0]}}], {"at_step": 3.0}, InvalidScores, "leave out at_step="),
     ],
 )
 def test_mistakes_are_told_in_one_line(sources, options, error, said) -> None:

@@ -41,7 +41,7 @@ def test_what_says_nothing_of_a_file_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", a=np.ones((3, 2)))
     for options in (["--agent", "b"], ["--at-step", "0"], ["--columns", "score=x"], ["--wide"]):
         error = rlbench("stats", "a.npz", *options, cwd=tmp_path, code=2).stderr
-        assert f"a.npz is not a table, so {options[0]} cannot apply" in error
+        assert f"a.npz is not a table: leave out {options[0]}" in error
 
 
 def test_refusals_are_one_line(tmp_path: Path) -> None:

@@ -142,13 +142,16 @@ def drawn(page: "Page") -> list[dict[str, list[str]]]:
 
 
 def test_what_is_shown_of_pairs_is_what_was_computed(browser: "Browser", site: Site) -> None:
-    """Of every kind of pair, in both orders; `test_pairs` compares these with the command."""
+    """Of every kind of pair, of one agent in both orders.
+
+    `test_pairs` compares the numbers with those of the command.
+    """
     agents = ("alpha", "beta", "gamma", "short", "brief", "taught", "together", "SPR", "BBF",
               "EfficientZero")  # fmt: skip
     decisions, statistics = set(), set()
     with open_page(browser) as (page, seen):
         for one, two in combinations(agents, 2):
-            for a, b in ((one, two), (two, one)):
+            for a, b in ((one, two), (two, one))[: 2 if one == agents[0] else 1]:
                 x, y = site.entry(a), site.entry(b)
                 choose(page, site, x.slug, y.slug)
                 wait_for(page, "a", a)

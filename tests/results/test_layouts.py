@@ -95,7 +95,7 @@ def test_tables_that_name_their_runs(tmp_path: Path) -> None:
         ({"a/x/0.csv": "score\n1\n"}, Reading(), r"--path '\{agent\}/\{task\}/\{seed\}.csv'"),
         ({"x.txt": "1"}, Reading(), "holds neither logs .* --store"),
         ({"r/monitor.csv": MONITOR}, Reading(at_step=1), "no steps for --at-step"),
-        ({"r/monitor.csv": MONITOR}, Reading(wide=True), "to which --wide cannot apply"),
+        ({"r/monitor.csv": MONITOR}, Reading(wide=True), "not a table: leave out --wide"),
         ({"a/r/monitor.csv": MONITOR, "b/r/monitor.csv": MONITOR}, Reading(agent="c"),
          "leave --agent out"),
         ({"r/evaluations.npz": {"timesteps": np.zeros(2), "results": np.zeros((3, 1))}}, Reading(),
