@@ -1,12 +1,11 @@
 """Cards on the site: any text that the gate lets in is shown as it is, and nothing of it runs."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from support.browser import open_browser, open_page
+from support.browser import open_page
 from support.bundles import draft_of
 from support.payloads import PAYLOADS
 from support.records import make_record
@@ -36,12 +35,6 @@ class Site(NamedTuple):
     out: Path
     shown: dict[str, list[str]]
     refused: dict[str, set[str]]
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

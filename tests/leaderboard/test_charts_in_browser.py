@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-from support.browser import Seen, open_browser, open_page, serve
+from support.browser import Seen, open_page, serve
 from support.charts import (
     HOSTILE,
     NAMES,
@@ -32,12 +32,6 @@ pytest.importorskip("altair", reason="needs the extra site")
 pytest.importorskip("vl_convert", reason="needs the extra site")
 
 LABEL_COLOURS = {"light": "rgb(27, 31, 36)", "dark": "rgb(230, 232, 234)"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with open_browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,13 @@
 
 import gzip
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 import pytest
-from support.browser import open_browser, open_page
+from support.browser import open_page
 from support.charts import is_label_of
 from support.records import ATARI, make_record
 
@@ -50,12 +49,6 @@ def records_of(agents: tuple[str, ...]) -> list[Record]:
                 timing: dict[str, str | float] = {"seconds": 3600.0 * (place + 1)}
                 found.append(replace(record, evaluations=(half, final), timing=timing))
     return found
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from support.browser import open_browser, open_page
+from support.browser import open_page
 from support.compared import PAPERS, RECORDS, runs_of
 
 from rlbench.leaderboard import build_site, compare_page, pairs
@@ -63,12 +63,6 @@ def hostile_records() -> Iterator[Record]:
         for record in runs_of("x", 0.1, seeds=1, tasks=2, given=("shared_seeds",)):
             agent = replace(record.identity.agent, name=payload, version=payload)
             yield replace(record, identity=replace(record.identity, agent=agent))
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,13 @@
 """Pages of papers, comparisons and curricula in Chromium: hostile texts, axe-core, their height."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
-from support.browser import open_browser, open_page
+from support.browser import open_page
 from support.records import ATARI, TEACHER, at_seed, make_record
 
 from rlbench import suites
@@ -127,12 +126,6 @@ def plans_of(records: list[Record]) -> list[ComparisonPlan]:
         )
         for begin in range(0, len(names), IN_A_PLAN)
     ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
