@@ -148,6 +148,7 @@ def pages_of(site: Site) -> list[str]:
     """Return a page of each kind."""
     boards = ("atari100k-1", "stump-tracks-1m-1")
     agents = [path for board in boards for path in sorted((site.out / board / "agents").iterdir())]
+    neighbours = sorted((site.out / "atari100k-1/compare").glob("*.html"))
     some = [path for path in agents if path.name.startswith(("long", "script", "atari100k.spr"))]
     return [
         "index.html", "papers/index.html",
@@ -156,6 +157,8 @@ def pages_of(site: Site) -> list[str]:
         *(f"atari100k-1/comparisons/{plan.id}.html" for plan in site.plans),
         "stump-tracks-1m-1/curricula.html",
         "atari100k-1/tasks/alien.html",
+        "atari100k-1/compare.html",
+        *(f"atari100k-1/compare/{path.name}" for path in neighbours[:1]),
         *(str(path.relative_to(site.out)) for path in some[:6]),
     ]  # fmt: skip
 
