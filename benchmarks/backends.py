@@ -24,8 +24,8 @@ from time import perf_counter
 import numpy as np
 
 from rlbench import suites
-from rlbench.results import Store
-from rlbench.runners import Run, Slot, identities, resolve, run_all
+from rlbench.results import Store, identities
+from rlbench.runners import Run, Slot, resolve, run_all
 
 SUITE = suites.get("atari100k")
 GAME = "Pong"

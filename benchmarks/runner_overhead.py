@@ -33,7 +33,7 @@ from ale_py.vector_env import AtariVectorEnv
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from rlbench import suites
-from rlbench.results import Store
+from rlbench.results import Store, identities
 from rlbench.runners import (
     MeteredEnv,
     Progress,
@@ -42,7 +42,6 @@ from rlbench.runners import (
     TaskInfo,
     Transitions,
     evaluate,
-    identities,
     resolve,
     run_all,
 )

@@ -33,8 +33,8 @@ from rlbench import suites
 from rlbench.api.asking import parse_suite
 from rlbench.api.running import prepare, want
 from rlbench.cli.progress import make_display
-from rlbench.results import Evaluation, Identity, Record, Store, Training
-from rlbench.runners import Run, Slot, identities, resolve, run_all
+from rlbench.results import Evaluation, Identity, Record, Store, Training, identities
+from rlbench.runners import Run, Slot, resolve, run_all
 from rlbench.runners.backends.backend import Cause, Placed
 
 SUITE = """

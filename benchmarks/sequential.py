@@ -18,8 +18,7 @@ import numpy as np
 
 from rlbench.api.entrants import Entrant, Entrants, resolve_entrants
 from rlbench.api.sequential import plan_of, standing
-from rlbench.results import Evaluation, Record, Training
-from rlbench.runners import identities
+from rlbench.results import Evaluation, Record, Training, identities
 from rlbench.suites.toml_files import parse
 
 SUITE = """

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from rlbench.api.entrants import Entrants, by_key, parse_entrant, resolve_entrants
 from rlbench.errors import UnknownName, UsageError
-from rlbench.results import Record
-from rlbench.runners import identities
+from rlbench.results import Record, identities
 from rlbench.stats import DuelResult, duel
 from rlbench.suites import Suite, Task
 

@@ -15,9 +15,9 @@ from rlbench.api.places import parse_places
 from rlbench.api.running import Wanted, find_agent, find_teacher, given_of_policy, want
 from rlbench.api.stores import loaded_or_empty
 from rlbench.errors import UsageError
-from rlbench.results import Identity, Record
+from rlbench.results import Identity, Record, identities
 from rlbench.results.labels import labels
-from rlbench.runners import Resolved, Run, identities
+from rlbench.runners import Resolved, Run
 from rlbench.suites import Suite, Task
 
 _NAMED = re.compile(r"(?:([^=:/\[]{1,100})=)?(.+?)(?:\s*\[(.*)\])?", re.DOTALL)

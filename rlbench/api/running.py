@@ -15,7 +15,7 @@ from rlbench.api.places import Places
 from rlbench.api.progress import Display
 from rlbench.api.stores import Tell, loaded_or_empty
 from rlbench.errors import ClusterError, InvalidRecord, StoreError, UsageError
-from rlbench.results import Identity, Loaded, Problem, Store
+from rlbench.results import Identity, Loaded, Problem, Store, identities
 from rlbench.results.scores import under_other_constants
 from rlbench.results.store import check_recordable
 from rlbench.runners import (
@@ -23,7 +23,6 @@ from rlbench.runners import (
     Limits,
     Resolved,
     Run,
-    identities,
     resolve,
     resolve_teacher,
     run_all,

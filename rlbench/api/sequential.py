@@ -1,6 +1,6 @@
 """Comparisons whose test decides which runs come next: the plan, where it stands, what to run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,11 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.api.asking import MAX_SEED
-from rlbench.api.entrants import Entrants, by_key, normalised, raw_scores
+from rlbench.api.entrants import Entrants
 from rlbench.errors import InvalidScores, UnknownName, UsageError
 from rlbench.results import Record
 from rlbench.results.engines import other_engines, usual_engines
-from rlbench.results.plans import ComparisonPlan, FixedPlan, fix_plan, read_plans
+from rlbench.results.plans import (
+    ComparisonPlan,
+    FixedPlan,
+    fix_plan,
+    read_plans,
+    recorded,
+    whole_batches,
+)
 from rlbench.stats import AdaStopResult, adastop
 from rlbench.stats.comparisons import TestStatistic
 
@@ -113,7 +120,7 @@ def settle_plan(
             f"({'; '.join(plan.changed_from(last.plan))}): repeat the settings of that plan, or "
             "begin another with --new-plan"
         )
-    seen = sum(map(len, _recorded(plan, entrants, records).values()))
+    seen = sum(map(len, recorded(plan, entrants.suite, records).values()))
     return fix_plan(store, plan, seen=seen)
 
 
@@ -126,7 +133,8 @@ def standing(plan: ComparisonPlan, entrants: Entrants, records: Iterable[Record]
         UsageError: Runs of a task were made on engines that behave differently.
     """
     suite = entrants.suite
-    mine = [r for of_agent in _recorded(plan, entrants, records).values() for r in of_agent]
+    runs = recorded(plan, suite, records)
+    mine = [record for of_agent in runs.values() for record in of_agent.values()]
     if others := other_engines(mine, suite, usual_engines(mine, suite)):
         names = ", ".join(sorted(set(others.values())))
         raise UsageError(
@@ -134,9 +142,10 @@ def standing(plan: ComparisonPlan, entrants: Entrants, records: Iterable[Record]
             f"({names}), so they are not compared: begin a plan of fresh seeds with --new-plan "
             "--first-seed N"
         )
-    ended = by_key(mine)
-    arrays = {label: _whole_batches(label, plan, entrants, ended) for label in plan.agents}
-    if missing := tuple(label for label, runs in arrays.items() if not len(runs[0])):
+    arrays = {
+        label: whole_batches(plan, suite, entrants.tasks, runs[label]) for label in plan.agents
+    }
+    if missing := tuple(label for label, tasks in arrays.items() if not len(tasks[0])):
         return Standing(None, 1, missing)
     statistic: Any = plan.statistic
     result = adastop(
@@ -154,12 +163,12 @@ def seconds_saved(
     A run of an agent would have taken as long as its others did on average.
     """
     assert at.result is not None
-    made = _recorded(plan, entrants, records)
+    made = recorded(plan, entrants.suite, records)
     runs, saved = 0, 0.0
     for label, done in at.result.runs.items():
         spared = (plan.batch * plan.max_batches - done) * len(plan.digests)
         runs += spared
-        saved += spared * float(np.mean([r.timing["seconds"] for r in made[label]]))
+        saved += spared * float(np.mean([r.timing["seconds"] for r in made[label].values()]))
     return runs, saved
 
 
@@ -168,9 +177,11 @@ def looked_at(
 ) -> dict[str, list[NDArray[np.float64]]]:
     """Return what the test looked at: by label, one array (runs,) of normalised scores a task."""
     assert at.result is not None
-    ended = by_key(records)
+    made = recorded(plan, entrants.suite, records)
     return {
-        label: [task[:runs] for task in _whole_batches(label, plan, entrants, ended)]
+        label: [
+            task[:runs] for task in whole_batches(plan, entrants.suite, entrants.tasks, made[label])
+        ]
         for label, runs in at.result.runs.items()
     }
 
@@ -180,25 +191,3 @@ def _compares_the_same(a: ComparisonPlan, b: ComparisonPlan) -> bool:
     return (a.suite, dict(a.unofficial), set(a.agents)) == (
         b.suite, dict(b.unofficial), set(b.agents),
     )  # fmt: skip
-
-
-def _recorded(
-    plan: ComparisonPlan, entrants: Entrants, records: Iterable[Record]
-) -> dict[str, list[Record]]:
-    """Return the records of the plan's runs, by label."""
-    ended = by_key(records)
-    found = {}
-    for label in entrants.agents:
-        runs = entrants.runs(label, plan.all_seeds)
-        found[label] = [ended[run.key] for run in runs if run.key in ended]
-    return found
-
-
-def _whole_batches(
-    label: str, plan: ComparisonPlan, entrants: Entrants, records: Mapping[str, Record]
-) -> list[NDArray[np.float64]]:
-    """Return an agent's normalised scores in whole batches, (runs,) a task, in order of seeds."""
-    raw = raw_scores(entrants, label, plan.all_seeds, records)
-    missing = np.flatnonzero(np.isnan(raw).any(axis=1))
-    complete = len(raw) if not len(missing) else int(missing[0])
-    return normalised(entrants, raw[: complete // plan.batch * plan.batch])

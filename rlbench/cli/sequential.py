@@ -33,7 +33,7 @@ from rlbench.cli.output import EXIT_UNDECIDED, echo, print_json, print_table
 from rlbench.cli.run import parse_tasks, print_sources, run_together
 from rlbench.errors import UsageError
 from rlbench.results import Record
-from rlbench.results.plans import ComparisonPlan, FixedPlan
+from rlbench.results.plans import ComparisonPlan, FixedPlan, decision_text
 from rlbench.results.reading import Reading
 from rlbench.stats.aggregates import LABELS
 from rlbench.stats.futility import cost
@@ -246,12 +246,8 @@ def _report(
 
 def _sentence(row: Mapping[str, Any], statistic: str, futility: float | None, most: int) -> str:
     """Return a decision in words."""
-    after = f"after batch {row['batches']}"
-    if row["decision"] in ("larger", "smaller"):
-        return f"{row['a']} has a {row['decision']} {statistic} than {row['b']}, {after}."
-    if futility is not None and row["batches"] < most:
-        return (
-            f"{row['a']} and {row['b']} are not separated: a difference of {futility:g} was ruled "
-            f"out {after}."
-        )
-    return f"{row['a']} and {row['b']} are not separated {after}."
+    return decision_text(
+        row["a"], row["b"], row["decision"], statistic=statistic,
+        after=f"after batch {row['batches']}",
+        ruled_out=futility if row["batches"] < most else None,
+    )  # fmt: skip

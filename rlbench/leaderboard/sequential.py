@@ -1,6 +1,6 @@
 """Pages of sequential comparisons: what a plan has decided so far, from records alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from rlbench.errors import RLBenchError
 from rlbench.results import Record
 from rlbench.results.engines import other_engines, usual_engines
-from rlbench.results.plans import ComparisonPlan, FixedPlan
+from rlbench.results.plans import (
+    ComparisonPlan,
+    FixedPlan,
+    decision_text,
+    recorded,
+    whole_batches,
+)
 from rlbench.stats import AdaStopResult, adastop
 from rlbench.stats.aggregates import LABELS
 from rlbench.suites import Suite
@@ -111,15 +117,18 @@ def sequentials(
 
 def _sequential(fixed: FixedPlan, records: Sequence[Record], suite: Suite) -> Sequential:
     plan = fixed.plan
-    of_agents = _recorded(plan, records)
+    of_agents = recorded(plan, suite, records)
     mine = [r for by_run in of_agents.values() for r in by_run.values()]
     result, problem = None, ""
     if others := other_engines(mine, suite, usual_engines(mine, suite)):
         names = ", ".join(sorted(set(others.values())))
         problem = f"runs were made on another engine than the rest ({names})"
     else:
-        arrays = {label: _whole(plan, of_agents[label], suite) for label in plan.agents}
-        if all(len(tasks[0]) for tasks in arrays.values()):
+        tasks = [task for task in suite.tasks if task.name in plan.digests]
+        arrays = {
+            label: whole_batches(plan, suite, tasks, of_agents[label]) for label in plan.agents
+        }
+        if all(len(of_tasks[0]) for of_tasks in arrays.values()):
             statistic: Any = plan.statistic
             rule: Any = plan.rule
             try:
@@ -130,53 +139,15 @@ def _sequential(fixed: FixedPlan, records: Sequence[Record], suite: Suite) -> Se
                 )  # fmt: skip
             except RLBenchError as error:
                 problem = str(error)
-    tasks = len(plan.digests)
     return Sequential(
         fixed=fixed,
         statistic=LABELS.get(plan.statistic, plan.statistic),
         result=result,
         problem=problem,
         panels=tuple(_panels(plan, result)) if result else (),
-        needed=sum(result.runs.values()) * tasks if result else 0,
-        planned=len(plan.agents) * tasks * plan.batch * plan.max_batches,
+        needed=sum(result.runs.values()) * len(plan.digests) if result else 0,
+        planned=len(plan.agents) * len(plan.digests) * plan.batch * plan.max_batches,
     )
-
-
-def _recorded(
-    plan: ComparisonPlan, records: Iterable[Record]
-) -> dict[str, dict[tuple[str, int], Record]]:
-    """Return by label, then task and seed, the records of the plan's runs that ended well."""
-    found: dict[str, dict[tuple[str, int], Record]] = {label: {} for label in plan.agents}
-    by_content = {str(sorted(who.content().items())): label for label, who in plan.agents.items()}
-    seeds = set(plan.all_seeds)
-    for record in records:
-        run = record.identity
-        if record.status != "ok" or run.teacher or run.seed not in seeds:
-            continue
-        if plan.digests.get(run.task) != run.digest:
-            continue
-        label = by_content.get(str(sorted(run.agent.content().items())))
-        if label is not None:
-            found[label][run.task, run.seed] = record
-    return found
-
-
-def _whole(
-    plan: ComparisonPlan, runs: Mapping[tuple[str, int], Record], suite: Suite
-) -> list[Floats]:
-    """Return an agent's normalised scores in whole batches, (runs,) a task of the plan."""
-    batches = 0
-    while batches < plan.max_batches and all(
-        (task, seed) in runs for task in plan.digests for seed in plan.seeds(batches + 1)
-    ):
-        batches += 1
-    seeds = plan.all_seeds[: batches * plan.batch]
-    return [
-        suite.normalise(
-            suite.task(task), np.array([runs[task, seed].score for seed in seeds], dtype=float)
-        )
-        for task in plan.digests
-    ]
 
 
 def _panels(plan: ComparisonPlan, result: AdaStopResult) -> Iterable[PairPanel]:
@@ -211,13 +182,9 @@ def _points(values: Floats, top: float, most: int) -> tuple[tuple[float, float],
 def _sentence(plan: ComparisonPlan, a: str, b: str, decision: str, batches: int) -> str:
     """Return a decision in words."""
     after = f"after batch {batches} of at most {plan.max_batches}"
-    if decision in ("larger", "smaller"):
-        return (
-            f"{a} has a {decision} {LABELS.get(plan.statistic, plan.statistic)} than {b}, {after}."
-        )
     if decision == "undecided":
         return f"{a} and {b} are undecided {after}: more runs are needed."
-    found = f"{a} and {b} are not separated"
-    if plan.futility is not None and batches < plan.max_batches:
-        return f"{found}: a difference of {plan.futility:g} was ruled out {after}."
-    return f"{found} {after}."
+    return decision_text(
+        a, b, decision, statistic=LABELS.get(plan.statistic, plan.statistic), after=after,
+        ruled_out=plan.futility if batches < plan.max_batches else None,
+    )  # fmt: skip

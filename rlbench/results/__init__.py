@@ -2,7 +2,7 @@
 
 from rlbench.results.claims import Claim, ClaimFile, read_claim
 from rlbench.results.files import read_scores
-from rlbench.results.identity import AgentId, Identity
+from rlbench.results.identity import AgentId, Identity, identities
 from rlbench.results.record import (
     Engine,
     Evaluation,
@@ -41,6 +41,7 @@ __all__ = [
     "Training",
     "belongs",
     "collect",
+    "identities",
     "read_claim",
     "read_scores",
     "rows",

@@ -1,13 +1,13 @@
 """Identities: what is run, by which agent, and the key that follows from it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Self
 
 from rlbench.errors import InvalidRecord, UnknownName
 from rlbench.results.values import plain
-from rlbench.suites import Constant, sha256_of, slug
+from rlbench.suites import Constant, Suite, Task, sha256_of, slug
 
 GIVEN = {
     "chosen_resets": "training episodes began in states that were chosen or stored",
@@ -191,3 +191,26 @@ def check_identity(identity: Identity) -> None:
                 plain(value)
         except ValueError as error:
             raise InvalidRecord(f"its agent's options: {error}") from error
+
+
+def identities(
+    suite: Suite,
+    tasks: Sequence[Task],
+    agent: AgentId,
+    seeds: Iterable[int],
+    teacher: AgentId | None = None,
+) -> list[Identity]:
+    """Return what is to be run, seed by seed, so that early results span all tasks."""
+    return [
+        Identity(
+            suite=suite.id,
+            task=task.name,
+            constants=suite.constants(task),
+            unofficial=suite.unofficial_of(task),
+            agent=agent,
+            teacher=teacher,
+            seed=seed,
+        )
+        for seed in seeds
+        for task in tasks
+    ]

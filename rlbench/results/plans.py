@@ -7,19 +7,22 @@ changed.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rlbench import __version__
 from rlbench.errors import InvalidRecord, StoreError
 from rlbench.files import add_file, read_bounded
 from rlbench.results import strict_json
-from rlbench.results.identity import AgentId
-from rlbench.results.record import check_schema
-from rlbench.suites import Constant, sha256_of
+from rlbench.results.identity import AgentId, identities
+from rlbench.results.record import Record, check_schema
+from rlbench.suites import Constant, Suite, Task, sha256_of
 
 FOLDER = "plans"
 SCHEMA_VERSION = 1
@@ -131,6 +134,75 @@ class FixedPlan(NamedTuple):
     path: Path
     fixed: str
     seen: int
+
+
+def recorded(
+    plan: ComparisonPlan, suite: Suite, records: Iterable[Record]
+) -> dict[str, dict[tuple[str, int], Record]]:
+    """Return by label, then task and seed, the records of the plan's runs that ended well.
+
+    Args:
+        plan: The plan.
+        suite: Its suite, with the constants of the plan.
+        records: Any, of the last of each run.
+    """
+    ended = {record.identity.key: record for record in records if record.status == "ok"}
+    tasks = [suite.task(name) for name in plan.digests]
+    found = {}
+    for label, agent in plan.agents.items():
+        runs = identities(suite, tasks, agent, plan.all_seeds, plan.teachers.get(label))
+        found[label] = {(run.task, run.seed): ended[run.key] for run in runs if run.key in ended}
+    return found
+
+
+def whole_batches(
+    plan: ComparisonPlan,
+    suite: Suite,
+    tasks: Sequence[Task],
+    runs: Mapping[tuple[str, int], Record],
+) -> list[NDArray[np.float64]]:
+    """Return an agent's normalised scores in whole batches.
+
+    Args:
+        plan: The plan.
+        suite: Its suite.
+        tasks: Those of the plan, in any order.
+        runs: The agent's records, by task and seed.
+
+    Returns:
+        One array (runs,) a task, in the order of seeds.
+    """
+    seeds: list[int] = []
+    for batch in range(1, plan.max_batches + 1):
+        if not all((task.name, seed) in runs for task in tasks for seed in plan.seeds(batch)):
+            break
+        seeds += plan.seeds(batch)
+    return [
+        suite.normalise(task, np.array([runs[task.name, seed].score for seed in seeds], float))
+        for task in tasks
+    ]
+
+
+def decision_text(
+    a: str, b: str, decision: str, *, statistic: str, after: str, ruled_out: float | None = None
+) -> str:
+    """Return what was decided between two agents, in words.
+
+    Args:
+        a: The first agent.
+        b: The second.
+        decision: Of the test: ``larger``, ``smaller`` or ``equal``.
+        statistic: What is compared, in words.
+        after: When it was decided, in words.
+        ruled_out: The difference that was ruled out before the plan was at its end, if any.
+    """
+    if decision in ("larger", "smaller"):
+        return f"{a} has a {decision} {statistic} than {b}, {after}."
+    if ruled_out is not None:
+        return (
+            f"{a} and {b} are not separated: a difference of {ruled_out:g} was ruled out {after}."
+        )
+    return f"{a} and {b} are not separated {after}."
 
 
 def read_plans(store: Path) -> list[FixedPlan]:

@@ -15,7 +15,7 @@ from rlbench.runners.agents.resolving import Recipe, Resolved
 from rlbench.runners.backends.backend import Event, Limits, Slot
 from rlbench.runners.backends.supervision import run_all
 from rlbench.runners.progress import Progress
-from rlbench.runners.run import Run, identities
+from rlbench.runners.run import Run
 from rlbench.runners.teachers.teacher import Teacher, resolve_teacher
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ __all__ = [
     "Teacher",
     "Transitions",
     "evaluate",
-    "identities",
     "load_factory",
     "resolve",
     "resolve_teacher",

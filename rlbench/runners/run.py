@@ -1,15 +1,15 @@
 """A run: the unit of work, of failure and of storage."""
 
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from rlbench import suites
 from rlbench.errors import UsageError
-from rlbench.results import AgentId, Identity
+from rlbench.results import Identity
 from rlbench.runners.agents.resolving import Recipe
-from rlbench.suites import Suite, Task
+from rlbench.suites import Suite
 
 # Signals to a worker: to keep a checkpoint and leave, and to say what its threads are doing.
 LEAVE = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)]
@@ -88,26 +88,3 @@ class Run:
         if suite.id != identity.suite or suite.digest(suite.task(identity.task)) != identity.digest:
             raise UsageError(CHANGED.format("suite"))
         return suite
-
-
-def identities(
-    suite: Suite,
-    tasks: Sequence[Task],
-    agent: AgentId,
-    seeds: Iterable[int],
-    teacher: AgentId | None = None,
-) -> list[Identity]:
-    """Return what is to be run, seed by seed, so that early results span all tasks."""
-    return [
-        Identity(
-            suite=suite.id,
-            task=task.name,
-            constants=suite.constants(task),
-            unofficial=suite.unofficial_of(task),
-            agent=agent,
-            teacher=teacher,
-            seed=seed,
-        )
-        for seed in seeds
-        for task in tasks
-    ]

@@ -7,7 +7,8 @@ from pathlib import Path
 from support.toy import TOY
 
 from rlbench.api.progress import Display
-from rlbench.runners import Event, Run, identities, resolve
+from rlbench.results import identities
+from rlbench.runners import Event, Run, resolve
 
 
 def runs(number: int, folder: Path) -> list[Run]:

@@ -8,11 +8,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.cartpole import CARTPOLE
 from support.command import COMMAND, rlbench
 from support.poles import AGENTS, write_files
 from support.registered import register
 
+from rlbench.leaderboard.sequential import sequentials
 from rlbench.results import Store
+from rlbench.results.plans import read_plans
 
 BETTER = ("good=agents.py:Balance", "bad=agents.py:Balance [flipped=true]")
 PLAN = ("--suite", "poles.toml", "--run", "--batch", "4", "--max-batches", "3")
@@ -154,6 +157,14 @@ def test_curricula_are_compared_with_their_teachers(tmp_path: Path) -> None:
     (row,) = json.loads(done(*agents, "--json").stdout)
     assert (row["a"], row["b"], row["plan"]) == ("x + uniform", "x + cartpole", path.stem)
     assert len(Store(tmp_path / "runs").load().records) == len(records)
+    # The page of the comparison tells the same.
+    suite = CARTPOLE.make_unofficial({"budget": 200})
+    (shown,) = sequentials(read_plans(tmp_path / "runs"), records, suite)
+    assert shown.result is not None
+    assert shown.result.decisions == {(row["a"], row["b"]): row["decision"]}
+    assert [(each.a, each.b, each.statistic) for each in shown.panels] == [
+        (row["a"], row["b"], row["statistic"])
+    ]
     changed = done(agents[0], agents[1].replace("=2", "=3"), code=2).stderr
     assert "the code or the options of teachers" in changed
 

@@ -15,8 +15,8 @@ from support.faults import seal
 from support.toy import TOY
 
 from rlbench.errors import AgentError, StaleCheckpoint
-from rlbench.results import AgentId, Store
-from rlbench.runners import Progress, Run, TaskInfo, Transitions, identities, run_online
+from rlbench.results import AgentId, Store, identities
+from rlbench.runners import Progress, Run, TaskInfo, Transitions, run_online
 from rlbench.runners.agents.resolving import Recipe
 from rlbench.runners.backends.worker import Attempt
 from rlbench.runners.checkpoint import Checkpoints

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support.toy import TOY
 
-from rlbench.results import Identity
-from rlbench.runners import Run, identities, resolve, resolve_teacher
+from rlbench.results import Identity, identities
+from rlbench.runners import Run, resolve, resolve_teacher
 from rlbench.runners.stale import is_stale, origin
 
 PLAIN = "def make(task, *, seed, device='cpu'): ...\n"

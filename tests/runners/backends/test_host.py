@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rlbench import suites
-from rlbench.results import Record, Store
-from rlbench.runners import Run, Slot, identities, resolve
+from rlbench.results import Record, Store, identities
+from rlbench.runners import Run, Slot, resolve
 from rlbench.runners.backends.host import Ended, Host, Piece, Sent, Words
 from rlbench.runners.backends.transfer import unpack
 

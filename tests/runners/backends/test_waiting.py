@@ -4,8 +4,8 @@ from pathlib import Path
 
 from support.toy import TOY
 
-from rlbench.results import Store
-from rlbench.runners import Run, identities, resolve
+from rlbench.results import Store, identities
+from rlbench.runners import Run, resolve
 from rlbench.runners.backends.waiting import Waiting
 
 

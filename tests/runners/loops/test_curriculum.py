@@ -35,13 +35,12 @@ from rlbench.errors import (
     TeacherError,
     UsageError,
 )
-from rlbench.results import Record, Store
+from rlbench.results import Record, Store, identities
 from rlbench.runners import (
     MeteredEnv,
     Progress,
     TaskInfo,
     Transitions,
-    identities,
     load_factory,
     resolve,
     resolve_teacher,
