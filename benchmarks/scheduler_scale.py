@@ -8,8 +8,8 @@
   share of each run: CPU time, and the memory that its process gains.
 - **workers**: real runs of CartPole with a budget of one step, in worker processes: what a run
   takes besides its work. The CPU time is that of the workers and the driver together.
-- **store**: a store of so many records of Atari 100k (20 agents, 26 games) in the temporary folder,
-  and commands that read it, each in a process of its own.
+- **store**: a store of 1,000 or more records of Atari 100k (20 agents, 26 games) in the temporary
+  folder, and commands that read it, each in a process of its own.
 
 A busy machine makes CPU times larger too (shared cores and caches): compare them with those of
 reading the same files as bare JSON. What was measured is in `docs/design/scale.md`.

@@ -148,12 +148,12 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def lines_high(number: float) -> float:
-    """Return the height in inches of so many lines of text in the style that is set."""
+    """Return the height in inches of a number of lines of text in the current style."""
     return number * 1.3 * text_size() / 72
 
 
 def rows_high(number: int) -> float:
-    """Return the height in inches of so many rows with a name each; many stand closer together."""
+    """Return the height in inches of a number of rows of names; more than twelve stand closer."""
     return lines_high(number * (1.0 if number <= 12 else 0.85))
 
 

@@ -13,13 +13,12 @@ from rlbench.leaderboard.charts.look import (
     DASHES,
     DATA,
     HEIGHT,
-    INTERVAL,
     LINE_HEIGHT,
-    POINTER,
     Axis,
     Spec,
     distinct,
     kept,
+    pointer_layer,
     specify,
 )
 from rlbench.leaderboard.plots import Row
@@ -200,26 +199,7 @@ def _lines(
             "text": {"field": "agent"}, "opacity": emphasised(1, DIM_NAME),
         },
     }  # fmt: skip
-    point_at = {
-        "name": POINTER,
-        "mark": {"type": "circle", "size": 120, "opacity": 0, "cursor": "pointer"},
-        "transform": [{"calculate": INTERVAL, "as": "interval"}],
-        "encoding": {
-            "x": x, "y": y,
-            "tooltip": [
-                {"field": "agent", "title": "Agent"},
-                {
-                    "field": at.field, "type": "quantitative", "title": at.title,
-                    "format": at.format,
-                },
-                {
-                    "field": "point", "type": "quantitative", "title": point.title,
-                    "format": ".3f",
-                },
-                {"field": "interval", "title": "Interval"},
-            ],
-        },
-    }  # fmt: skip
+    pointed = pointer_layer(x, y, at, point.title, size=120, mark={"cursor": "pointer"})
     with_bands = [band] if any(row["low"] is not None for row in drawn) else []
     params = [
         {"name": "pinned", "value": []},
@@ -227,7 +207,7 @@ def _lines(
         {"name": "nameLimit", "value": NAME_LIMIT},
     ]
     return specify(
-        {"params": params, "layer": [*with_bands, line, leader, name, point_at]},
+        {"params": params, "layer": [*with_bands, line, leader, name, pointed]},
         drawn, description,
         lines={
             "colours": COLOURS, "dashes": DASHES, "shown": SHOWN, "bands": MAX_BANDS,

@@ -33,7 +33,7 @@ INKS = {
 }
 INK, SOFT, LINE = (light for light, _ in INKS.values())
 
-# From surely worse over even to surely better, and what is written on them (contrast at least 4.5).
+# Surely worse, even, surely better; below, the colours of text on them (contrast at least 4.5).
 DIVERGING = ("#7e3a08", "#f7f7f7", "#01574f")
 ON_PALE, ON_STRONG = "#000000", "#ffffff"
 STRONG = 0.37  # how far from even the colour of a cell is strong
@@ -75,6 +75,38 @@ class Axis(NamedTuple):
     field: str
     title: str
     format: str
+
+
+def pointer_layer(
+    x: Spec, y: Spec, at: Axis, title: str, *, size: int, mark: Spec | None = None
+) -> Spec:
+    """Return the layer that shows an agent's numbers where a pointer meets one of its points.
+
+    Args:
+        x: The encoding of the points.
+        y: The encoding of the points.
+        at: What stands on the horizontal axis.
+        title: What ``point`` is.
+        size: Of what a pointer meets, in square px.
+        mark: More of the mark.
+    """
+    return {
+        "name": POINTER,
+        "mark": {"type": "circle", "size": size, "opacity": 0, **(mark or {})},
+        "transform": [{"calculate": INTERVAL, "as": "interval"}],
+        "encoding": {
+            "x": x, "y": y,
+            "tooltip": [
+                {"field": "agent", "title": "Agent"},
+                {
+                    "field": at.field, "type": "quantitative", "title": at.title,
+                    "format": at.format,
+                },
+                {"field": "point", "type": "quantitative", "title": title, "format": ".3f"},
+                {"field": "interval", "title": "Interval"},
+            ],
+        },
+    }  # fmt: skip
 
 
 def specify(

@@ -1,4 +1,4 @@
-"""Charts of points: an agent each, with its name beside it and the line of the best so far."""
+"""Charts of points: one for each agent with its name, and the line of the best so far."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,13 +9,12 @@ from rlbench.leaderboard.charts.look import (
     CHARACTER,
     COLOURS,
     HEIGHT,
-    INTERVAL,
     LINE_HEIGHT,
-    POINTER,
     Axis,
     Spec,
     brief,
     kept,
+    pointer_layer,
     specify,
 )
 from rlbench.leaderboard.plots import Row
@@ -190,23 +189,7 @@ def _points(
             "transform": [{"filter": f"datum.side === '{side}'"}],
             "encoding": {"x": x, "y": {**y, "field": "label"}, "text": {"field": "agent"}},
         })  # fmt: skip
-    layers.append({
-        "name": POINTER,
-        "mark": {"type": "circle", "size": 200, "opacity": 0},
-        "transform": [{"calculate": INTERVAL, "as": "interval"}],
-        "encoding": {
-            "x": x, "y": y,
-            "tooltip": [
-                {"field": "agent", "title": "Agent"},
-                {
-                    "field": tooltip.field, "type": "quantitative", "title": tooltip.title,
-                    "format": tooltip.format,
-                },
-                {"field": "point", "type": "quantitative", "title": "IQM", "format": ".3f"},
-                {"field": "interval", "title": "Interval"},
-            ],
-        },
-    })  # fmt: skip
+    layers.append(pointer_layer(x, y, tooltip, "IQM", size=200))
     on_line = sorted((row for row in rows if row["agent"] in best), key=lambda row: row["at"])
     line = [{"at": row["at"], "point": row["point"]} for row in on_line]
     line.append({"at": scale["domain"][1], "point": line[-1]["point"]})
