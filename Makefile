@@ -137,6 +137,7 @@ recipes: .venv-recipes/.done
 lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 
 types: $(DEV)
 	$(BIN)/mypy

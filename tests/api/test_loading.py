@@ -228,7 +228,7 @@ def test_figures_are_drawn_and_nothing_is_written(
     ("sources", "options", "error", "said"),
     [
         ([], {"suite": "atary"}, UnknownName, "unknown suite 'atary'"),
-        ([{"A": {"t": [1.0]}}], {"colums": {}}, UnknownName, "Did you mean 'columns'"),
+        ([{"A": {"t": [1.0]}}], {"columnz": {}}, UnknownName, "Did you mean 'columns'"),
         (["no.csv"], {}, UsageError, "cannot read no.csv: no such file"),
         (["SPR"], {}, UsageError, 'needs a suite: add suite="atari100k"'),
         ([FILE], {"unofficial": {"budget": 1}}, UsageError, "name the suite"),

@@ -636,7 +636,7 @@ def test_disturbances_by_name() -> None:
     assert disturbance_of("action-delay", 0.0, 4) == ActionDelay(4)
     assert disturbance_of("cyclic-drift", 0.5, 250) == CyclicDrift(250, 0.5)
     with pytest.raises(UnknownName, match="Did you mean 'sticky'"):
-        disturbance_of("stiky", 0.5, 0)
+        disturbance_of("stickky", 0.5, 0)
 
 
 def test_the_example_in_the_guide_runs() -> None:

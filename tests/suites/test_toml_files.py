@@ -79,7 +79,7 @@ def test_defaults_of_wrappers_are_part_of_the_digest() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("version = 1", "versoin = 1", "key in small.toml: 'versoin'. Did you mean 'version'"),
+        ("version = 1", "verzion = 1", "key in small.toml: 'verzion'. Did you mean 'version'"),
         ("budget = 300", "bugdet = 300", "small.toml: protocol: 'bugdet'. Did you mean 'budget'"),
         ("high = 500", "hihg = 500", "task CartPole-v1: 'hihg'. Did you mean 'high'"),
         ("version = 1", "", "small.toml needs version"),

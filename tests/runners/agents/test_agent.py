@@ -97,7 +97,7 @@ def test_a_display_name() -> None:
         ("a/b/c", "unknown agent"),
         ("", "unknown agent"),
         (":make", "unknown agent"),
-        ("mine:bulid", "factory in .*mine.py: 'bulid'. Did you mean 'build'"),
+        ("mine:buiuld", "factory in .*mine.py: 'buiuld'. Did you mean 'build'"),
         ("broken.py", "is not Python"),
         ("..", "unknown agent"),
     ],

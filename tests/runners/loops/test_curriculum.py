@@ -832,7 +832,7 @@ def test_the_options_of_teacher_and_agent_reach_them(here: Path) -> None:
     [
         ((), "cartpole-curriculum@1 is a curriculum: name a --teacher, e.g. uniform"),
         (("-o", "teacher.bins=2"), "is a curriculum: name a --teacher"),
-        (("--teacher", "unifrom"), "unknown teacher 'unifrom'. Did you mean 'uniform'?"),
+        (("--teacher", "uniforn"), "unknown teacher 'uniforn'. Did you mean 'uniform'?"),
         (("--teacher", "support.cartpole:make_teachers"), "unknown factory"),
     ],
 )
