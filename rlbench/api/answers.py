@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Answer:
-    """Rows, and what must be said of them.
+    """The rows of an answer, with its notes.
 
     Attributes:
         title: What the rows are.
@@ -32,7 +32,7 @@ class Answer:
     shown: tuple[Row, ...] = ()
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return the rows as a frame of pandas."""
+        """Return the rows as a pandas frame."""
         import pandas as pd
 
         return pd.DataFrame(list(self.rows))

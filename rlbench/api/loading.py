@@ -35,7 +35,7 @@ Kind = Literal[
 
 
 class Results:
-    """Scores of agents, and what must be said of them.
+    """The scores of agents, with notes on what was assumed.
 
     Made by `load`, `run` and `evaluate`. The answers of its methods have the notes. Scores, curves,
     frames and figures have none: the first of them to be asked for warns of each note with
@@ -70,7 +70,7 @@ class Results:
         return tuple(self._gathered.agents)
 
     def scores(self) -> dict[str, dict[str, NDArray[np.float64]]]:
-        """Return agent, then task, to the scores of its runs, (runs,) float64, on this scale.
+        """Return the scores (runs,) of each agent and task, as nested dictionaries of float64.
 
         Tasks that an agent has no runs of are not there, and tasks may have different numbers of
         runs. ``list(scores[agent].values())`` is what the functions of `rlbench.stats` take.
@@ -82,7 +82,7 @@ class Results:
         }
 
     def curves(self) -> dict[str, dict[str, list[Curve]]]:
-        """Return agent, then task, to the learning curves of its runs, where they are known.
+        """Return the learning curves of each agent and task, if they are known.
 
         A curve is a pair (steps, scores), each (points,) float64, on this scale.
         """
@@ -90,7 +90,7 @@ class Results:
         return {agent: dict(tasks) for agent, tasks in self._gathered.curves.items()}
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return a frame of pandas, a row a run: agent, task, run (from 0), seed and score.
+        """Return a pandas frame with one row per run: agent, task, run (from 0), seed and score.
 
         The column seed is there if a source has seeds, or other names of runs. It holds integers
         if all of them are, and nothing where a source has none.
@@ -195,7 +195,7 @@ class Results:
         max_batches: int = 6,
         futility: float | None = None,
     ) -> Answer:
-        """Say which agent is better, on the tasks that all of them have runs of.
+        """Say which agent is better, on the tasks where all of them have runs.
 
         Args:
             statistic: What is compared: ``iqm``, ``mean`` or ``median``.
@@ -255,7 +255,7 @@ class Results:
         power: float = 0.8,
         difference: float | None = None,
     ) -> Answer:
-        """Return power and width of intervals for numbers of runs, from the runs there are.
+        """Return the expected power and interval width for numbers of runs.
 
         Args:
             statistic: What is compared.

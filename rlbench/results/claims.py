@@ -33,7 +33,7 @@ _MAX_COUNT = 10**9
 
 
 class ClaimFile(NamedTuple):
-    """What a claim's file says.
+    """The content of a claim's file.
 
     Attributes:
         data: Its content: ``token``, ``host``, ``boot``, ``namespace``, ``pid``, ``start``,
@@ -46,7 +46,7 @@ class ClaimFile(NamedTuple):
     stale: bool
 
     def count(self, name: str) -> int:
-        """Return a number in it; 0 if it is none, or one that no claim can hold."""
+        """Return a number in it; 0 if it is not a number, or one that no claim can hold."""
         value = self.data.get(name)
         return value if type(value) is int and 0 <= value <= _MAX_COUNT else 0
 
@@ -88,12 +88,12 @@ class Claim:
 
     @property
     def signalled(self) -> int:
-        """How many attempts were ended by signals that no command of ours sent."""
+        """How many attempts were ended by signals from outside rlbench."""
         return int(self._data["signalled"])
 
     @classmethod
     def take(cls, path: Path, about: Mapping[str, Any], watch: Watch | None = None) -> Self | None:
-        """Take a run that nobody is at.
+        """Claim a run that nobody is working on.
 
         Args:
             path: The claim's file, in a folder that exists.
@@ -121,7 +121,7 @@ class Claim:
             raise StoreError(f"cannot write the claim {path}: {error.strerror}") from error
 
     def count_signal(self) -> None:
-        """Note that the present attempt was ended by a signal that no command of ours sent."""
+        """Record that a signal from outside rlbench ended the present attempt."""
         self._data["signalled"] += 1
 
     def renew(self, about: Mapping[str, Any]) -> None:
@@ -132,7 +132,7 @@ class Claim:
                 self._replace()
 
     def release(self, about: Mapping[str, Any], *, done: bool) -> None:
-        """Give the run free; where it is not done, the file stays, and says how far it is."""
+        """Release the run; if it is not done, the file stays and holds its progress."""
         self._data.update(about)
         with suppress(OSError):
             if not self.is_held():
@@ -158,7 +158,7 @@ class Claim:
         return True
 
     def is_held(self) -> bool:
-        """Say whether nobody has taken it over."""
+        """Say whether this process still holds the claim."""
         present = read_claim(self._path)
         return present is not None and present.data.get("token") == self._data["token"]
 
@@ -170,7 +170,7 @@ class Claim:
 
 
 def read_claim(path: Path, watch: Watch | None = None) -> ClaimFile | None:
-    """Return what a claim's file says, or None if there is none.
+    """Return the content of a claim's file, or None if there is none.
 
     A file that is no claim counts as stale; one that cannot be read as that of another host.
 

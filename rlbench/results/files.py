@@ -51,7 +51,7 @@ def read_scores(
     normalise_by: tuple[str, str] | None = None,
     reading: Reading = Reading(),  # noqa: B008
 ) -> ScoreFile:
-    """Read the scores of agents from a file, a folder, a frame of pandas or arrays.
+    """Read the scores of agents from a file, a folder, a pandas frame or arrays.
 
     Args:
         source: A path or a frame: `docs/reading-scores.md` says what can be read; or a mapping of

@@ -23,7 +23,7 @@ GIVEN = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentId:
-    """Which agent it is, or which teacher.
+    """The identity of an agent or a teacher.
 
     Attributes:
         name: The display name.
@@ -45,7 +45,7 @@ class AgentId:
     given: tuple[str, ...] = ()
 
     def content(self) -> dict[str, Any]:
-        """Return what tells it from every other: all but how it was named."""
+        """Return the content of the identity: everything except how the agent was named."""
         return {name: value for name, value in self.to_dict().items() if name != "spec"}
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class AgentId:
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """What is run: all that a run's outcome is a function of.
+    """The identity of a run: everything that determines its outcome.
 
     Attributes:
         suite: The suite's id, e.g. ``atari100k@1``.
@@ -117,7 +117,7 @@ class Identity:
 
     @property
     def folder(self) -> tuple[str, str, str]:
-        """Where its records stand in a store: suite, agent, task."""
+        """The folder of its records in a store: suite, agent, task."""
         return (folder_of(self.suite), slug(self.agent.name), slug(self.task))
 
     def to_dict(self) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def identities(
     seeds: Iterable[int],
     teacher: AgentId | None = None,
 ) -> list[Identity]:
-    """Return what is to be run, seed by seed, so that early results span all tasks."""
+    """Return the runs to do, seed by seed, so that early results cover all tasks."""
     return [
         Identity(
             suite=suite.id,

@@ -69,7 +69,7 @@ class Training:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposals:
-    """What a teacher proposed: every so-many-th episode that ended, at most 1,000 of them.
+    """What a teacher proposed: every n-th episode that ended, at most 1,000 of them.
 
     Attributes:
         every: One in so many is kept.
@@ -90,7 +90,7 @@ class Proposals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What lets anybody play the final evaluation again and compare.
+    """The hashes with which anybody can replay the final evaluation and compare.
 
     Attributes:
         actions: sha256 of the file beside the record that holds the actions.
@@ -108,7 +108,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """How the task's engine behaves: what a fixed sequence of actions leads to.
+    """The behaviour of the task's engine: a hash of the results of fixed actions.
 
     Attributes:
         fingerprint: Hash of the observations, rewards and flags.
@@ -195,7 +195,7 @@ class Record:
 
     @property
     def main_evaluations(self) -> tuple[Evaluation, ...]:
-        """The evaluations that give scores, one at each point that was reached, extra ones too."""
+        """The evaluations that give scores: one at each point reached, including extra points."""
         names = str(self.identity.constants.get("evaluations", "test")).split()
         return tuple(e for e in self.evaluations if e.name == names[0])
 

@@ -19,7 +19,7 @@ Curve = tuple[NDArray[np.float64], NDArray[np.float64]]  # steps and scores of o
 
 
 class ScoreFile(NamedTuple):
-    """What a file holds.
+    """The content of a file of scores.
 
     Attributes:
         runs: Agent, then task, to scores (runs,).

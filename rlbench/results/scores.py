@@ -96,7 +96,7 @@ class Scores:
         return found
 
     def measures(self, agent: str) -> dict[str, dict[str, NDArray[np.float64]]]:
-        """Return what was measured in the final evaluations of an agent's records, by task.
+        """Return the measures in the final evaluations of an agent's records, by task.
 
         Returns:
             By name, ``score`` first: the mean over episodes of each run that has it, (runs,).
@@ -113,7 +113,7 @@ class Scores:
         }
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return a pandas frame, a row a run: suite, agent, task, seed, score, normalised."""
+        """Return a pandas frame, one row per run: suite, agent, task, seed, score, normalised."""
         import pandas as pd
 
         rows = [
@@ -328,7 +328,7 @@ CURVE_COLUMNS = (*COLUMNS, "step")
 
 
 def rows(records: Iterable[Record], suite: Suite, *, curves: bool = False) -> list[dict[str, Any]]:
-    """Return one flat row a record of the suite, by the names in `COLUMNS`.
+    """Return one flat row per record of the suite, with the names in `COLUMNS`.
 
     The score of a failed run is None. The agent is named as `collect` names it. A record of schema
     1 has the status ``old`` if it has a score: no statistics take it in.
@@ -390,7 +390,7 @@ def _of_evaluation(record: Record, evaluation: Evaluation | None, suite: Suite) 
 def write_csv(
     table: Iterable[Mapping[str, Any]], file: TextIO, columns: Sequence[str] = COLUMNS
 ) -> None:
-    """Write rows as CSV; text that a spreadsheet would take for a formula gets a leading quote."""
+    """Write rows as CSV; a leading quote marks text that a spreadsheet would read as a formula."""
     writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
     for row in table:

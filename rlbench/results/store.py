@@ -25,7 +25,7 @@ _OTHER_FOLDERS = {"checkpoints", "claims", "logs", "plans", "quarantine", "track
 
 
 class Problem(NamedTuple):
-    """A file in a store that is not taken for a record.
+    """A file in a store that is not a valid record.
 
     Attributes:
         path: The file, or a folder that cannot be listed.
@@ -40,7 +40,7 @@ class Problem(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """What a store holds."""
+    """The content of a store."""
 
     records: list[Record]
     problems: list[Problem]
@@ -67,7 +67,7 @@ class Store:
         self.path = Path(path)
 
     def prepare(self, done: Collection[str] = ()) -> None:
-        """Make the store ready to be written to.
+        """Prepare the store for writing.
 
         Args:
             done: The keys of runs that have an ``ok`` record: their checkpoints are removed.
@@ -84,19 +84,19 @@ class Store:
             raise StoreError(f"cannot write to the store {self.path}: {error.strerror}") from error
 
     def log_of(self, identity: Identity) -> Path:
-        """Return where a run's log goes."""
+        """Return the path of a run's log."""
         return self.path / "logs" / f"{identity.key}.log"
 
     def claim_of(self, identity: Identity) -> Path:
-        """Return where it is said who is at a run."""
+        """Return the path of a run's claim."""
         return self.path / "claims" / f"{identity.key}.json"
 
     def checkpoints_of(self, identity: Identity) -> Path:
-        """Return the folder that a run goes on from."""
+        """Return the folder of a run's checkpoints."""
         return self.path / "checkpoints" / identity.key
 
     def record_of(self, identity: Identity) -> Path:
-        """Return where a run's ``ok`` record stands."""
+        """Return the path of a run's ``ok`` record."""
         return self.path.joinpath(*identity.folder, f"{identity.seed}-{identity.key}.json")
 
     def is_done(self, identity: Identity) -> bool:
@@ -104,7 +104,7 @@ class Store:
         return os.path.exists(self.record_of(identity))
 
     def is_writable(self, identity: Identity) -> bool:
-        """Say whether the folder of a run's record can be written, or made."""
+        """Say whether the folder of a run's record can be written or created."""
         folder = self.record_of(identity).parent
         while not os.path.lexists(folder) and folder != folder.parent:
             folder = folder.parent
@@ -125,7 +125,7 @@ class Store:
         return None
 
     def has_equal(self, record: Record) -> bool:
-        """Say whether a run's ``ok`` record says the same, apart from when and where."""
+        """Say whether a run's ``ok`` record has the same content, except for time and machine."""
         with suppress(OSError, InvalidRecord):
             present = _read(self.record_of(record.identity))
             return replace(present, timing={}, provenance={}) == replace(
@@ -187,7 +187,7 @@ class Store:
             ) from error
 
     def write_refused(self, record: Record, refused: InvalidRecord) -> Record:
-        """Add, in the place of a record that the reader refuses, that its run failed.
+        """Record a run as failed because the reader refuses its record.
 
         Args:
             record: The record that `write` did not take.
@@ -217,7 +217,7 @@ class Store:
         return failed
 
     def load(self, suite: str = "") -> Loaded:
-        """Read all records, or those of a suite, in the order of their paths.
+        """Read all records, or those of one suite, sorted by path.
 
         Files that are no records are named as problems and left where they are.
 
@@ -239,7 +239,7 @@ class Store:
         return loaded
 
     def set_aside(self, problem: Problem) -> Path | None:
-        """Move a file that was read and is no record into ``quarantine/``.
+        """Move a file that was read and is not a record into ``quarantine/``.
 
         Another process may have put a record in its place since it was read: that is put back.
 

@@ -165,5 +165,5 @@ def _is_itself(text: str) -> bool:
 
 
 def unofficial_text(values: Mapping[str, Any]) -> str:
-    """Return constants or options as the command line takes them: ``budget=2000,episodes=5``."""
+    """Return constants or options in the form of the command line: ``budget=2000,episodes=5``."""
     return ",".join(f"{name}={value_text(value)}" for name, value in sorted(values.items()))

@@ -14,7 +14,7 @@ class Leave(BaseException):
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run is; what is known of it if it fails.
+    """The progress of a run, and what is known if it fails.
 
     Attributes:
         phase: What is going on.

@@ -19,7 +19,7 @@ STACK_DUMP = getattr(signal, "SIGUSR2", None)  # there is none on Windows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run, as it is handed to a worker.
+    """One run, as a worker gets it.
 
     Attributes:
         identity: What is run.
@@ -53,12 +53,12 @@ class Run:
 
     @property
     def attempts(self) -> dict[str, float]:
-        """What a record's timing says of the attempts at it."""
+        """The counts of attempts in the record's `timing`."""
         return {"attempts": self.attempt, "signalled": self.signalled}
 
     @property
     def key(self) -> str:
-        """The key of what is run."""
+        """The key of the run."""
         return self.identity.key
 
     def to_dict(self) -> dict[str, Any]:

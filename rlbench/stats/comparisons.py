@@ -39,7 +39,7 @@ REACHING_0 = "; it reaches 0, since the tests do not agree"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What is known of two agents on the same tasks.
+    """The comparison of two agents on the same tasks.
 
     Attributes:
         a: The first agent.
@@ -404,7 +404,7 @@ def equivalent(
 def leave_one_task_out(
     scores: Mapping[str, ScoresLike], *, statistic: str = "iqm"
 ) -> dict[str, tuple[int, int, int]]:
-    """Return how much the ranks of agents hang on single tasks.
+    """Return how much the ranks of agents depend on single tasks.
 
     Args:
         scores: By agent: (runs, tasks), or one array (runs,) a task.

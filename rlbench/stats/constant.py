@@ -32,7 +32,7 @@ NO_SPREAD = "none: no score that counts varies on any task"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConstantComparison:
-    """What is known of an agent and a constant.
+    """The comparison of an agent with a constant.
 
     Attributes:
         agent: The agent.
@@ -171,7 +171,7 @@ def _trimming_points(tasks: list[Floats]) -> tuple[float, float, int]:
 
 
 class TaskAgainst(NamedTuple):
-    """What is known of an agent and a constant on one task.
+    """The comparison of an agent with a constant on one task.
 
     Attributes:
         difference: The mean of its runs less the constant.

@@ -12,7 +12,7 @@ from rlbench.stats.stopping import AdaStopResult
 
 
 class Drop(NamedTuple):
-    """An agent against its base.
+    """The difference of an agent to its base.
 
     Attributes:
         difference: The statistic of the agent less that of the base. The interval holds together

@@ -30,7 +30,7 @@ DuelDecision = Literal["better", "worse", "undecided"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuelResult:
-    """What the start states so far say of policies.
+    """The decisions about policies after the start states so far.
 
     Attributes:
         decisions: Of each pair (a, b): ``better`` if the mean of its differences is positive, so
@@ -54,7 +54,7 @@ class DuelResult:
 
 
 def duel(differences: Mapping[Pair, ArrayLike], *, alpha: float = 0.05) -> DuelResult:
-    """Say which policies are better, from what they got on the same start states.
+    """Say which policies are better, from their returns on the same start states.
 
     It is a function of all differences so far and keeps no state. Start states must be drawn
     independently of each other. More of them may be added at any time, to any pairs, and for any

@@ -32,7 +32,7 @@ LOG_CAP = 700.0  # keeps e-values finite; less than what it should be is still a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BettingResult:
-    """What betting says of the scores so far.
+    """The decisions of betting on the scores so far.
 
     Attributes:
         decisions: Of each pair (a, b): ``larger`` if a has larger scores than b, ``smaller``, or
@@ -48,7 +48,7 @@ class BettingResult:
     p_values: Mapping[Pair, float]
 
     def rows(self) -> list[dict[str, str | float]]:
-        """Return a row a pair: a, b, e_value, p_value, decision."""
+        """Return one row per pair: a, b, e_value, p_value, decision."""
         return [
             {
                 "a": a,

@@ -101,7 +101,7 @@ def differences(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[Pair, Estimate]:
-    """Estimate the difference of each of many pairs, on the tasks that both agents have.
+    """Estimate the difference of many pairs, each on the tasks that both agents have.
 
     The numbers are those of `difference` for each pair by itself, by ``rao-wu``. There the
     resamples of an agent depend on its scores and on which of the two it is, and on nothing else of

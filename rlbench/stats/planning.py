@@ -38,7 +38,7 @@ class RunsNeeded(NamedTuple):
 
 
 class PlanRow(NamedTuple):
-    """What a number of runs a task would give one pair of agents.
+    """The expected power and width of one pair of agents with a number of runs a task.
 
     Attributes:
         a: The first agent.
@@ -65,7 +65,7 @@ def plan(
     repetitions: int = 2_000,
     seed: int = 0,
 ) -> list[PlanRow]:
-    """Return power and width of intervals for numbers of runs, from pilot scores.
+    """Return the expected power and interval width for numbers of runs, from pilot scores.
 
     The variance of each agent's statistic is that of the N - 1 bootstrap of its pilot runs, taken
     to fall with the number of runs; power is that of a normal test of the difference, at alpha
@@ -112,7 +112,7 @@ def runs_needed(
     repetitions: int = 2_000,
     seed: int = 0,
 ) -> dict[tuple[str, str], RunsNeeded]:
-    """Return how many runs a task each pair needs to be separated with some power.
+    """Return how many runs a task each pair needs to be separated with a given power.
 
     The range is wide after a small pilot, and honest: three runs tell little of a difference. The
     pilot's runs cannot be topped up to the number found and tested again, which errs more often

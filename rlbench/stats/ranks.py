@@ -52,7 +52,7 @@ def rank_sets(
     repetitions: int = 10_000,
     seed: int = 0,
 ) -> list[RankRow]:
-    """Return which ranks each agent may have, all together right with chance 1 - alpha.
+    """Return the rank set of each agent; all hold at once with probability 1 - alpha.
 
     As in Mogstad, Romano, Shaikh & Wilhelm (2024): an agent's rank is at least 1 plus the number
     of agents that are better than it for sure, and at most the number of agents less those that are
@@ -133,7 +133,7 @@ def ranks_of(
     *,
     statistic: TestStatistic = "iqm",
 ) -> list[RankRow]:
-    """Return the rank sets that follow from what `compare` said of the same scores.
+    """Return the rank sets that follow from the result of `compare` on the same scores.
 
     They are those of `rank_sets` with the same options, without doing the work again.
 

@@ -47,7 +47,7 @@ def retention(
     level: float = 0.95,
     seed: int = 0,
 ) -> Retention:
-    """Estimate the share of its clean score that an agent keeps where something is disturbed.
+    """Estimate the share of its clean score that an agent keeps under a disturbance.
 
     A run with the score x on a disturbed version of game g keeps
     ``(x - low_g) / (mean clean score of g - low_g)``; the estimate is the IQM of that over runs,

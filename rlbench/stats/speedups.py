@@ -23,7 +23,7 @@ METHOD = "stratified bootstrap of whole curves, rao-wu, widened by the space bet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speedup:
-    """The steps that a baseline needs over those that an agent needs, for one score.
+    """The ratio of a baseline's steps to an agent's steps, to reach one score.
 
     Attributes:
         score: To be reached: the baseline's at its last point.
@@ -61,7 +61,7 @@ def speedup(
     level: float = 0.95,
     seed: int = 0,
 ) -> Speedup:
-    """Estimate how many times fewer steps an agent needs than a baseline to reach its final score.
+    """Estimate how many times fewer steps an agent needs to reach a baseline's final score.
 
     A score is reached at the first evaluation point where the statistic over all tasks is at least
     as large; nothing is interpolated. Whole curves are resampled, of the agent and of the baseline

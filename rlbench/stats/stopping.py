@@ -58,7 +58,7 @@ TOLERANCE = 1e-10  # of the greatest finite statistic: those that are equal but 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaStopResult:
-    """What AdaStop says of the scores so far.
+    """The decisions of AdaStop on the scores so far.
 
     Attributes:
         decisions: Of each pair (a, b): ``larger`` if a has larger scores than b, ``smaller``,
@@ -87,7 +87,7 @@ class AdaStopResult:
     blind_looks: tuple[int, ...]
 
     def rows(self) -> list[dict[str, str]]:
-        """Return a row a pair: a, b, decision."""
+        """Return one row per pair: a, b, decision."""
         return [{"a": a, "b": b, "decision": d} for (a, b), d in self.decisions.items()]
 
 

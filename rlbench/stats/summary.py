@@ -22,7 +22,7 @@ WITHOUT_INTERVAL = {"median": "the interval of the median is unreliable with few
 
 
 class SummaryRow(NamedTuple):
-    """One metric of one agent; `low` and `high` are None where there is no interval.
+    """One metric of one agent; `low` and `high` are None if there is no interval.
 
     `runs` is the number of runs a task; where tasks differ, the smallest.
     """
@@ -38,7 +38,7 @@ class SummaryRow(NamedTuple):
 
 
 class TaskRow(NamedTuple):
-    """The scores of one agent on one task; None where one run leaves something unknown.
+    """The scores of one agent on one task; with one run, some fields are None.
 
     `std` is the standard deviation of runs, with the divisor runs - 1.
     """

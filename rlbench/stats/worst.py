@@ -20,7 +20,7 @@ METHOD = "rao-wu, each run drawn with all its levels"
 
 
 def solved_by_some(agents: Mapping[str, Sequence[ArrayLike]]) -> list[Bools]:
-    """Return which levels of each task some run of some agent masters.
+    """Return which levels of each task at least one run of any agent masters.
 
     Args:
         agents: By agent: of each task whether each run masters each level, (runs, levels).

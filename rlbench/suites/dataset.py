@@ -18,7 +18,7 @@ TerminalFunction = Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], NDArray[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episodes:
-    """Logged transitions, episode after episode, in the order in which they happened.
+    """Logged transitions, episode after episode, in their original order.
 
     The arrays cannot be written to.
 
@@ -58,7 +58,7 @@ class Episodes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """What an offline agent learns from, and all that it is told of the task.
+    """The data that an offline agent learns from, and everything it knows about the task.
 
     Attributes:
         train: To learn from.

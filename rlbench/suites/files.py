@@ -25,7 +25,7 @@ _imported: dict[Path, str] = {}  # the hash that a file had when this process im
 
 
 def names_file(spec: str) -> bool:
-    """Say whether a spec names a file, and no registered suite.
+    """Say whether a spec names a file, not a registered suite.
 
     >>> names_file("my_suite.py:MINE"), names_file("my_suite.toml"), names_file("my_suite.py@1")
     (True, True, False)

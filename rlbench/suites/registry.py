@@ -84,7 +84,7 @@ def get(name: str) -> Suite:
 
 
 def load_all() -> tuple[list[Suite], list[str]]:
-    """Return all suites, and what is wrong with those that cannot be loaded, a line each."""
+    """Return all suites, and one line on each that cannot be loaded."""
     found, problems = [], []
     for name in names():
         try:
@@ -95,7 +95,7 @@ def load_all() -> tuple[list[Suite], list[str]]:
 
 
 def load_file(spec: str) -> tuple[Suite, str]:
-    """Return the suite in a file, and in one line what was assumed, if anything.
+    """Return the suite in a file, and one line on what was assumed, if anything.
 
     Args:
         spec: See `rlbench.suites.files.load_file`.

@@ -127,7 +127,7 @@ class Protocol:
 
     @property
     def points(self) -> tuple[int, ...]:
-        """All spent budgets at which the agent is evaluated, the end last."""
+        """All spent budgets at which the agent is evaluated; the last is the end."""
         return (*(point for point in self.eval_points if point < self.budget), self.budget)
 
     @property
@@ -141,7 +141,7 @@ class Protocol:
         return next(iter(self.evaluations))
 
     def constants(self) -> dict[str, Constant]:
-        """Return every constant by name; those of the environment stand beside the others.
+        """Return every constant by name, including those of the environment.
 
         A constant that an evaluation changes is named ``<evaluation>.<constant>``.
 
@@ -307,16 +307,16 @@ class Suite:
 
     @property
     def spec(self) -> str:
-        """What `rlbench.suites.get` takes in another process of this machine."""
+        """The argument of `rlbench.suites.get` in another process on this machine."""
         return self.file or self.id
 
     @property
     def can_run(self) -> bool:
-        """Whether there are environments, so that agents can be run."""
+        """Whether the suite has environments, so that agents can run."""
         return bool(self.factory)
 
     def task(self, name: str) -> Task:
-        """Return a task by its name, upper and lower case alike.
+        """Return a task by its name, ignoring case.
 
         Raises:
             UnknownName: The suite has no such task.
@@ -329,11 +329,11 @@ class Suite:
         raise UnknownName("task", name, names, see=f"rlbench list tasks --suite {self.name}")
 
     def protocol_of(self, task: Task) -> Protocol:
-        """Return the protocol with the task's own constants in it; unofficial ones go first."""
+        """Return the protocol with the task's own constants; unofficial ones override them."""
         return self.protocol.override({**task.overrides, **self.unofficial})
 
     def constants(self, task: Task) -> dict[str, Constant]:
-        """Return all that the digest covers, by name.
+        """Return everything that the digest covers, by name.
 
         Raises:
             UsageError: Two constants have one name.
@@ -345,7 +345,7 @@ class Suite:
         return sha256_of(self.constants(task))
 
     def make_unofficial(self, values: Mapping[str, Constant]) -> "Suite":
-        """Return the suite with constants changed for trying things out.
+        """Return the suite with changed constants, to try things out.
 
         Digests that this changes are unofficial, and records say what was changed. A value that
         every task has in any case changes nothing and is left out.
@@ -361,12 +361,12 @@ class Suite:
         return replace(self, unofficial={name: typed[name] for name in merged if name in kept})
 
     def unofficial_of(self, task: Task) -> dict[str, Constant]:
-        """Return the constants that are not what they are officially in a task."""
+        """Return the constants of a task that differ from the official ones."""
         official = self.protocol.override(task.overrides).constants()
         return {n: v for n, v in self.unofficial.items() if v != official[n]}
 
     def expected_engine(self, task: Task) -> str:
-        """Return the hash that the task's engine is expected to have; empty if none is stated."""
+        """Return the expected hash of the task's engine; empty if none is stated."""
         if not self.engines or self.unofficial:
             return ""
         return _read_engines(self.engines).get(self.id, {}).get(task.name, "")
@@ -376,7 +376,7 @@ class Suite:
         return (scores - task.low) / (task.high - task.low)
 
     def data_returns(self) -> dict[str, float]:
-        """Return the normalised mean return of the data of each task where it is known.
+        """Return the normalised mean return of each task's data, if it is known.
 
         There is none where constants were changed that may stand for other data.
         """
@@ -391,7 +391,7 @@ class Suite:
     def stream(
         self, task: Task, role: Role, seed: int, part: int = 0, evaluation: str = ""
     ) -> np.random.SeedSequence:
-        """Return the root of all randomness of one role in one run.
+        """Return the seed sequence of one role in one run.
 
         A run that goes on in new episodes, after an interruption, draws from the next part. Each
         evaluation but the main one has a stream of its own.
@@ -465,7 +465,7 @@ class Suite:
         num_envs: int,
         changed: Mapping[str, Constant] | None = None,
     ) -> "VectorEnv[Any, Any, Any]":
-        """Make the environments of a task from a stream of randomness.
+        """Make the environments of a task from a random stream.
 
         Args:
             task: The same as for `make`, as what follows.
@@ -497,7 +497,7 @@ class Suite:
         )
 
     def dataset(self, task: Task) -> "Dataset":
-        """Load what an offline task gives to learn from.
+        """Load the dataset of an offline task.
 
         Raises:
             UsageError: The suite has no datasets.
@@ -510,7 +510,7 @@ class Suite:
         return dataset
 
     def paper_fields(self) -> dict[str, Any]:
-        """Return the fields by which published protocols are told apart, as they are here.
+        """Return this suite's values of the fields that distinguish published protocols.
 
         Raises:
             UsageError: No published score is of a suite like it.
@@ -521,7 +521,7 @@ class Suite:
         return fields
 
     def own_versions(self) -> dict[str, str]:
-        """Return the versions that `versions` finds; none where the engine is not installed."""
+        """Return the versions that `versions` finds; none if the engine is not installed."""
         if not self.versions:
             return {}
         try:
@@ -531,7 +531,7 @@ class Suite:
         return found
 
     def load_factory(self, task: Task | None = None) -> Callable[..., Any]:
-        """Import what makes the environments.
+        """Import the factory of the environments.
 
         Args:
             task: The task that is meant, where tasks need different extras.
@@ -548,7 +548,7 @@ class Suite:
         return factory
 
     def check_can_run(self, tasks: Iterable[Task]) -> None:
-        """Import what makes the environments; of a TOML file, make each once, and look at it.
+        """Import the factory of the environments; for a TOML file, make and check each one.
 
         Raises:
             UsageError: They cannot be made; of a TOML file, in a form that agents can take.

@@ -61,7 +61,7 @@ ADAPTERS = Registry(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskInfo:
-    """What an agent is told about its task.
+    """What an agent knows about its task.
 
     Attributes:
         suite: The suite's id, e.g. ``atari100k@1``.
@@ -122,7 +122,7 @@ class Transitions(NamedTuple):
 
 
 class Agent(Protocol):
-    """What is evaluated.
+    """An agent: it chooses actions, and may learn.
 
     An agent that learns also has one of three methods: `Observer.observe`, `Trainer.train` or
     `Fitter.fit`.

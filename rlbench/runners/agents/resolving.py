@@ -36,7 +36,7 @@ _FILE = {"file", "sha256"}  # the names in an option's value that stands for a f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What a worker makes an agent or a teacher from; it may hold paths of this machine.
+    """How a worker makes an agent or a teacher; it may hold paths of this machine.
 
     Attributes:
         spec: What names the factory.
@@ -66,7 +66,7 @@ class Resolved:
 
     @property
     def source_text(self) -> str:
-        """In one line, what tells its code from a changed one."""
+        """One line that identifies the version of its code."""
         if self.id.source is None:
             return f"version {self.id.version}; changes of its files make no new runs"
         shown = ", ".join(self.files[:8])

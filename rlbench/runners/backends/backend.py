@@ -25,7 +25,7 @@ class Event(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """How long things may take, in seconds; None for as long as they want.
+    """Time limits in seconds; None means no limit.
 
     Attributes:
         silence: Between two steps: for one call of the agent or the environment.

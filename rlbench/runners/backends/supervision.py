@@ -215,7 +215,7 @@ def run_all(
     group: int = 1,
     stopping: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Execute runs, one worker a slot at a time, each a process of its own.
+    """Execute runs in worker processes, one per slot at a time.
 
     A run that fails is recorded as failed, and the others go on. Runs that another process is at
     are waited for. However this ends, no worker is left behind.

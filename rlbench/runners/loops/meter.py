@@ -106,7 +106,7 @@ class Counting(Protocol):
 
 
 class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any]]):
-    """A suite's training environments with the run's budget on them.
+    """A suite's training environments that count the run's budget.
 
     Every call of `step` charges one unit a slot. In the last step only as many slots count as
     budget is left; ``info["active"]`` (n,) marks them. Then `step` raises `BudgetExhausted`;
@@ -204,7 +204,7 @@ class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Have it refuse to be stepped: an evaluation is going on."""
+        """Refuse to be stepped while an evaluation is running."""
         self._is_locked = True
         try:
             yield
@@ -212,7 +212,7 @@ class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
             self._is_locked = False
 
     def go_on(self, used: int, training: Training) -> None:
-        """Go on from what an earlier attempt spent, in new episodes."""
+        """Continue from the budget that an earlier attempt spent, in new episodes."""
         self.used = used
         self._episodes = training.episodes
         self._ends, self._end_returns = list(training.ends), list(training.returns)
@@ -251,5 +251,5 @@ class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
 
     @property
     def unwrapped(self) -> Self:
-        """The metered environment itself: what it wraps is not for agents."""
+        """The metered environment itself, because agents may not reach the inner one."""
         return self

@@ -119,7 +119,7 @@ def run_offline(
     checkpoints: Checkpoints | None = None,
     eval_points: Sequence[int] = (),
 ) -> None:
-    """Have an agent learn from the task's dataset and evaluate it at fixed updates.
+    """Train an agent on the task's dataset and evaluate it at fixed updates.
 
     Args:
         suite: The suite.

@@ -32,7 +32,7 @@ TEACHERS = Registry(
 
 
 class Teacher(Protocol):
-    """What chooses the tasks that an agent trains on.
+    """A teacher: it chooses the tasks that an agent trains on.
 
     Its factory is ``make(task: TaskInfo, *, seed: int, **config)``.
     """
@@ -49,7 +49,7 @@ class Teacher(Protocol):
         successes: Bools,
         first_obs: NDArray[Any],
     ) -> None:
-        """Take in episodes that have ended.
+        """Receive episodes that have ended.
 
         Args:
             parameters: (m, d) Of their tasks.
@@ -98,7 +98,7 @@ TeacherFactory = Callable[..., Teacher]
 
 
 def resolve_teacher(spec: str, options: Mapping[str, Any]) -> Resolved:
-    """Find a teacher, as agents are found, without running any of its code in this process.
+    """Find a teacher, like an agent, without running any of its code in this process.
 
     Args:
         spec: A registered name, ``module:factory``, ``file.py``, ``file.py:factory``, or the bare
