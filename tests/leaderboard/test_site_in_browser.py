@@ -633,6 +633,14 @@ def test_on_paper_there_are_tables_and_no_tools(browser: "Browser", site: Site) 
         for table in page.locator("table.board, table.heat").all():
             assert table.is_visible()
         assert page.evaluate(FAINT, MIN_CONTRAST)[1] == []
+        page.goto(f"{site.out.as_uri()}/{agent_page(site, 'Beta')}")
+        runs = page.locator("details.runs table").first
+        assert runs.is_hidden()  # dozens of sheets, if there are dozens of tasks
+        page.emulate_media(media="screen")
+        page.locator("details.runs summary").first.click()
+        page.locator("details.runs details summary").first.click()
+        page.emulate_media(media="print")
+        assert runs.is_visible()
 
 
 def test_records_hold_any_text_where_the_schema_lets_them(site: Site) -> None:
