@@ -121,9 +121,8 @@ def groups_of(agents: Sequence[str], apart: Collection[Pair]) -> list[frozenset[
     numbers = {agent: number for number, agent in enumerate(agents)}
     together = [(1 << len(numbers)) - 1 ^ 1 << number for number in range(len(numbers))]
     for a, b in apart:
-        if a in numbers and b in numbers:
-            together[numbers[a]] &= ~(1 << numbers[b])
-            together[numbers[b]] &= ~(1 << numbers[a])
+        together[numbers[a]] &= ~(1 << numbers[b])
+        together[numbers[b]] &= ~(1 << numbers[a])
     names = list(numbers)
     return [
         frozenset(name for number, name in enumerate(names) if group >> number & 1)

@@ -62,5 +62,7 @@ def test_few_pairs_and_other_statistics_are_left_alone(monkeypatch: pytest.Monke
     assert found("iqm") is None
     monkeypatch.setattr(many, "MANY", 1)
     assert found("mean") is None
+    few = agents_of(scores_of("equal", runs=2, tasks=3), ALPHA)  # 216 splits of the runs
+    assert many.rejected_of_many(few, pairs, "iqm", alpha=ALPHA, permutations=999, seed=0) is None
     agents["agent 0"][0] = agents["agent 0"][0][:-1]
     assert found("iqm") is None

@@ -1,5 +1,6 @@
 """Intervals hold for all pairs together, and "better" needs both the test and the interval."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -72,6 +73,16 @@ def test_scores_of_0_and_1_have_their_own_intervals() -> None:
     assert found["x0", "b0"][0].method == METHOD
     alone = stats.difference(scores["b0"], scores["b1"], "iqm", level=1 - 0.05 / 6)
     assert (found["b0", "b1"][0].low, found["b0", "b1"][0].high) == (alone.low, alone.high)
+
+
+def test_if_all_scores_are_0_or_1_nothing_is_drawn() -> None:
+    generator = np.random.default_rng(0)
+    few, many = (list((generator.random((6, 9)) < share).astype(float)) for share in (0.1, 0.9))
+    (found, is_sure), = intervals({"few": few, "many": many}, "mean").values()  # fmt: skip
+    assert (found.method, found.repetitions, is_sure) == (BONFERRONI, 0, True)
+    assert found == replace(
+        stats.difference(few, many, "mean", level=0.95), method=BONFERRONI, level=0.95
+    )
 
 
 def test_one_run_of_a_task_has_no_interval_and_proves_nothing() -> None:

@@ -168,6 +168,26 @@ def test_looks_that_cannot_decide_are_foretold() -> None:
     assert blind_looks(2, 2, permutations=30, alpha=0.05) == (1,)
 
 
+def test_a_look_that_cannot_decide_has_no_boundary() -> None:
+    far = {"a": np.zeros(4), "b": np.full(4, 9.0)}
+    first, both = (
+        adastop({k: v[:runs] for k, v in far.items()}, batch=2, max_batches=2, permutations=30)
+        for runs in (2, 4)
+    )
+    assert first.boundaries == (np.inf,)
+    assert first.decisions["a", "b"] == "undecided"
+    assert both.boundaries[0] == np.inf
+    # Acceptance at once needs more paths below than a share of beta so small allows.
+    tiny = adastop({"a": LAW[:5], "b": LAW[5:10]}, batch=5, max_batches=6, beta=1e-9)
+    assert tiny.decisions["a", "b"] == "undecided"
+
+
+def test_the_rule_of_the_released_package_enumerates_one_task() -> None:
+    found = adastop(FAR, batch=3, max_batches=2, rule="released")
+    assert found.decisions["a", "b"] == "smaller"
+    assert found.decisions["b", "c"] == "not separated"
+
+
 def test_groups_that_are_not_apart() -> None:
     apart = [("a", "d"), ("b", "d")]
     assert set(groups_of("abcd", apart)) == {frozenset("abc"), frozenset("cd")}
@@ -181,6 +201,12 @@ def test_groups_that_are_not_apart() -> None:
         ({"a": LAW, "b": LAW[:4]}, {}, InvalidScores, "'b' has less than one batch of 5"),
         ({"a": LAW, "b": LAW * np.nan}, {}, InvalidScores, "scores of 'b' is nan"),
         ({"a": LAW, "b": LAW.reshape(15, 2)}, {}, InvalidScores, r"\(a: 1, b: 2\)"),
+        (
+            {"a": [LAW, LAW[:9]], "b": [LAW, LAW]},
+            {"statistic": "mean", "per_seed": True},
+            InvalidScores,
+            "the same seeds on every task: 'a' has different numbers of runs",
+        ),
         (FAR, {"batch": 0}, InvalidScores, "at least one run"),
         (FAR, {"alpha": 0.0}, InvalidScores, "alpha 0.0"),
         (FAR, {"beta": 1.0}, InvalidScores, "beta 1.0"),

@@ -110,6 +110,15 @@ def test_agents_that_tie_everywhere_are_not_told_apart() -> None:
     assert (found.p_value, found.statistic) == (1.0, 0.0)
 
 
+def test_sums_of_ranks_that_no_integer_holds_are_drawn() -> None:
+    scores = np.random.default_rng(0).normal(size=(8, 15)) + np.arange(8)[:, None] / 9
+    found = stats.friedman(agents_of(scores), permutations=2000)
+    assert found.method == DRAWN.format(2000)
+    expected = friedmanchisquare(*scores)
+    assert found.statistic == pytest.approx(expected.statistic)
+    assert found.p_value == pytest.approx(expected.pvalue, abs=0.03)
+
+
 def test_what_cannot_be_ranked_is_refused() -> None:
     with pytest.raises(InvalidScores, match="at least two tasks"):
         stats.friedman(agents_of(np.zeros((2, 1))))
