@@ -1,10 +1,13 @@
-"""The records of our own runs can be read, and are small."""
+"""The records of our own runs can be read and are small, and documents print what they hold."""
 
+import re
 from pathlib import Path
 
+import rlbench
 from rlbench.results import Store
 
-REFERENCE = Path(__file__).parents[2] / "rlbench/results/reference"
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "rlbench/results/reference"
 MOST = 5_000_000  # bytes
 
 
@@ -16,3 +19,24 @@ def test_the_records_of_our_own_runs_are_good_and_small() -> None:
     assert {path.suffix for path in files} == {".json"}
     assert len(files) == len(loaded.records) >= 6
     assert sum(path.stat().st_size for path in files) < MOST
+
+
+def test_the_card_of_neorl2_prints_the_scores_of_our_own_runs() -> None:
+    lines = (ROOT / "docs/suites/neorl2.md").read_text(encoding="utf-8").splitlines()
+    start = next(k for k, line in enumerate(lines) if line.startswith("| normalised score |"))
+    header, _, *rows = [[c.strip() for c in line.strip("|").split("|")] for line in lines[start:]]
+    printed = {row[0]: row[1:] for row in rows if row[0].endswith(", 1% of the updates")}
+    changed = {"budget": 10_000, "episodes": 20}
+    runs = rlbench.load(store=REFERENCE, suite="neorl2", unofficial=changed)
+    found = {(row["agent"], row["task"]): row for row in runs.stats(per_task=True).rows}
+    for agent in ("bc", "td3bc"):
+        of_agent = [found[agent, task] for task in header[1:]]
+        assert all(row["runs"] == 3 for row in of_agent)
+        assert printed[f"`{agent}`, 1% of the updates"] == [
+            f"{short(row['mean'])} [{short(row['low'])}, {short(row['high'])}]" for row in of_agent
+        ]
+
+
+def short(value: float) -> str:
+    """Return a number of three decimals, without a zero in front."""
+    return re.sub(r"\b0\.", ".", f"{value:.3f}")
