@@ -7,6 +7,7 @@ import re
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +48,33 @@ def test_the_reference_has_every_public_name() -> None:
         shown = re.findall(r"^::: (\S+)$", pages[module], re.M)
         public = [f"{module}.{name}" for name in import_module(module).__all__]
         assert set(public) - set(shown) <= {*MODULES, "rlbench.__version__"}
+
+
+def test_the_gallery_of_environments_has_every_sheet_and_is_small() -> None:
+    pytest.importorskip("PIL")
+    from draw_environments import FOLDER, SHEETS
+
+    sizes = {path.name: path.stat().st_size for path in FOLDER.iterdir()}
+    assert sizes.keys() == {f"{name}.webp" for name in SHEETS}
+    assert max(sizes.values()) <= 120_000
+    assert sum(sizes.values()) <= 700_000
+    page = (ROOT / "docs/environments.md").read_text()
+    shown = re.findall(r"^!\[.{10,}\]\(pictures/environments/(.+)\)$", page, re.M)
+    assert sorted(shown) == sorted(sizes)
+    for card in ROOT.glob("docs/suites/*.md"):
+        assert "(../environments.md#" in card.read_text(), card
+
+
+def test_a_sheet_is_drawn_again_as_it_is(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    from draw_environments import FOLDER, GAP, LINE, SHEETS, draw
+
+    draw(["stori"], tmp_path)
+    drawn, kept = (np.array(image.open(place / "stori.webp")) for place in (tmp_path, FOLDER))
+    # Versions of Pillow may draw labels in other ways.
+    below = np.arange(len(kept)) % (SHEETS["stori"].width + LINE + GAP) >= LINE
+    assert np.array_equal(drawn[below], kept[below])
+    assert kept[below].any()
 
 
 def test_measured_facts_stand_on_the_pages_that_they_come_from() -> None:

@@ -1,25 +1,29 @@
-"""Draw one figure of each kind into docs/pictures/gallery, for docs/gallery.md.
+"""Draw a board and one figure of each kind into docs/pictures/gallery, for docs/gallery.md.
 
     .venv/bin/python tools/draw_gallery.py [FOLDER]
 
-Scores are those of examples/scores.csv, and what teachers taught comes from the records in
-results/reference. Curves, the scores of the sequential comparison and mastered levels are made up,
-as the page says.
+Chromium draws the board. Scores are those of examples/scores.csv, and what teachers taught comes
+from the records in results/reference. Curves, the scores of the sequential comparison and mastered
+levels are made up, as the page says.
 """
 
 import io
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 from rlbench import leaderboard, stats, suites
 from rlbench.leaderboard import Plot
 from rlbench.leaderboard.drawing import style
 from rlbench.leaderboard.teaching import Lessons
-from rlbench.results import Record, Store, read_scores, select
+from rlbench.results import Loaded, Record, Store, read_scores, select
 from rlbench.results.labels import labels
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +31,7 @@ FOLDER = ROOT / "docs/pictures/gallery"
 WIDTH = "neurips"
 BY = "the random and human scores of atari100k@1"
 DPI = 130
+SCREEN: Any = {"width": 900, "height": 900}
 STEPS = np.arange(1, 21) * 5_000
 
 
@@ -104,9 +109,23 @@ def picture(plot: Plot) -> bytes:
     return small.getvalue()
 
 
+def board() -> Image.Image:
+    """Return the top of the board of Atari 100k, with published scores alone."""
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as running:
+        site = Path(place) / "site"
+        leaderboard.build_site(Loaded([], []), site, only=["atari100k"])
+        browser = running.chromium.launch(executable_path=shutil.which("chromium"))
+        page = browser.new_page(viewport=SCREEN, color_scheme="light")
+        page.goto((site / "atari100k-1/index.html").as_uri())
+        seen = page.screenshot()
+        browser.close()
+    return Image.open(io.BytesIO(seen)).convert("RGB")
+
+
 def draw(folder: Path) -> None:
-    """Write a picture of each kind into a folder."""
+    """Write the board and a picture of each kind into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
+    board().save(folder / "board.webp", lossless=True, method=6)
     for plot in plots():
         (folder / f"{plot.kind}.png").write_bytes(picture(plot))
 

@@ -142,9 +142,9 @@ def style(width: str | float) -> Iterator[None]:
 
 def new_figure(width: float, height: float) -> "Figure":
     """Return an empty figure of a size in inches."""
-    from matplotlib.figure import Figure
+    from rlbench.leaderboard.shown import ShownFigure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return ShownFigure(figsize=(width, height), layout="constrained")
 
 
 def lines_high(number: float) -> float:

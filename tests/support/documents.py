@@ -1,6 +1,7 @@
 """Code in documents and notebooks, executed in order in this process."""
 
 import ast
+import base64
 import io
 import json
 import re
@@ -48,7 +49,7 @@ def session(folder: Path) -> Iterator[Callable[[str], str]]:
 
 def outputs_of(notebook: Path, folder: Path) -> list[list[dict[str, Any]]]:
     """Return the outputs of each code cell, as notebooks store them: text that is printed, and the
-    value of a last line that is an expression.
+    value of a last line that is an expression. A figure has its picture.
     """
     found = []
     with session(folder) as run:
@@ -73,9 +74,12 @@ def _outputs(printed: str, value: object, count: int) -> list[dict[str, Any]]:
     if printed:
         outputs.append({"output_type": "stream", "name": "stdout", "text": _lines(printed)})
     if value is not None:
-        data = {"text/plain": _lines(repr(value))}
-        if hasattr(value, "_repr_html_"):
-            data["text/html"] = _lines(value._repr_html_())
+        data: dict[str, str | list[str]] = {"text/plain": _lines(repr(value))}
+        page = value._repr_html_() if hasattr(value, "_repr_html_") else None  # of figures None
+        if page is not None:
+            data["text/html"] = _lines(page)
+        if hasattr(value, "_repr_png_"):
+            data["image/png"] = base64.b64encode(value._repr_png_()).decode()
         outputs.append(
             {"output_type": "execute_result", "execution_count": count, "data": data,
              "metadata": {}}
