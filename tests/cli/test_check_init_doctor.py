@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.command import COMMAND, rlbench
+from support.command import rlbench
+from support.processes import COMMAND
 from support.registered import register
 
 from rlbench.runners.check.agents import NAMES

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.command import COMMAND, SHORT, heed_interrupts, rlbench, run_short
-from support.processes import workers_in
+from support.command import SHORT, rlbench, run_short
+from support.processes import COMMAND, heed_interrupts, workers_in
 
 from rlbench.results import Store
 from rlbench.stats.coverage import coverage_warning

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import typer
-from support.command import COMMAND, call, rlbench
+from support.command import call, rlbench
+from support.processes import COMMAND
 
 from rlbench import cli
 from rlbench.api.docs import docs_url

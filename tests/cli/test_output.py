@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.command import COMMAND
+from support.processes import COMMAND
 
 from rlbench import cli
 from rlbench.api.words import printable

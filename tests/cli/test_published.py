@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.command import COMMAND, rlbench, run_short
+from support.command import rlbench, run_short
+from support.processes import COMMAND
 from support.registered import register
 
 PAPERS = ("--suite", "atari100k", "--store", "published")

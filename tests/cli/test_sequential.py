@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from support.cartpole import CARTPOLE
-from support.command import COMMAND, rlbench
-from support.poles import AGENTS, write_files
+from support.command import rlbench
+from support.poles import AGENTS, GROUP, SHARED, write_files
+from support.processes import COMMAND
 from support.registered import register
 
 from rlbench.leaderboard.sequential import sequentials
@@ -68,14 +69,15 @@ def test_a_better_agent_is_found_early(decided: tuple[Path, str]) -> None:
 
 
 def test_equal_agents_run_to_the_end_or_are_given_up(folder: Path) -> None:
-    equal = ("a=agents.py:Balance", "b=agents.py:Balance")
-    done = compare(*equal, *PLAN, "--first-seed", "10", cwd=folder)
+    (folder / "agents.py").write_text(AGENTS + GROUP)
+    equal = ("a=agents.py:Balance", "b=agents.py:Balance", *PLAN, *SHARED)
+    done = compare(*equal, "--first-seed", "10", cwd=folder)
     out = done.stdout
     assert "a and b are not separated after batch 3." in out
     assert "axes" not in done.stderr
     assert seeds_of(folder) == {name: list(range(10, 22)) for name in ("a", "b")}
 
-    given_up = compare(*equal, *PLAN, "--futility", "500", "--store", "other", cwd=folder).stdout
+    given_up = compare(*equal, "--futility", "500", "--store", "other", cwd=folder).stdout
     assert "a difference of 500 was ruled out after batch 1." in given_up
     assert "equal agents are saved" in given_up
     assert len(Store(folder / "other").load().records) == 8

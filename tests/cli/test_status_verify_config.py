@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.command import COMMAND, SHORT, rlbench, run_short
+from support.command import SHORT, rlbench, run_short
 from support.faults import Bench, wait_until
+from support.processes import COMMAND
 from support.registered import register
 from support.toy import TOY
 

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.command import COMMAND
 from support.faults import Bench
+from support.processes import COMMAND
 
 from rlbench.results import Store
 

@@ -12,21 +12,15 @@ from signal import SIGKILL
 from typing import Any, NamedTuple
 
 import pytest
-from support.command import COMMAND
 from support.faults import Bench, Site, wait_until
-from support.poles import AGENTS, write_files
+from support.poles import AGENTS, GROUP, SHARED, write_files
+from support.processes import COMMAND
 
 from rlbench.results import Record
 
-# Four runs share a worker: to start one takes most of the time.
-GROUP = """
-
-def make_group(tasks, seeds, *, device, **config):
-    return [Balance(task, seed=seed, device=device, **config) for task, seed in zip(tasks, seeds)]
-"""
 WORDS = (
     "good=agents.py:Balance", "bad=agents.py:Balance [flipped=true]", "--suite", "poles.toml",
-    "--run", "--batch", "4", "--max-batches", "3", "--runs-per-gpu", "4", "--jobs", "1",
+    "--run", "--batch", "4", "--max-batches", "3", *SHARED, "--jobs", "1",
 )  # fmt: skip
 BATCHES = 2  # it is decided then, and cannot be before
 MOMENTS = 50

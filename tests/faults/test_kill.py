@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from support.command import COMMAND, run_short
-from support.processes import workers_in
+from support.command import run_short
+from support.processes import COMMAND, workers_in
 
 from rlbench.results import Record, Store
 

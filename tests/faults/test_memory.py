@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.command import COMMAND, SHORT
+from support.command import SHORT
+from support.processes import COMMAND
 
 from rlbench.results import Store
 

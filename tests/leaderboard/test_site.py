@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
-from support.command import COMMAND
+from support.processes import COMMAND
 from support.records import ATARI, make_record
 
 from rlbench import __version__, suites

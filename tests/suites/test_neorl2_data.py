@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.command import COMMAND, call, heed_interrupts
+from support.command import call
+from support.processes import COMMAND, heed_interrupts
 
 from rlbench import suites
 from rlbench.errors import FetchError, RLBenchError, UsageError

@@ -2,7 +2,6 @@
 
 import io
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from rlbench.cli import main
+from support.processes import COMMAND
 
-COMMAND = [sys.executable, "-P", "-m", "rlbench"]
 SHORT = "budget=40,episodes=2,max_episode_steps=30"
 _READING = ("compare", "data", "export", "figures", "list", "plan", "show", "stats", "table")
 _LOADING = ("check", "run", "verify")  # they load what makes the environments of a suite
@@ -91,11 +90,3 @@ def run_short(*arguments: str, cwd: Path, code: int = 0) -> subprocess.Completed
     """Run an agent on a small unofficial budget."""
     options = ("--suite", "atari100k", "--unofficial", SHORT)
     return rlbench("run", *options, *arguments, cwd=cwd, code=code)
-
-
-def heed_interrupts() -> None:
-    """Undo, in a process that begins, what a shell does to those in its background.
-
-    They and all that they start ignore SIGINT.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -18,8 +18,7 @@ from rlbench.results import Record, Store
 from rlbench.runners import TaskInfo, Transitions
 from rlbench.runners.checkpoint import Checkpoints
 from rlbench.suites import Task, sha256_of
-from support.command import COMMAND, heed_interrupts
-from support.processes import workers_in
+from support.processes import COMMAND, heed_interrupts, workers_in
 from support.registered import register
 from support.toy import TOY
 

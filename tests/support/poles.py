@@ -42,6 +42,13 @@ class Breaks:
     def act(self, obs, first, *, phase):
         raise ValueError("no")
 """
+# Four runs share a worker: to start one takes most of the time.
+GROUP = """
+
+def make_group(tasks, seeds, *, device, **config):
+    return [Balance(task, seed=seed, device=device, **config) for task, seed in zip(tasks, seeds)]
+"""
+SHARED = ("--runs-per-gpu", "4")
 
 
 def write_files(folder: Path) -> Path:
