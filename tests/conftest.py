@@ -1,6 +1,5 @@
-"""Fixtures of all tests, and how many processes share them."""
+"""Fixtures of all tests."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,6 @@ from support.golden import folder
 # Others may use the machine: no example takes too long.
 settings.register_profile("rlbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rlbench")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Return one process more than there are processors: many tests wait for others to end."""
-    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from support import command
 from support.cells import cells
+from support.processes import heed_interrupts
 from support.registered import register
 
 import rlbench
@@ -249,7 +250,7 @@ def test_an_interrupt_leaves_finished_runs_recorded(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SLOW)
     process = subprocess.Popen(
         [sys.executable, "script.py"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=command.heed_interrupts,
+        preexec_fn=heed_interrupts,
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not list(Path("runs").glob("toy-1/*/*/*.json")):
