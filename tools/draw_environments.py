@@ -70,16 +70,22 @@ EXACT: Mapping[str, Any] = {"lossless": True, "method": 6}
 SMALL: Mapping[str, Any] = {"quality": 80, "method": 6}
 
 
-def played(suite: Suite, task: str, steps: int) -> Frame:
-    """Return what an agent sees after some random actions in an evaluation."""
+def observed(suite: Suite, task: str, steps: int) -> NDArray[Any]:
+    """Return the observation after some random actions in an evaluation."""
     env = suite.make(suite.task(task), split="eval", num_envs=1, seed=SEED)
     env.action_space.seed(SEED)
     obs, _ = env.reset()
     for _ in range(steps):
         obs, *_ = env.step(env.action_space.sample())
     env.close()
-    picture: Frame = obs[0]
-    return picture if picture.ndim == 3 else picture[-1]  # the newest of a stack
+    found: NDArray[Any] = obs[0]
+    return found
+
+
+def played(suite: Suite, task: str, steps: int) -> Frame:
+    """Return the picture that an agent sees then, the newest of a stack."""
+    picture = observed(suite, task, steps)
+    return picture if picture.ndim == 3 else picture[-1]
 
 
 def atari() -> Iterator[Shot]:
@@ -182,15 +188,9 @@ def neorl2() -> Iterator[Shot]:
     for name, file, steps in (
         ("RandomFrictionHopper", "hopper.xml", 8), ("SafetyHalfCheetah", "half_cheetah.xml", 10),
     ):  # fmt: skip
-        env = suite.make(suite.task(name), split="eval", num_envs=1, seed=SEED)
-        env.action_space.seed(SEED)
-        obs, _ = env.reset()
-        for _ in range(steps):
-            obs, *_ = env.step(env.action_space.sample())
-        env.close()
         model = load_model(file)
         data = mujoco.MjData(model)
-        data.qpos[:] = obs[0, : model.nq]
+        data.qpos[:] = observed(suite, name, steps)[: model.nq]
         mujoco.mj_forward(model, data)
         camera = Camera(model, 0, 240, 320)
         yield Shot(name, camera.picture(data).copy())

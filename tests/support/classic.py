@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
-import pytest
 
 from rlbench.suites import Protocol, Suite, Task
 from rlbench.suites.envs import make_slots
@@ -80,6 +79,8 @@ CLASSIC = Suite(
 @contextmanager
 def registered(folder: Path) -> Iterator[None]:
     """Register the suite, as an installed package would, for this process and those it starts."""
+    import pytest  # here, since workers load this module and need not wait for pytest
+
     with pytest.MonkeyPatch.context() as patch:
         for name, value in register(folder, {"classic": "support.classic:CLASSIC"}).items():
             patch.setenv(name, value)
