@@ -4,7 +4,6 @@ It reads what is asked for as one line of JSON from standard input, and answers 
 output. Whatever the code prints goes to standard error.
 """
 
-import json
 import os
 import sys
 import threading
@@ -15,7 +14,7 @@ from rlbench.errors import RLBenchError, UnknownName, UsageError
 from rlbench.runners.agents import factories
 from rlbench.runners.agents.agent import AGENTS, adapter_of
 from rlbench.runners.check.findings import describe as describe_error
-from rlbench.runners.children import end_with_parent, what_is_asked
+from rlbench.runners.children import end_with_parent, keep_output, what_is_asked
 from rlbench.runners.teachers.teacher import TEACHERS
 
 
@@ -41,8 +40,7 @@ def answer(kind: str, spec: str) -> dict[str, Any]:
 
 def main() -> None:
     """Answer what standard input asks."""
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    send = keep_output()
     asked = what_is_asked()
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:
@@ -51,8 +49,7 @@ def main() -> None:
         result = {"error": str(error)}
     except BaseException as error:
         result = {"error": f"importing it raised {describe_error(error)}"}
-    out.write(json.dumps(result, allow_nan=False) + "\n")
-    out.flush()
+    send(result)
     sys.stdout.flush()
     sys.stderr.flush()
     # Not sys.exit: threads that the code left running must not keep the process alive.

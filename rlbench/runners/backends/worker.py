@@ -9,7 +9,6 @@ of its threads is doing, whatever that is.
 
 import faulthandler
 import io
-import json
 import os
 import signal
 import sys
@@ -47,7 +46,7 @@ from rlbench.runners.agents.agent import (
 )
 from rlbench.runners.agents.resolving import open_options
 from rlbench.runners.checkpoint import SPARED, Checkpoints
-from rlbench.runners.children import end_with_parent, what_is_asked
+from rlbench.runners.children import end_with_parent, keep_output, what_is_asked
 from rlbench.runners.loops.common import check_agent, give_back
 from rlbench.runners.loops.fixed import run_fixed
 from rlbench.runners.loops.offline import OfflineRun, run_offline
@@ -321,8 +320,7 @@ class Attempt:
 
 def main() -> None:
     """Execute the runs on standard input."""
-    events = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    send = keep_output()
     sys.stdout, sys.stderr = _open_log(1), _open_log(2)
     reserve = [os.open(os.devnull, os.O_RDONLY) for _ in range(_RESERVE)]
     leaving = threading.Event()
@@ -332,10 +330,6 @@ def main() -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     if STACK_DUMP is not None:
         faulthandler.register(STACK_DUMP, all_threads=True)
-
-    def send(event: dict[str, Any]) -> None:
-        events.write(json.dumps(event) + "\n")
-        events.flush()
 
     attempts = [Attempt(run, send, leaving.is_set, reserve) for run in runs]
     if len(attempts) == 1:

@@ -5,7 +5,6 @@ line of JSON from standard input, and holds on to that pipe: when the parent die
 and the process ends. It writes a finding a line; whatever the agent prints goes to standard error.
 """
 
-import json
 import os
 import sys
 import threading
@@ -47,7 +46,7 @@ from rlbench.runners.check.trial import (
     act,
     material,
 )
-from rlbench.runners.children import end_with_parent, what_is_asked
+from rlbench.runners.children import end_with_parent, keep_output, what_is_asked
 from rlbench.runners.loops.common import ways_of
 from rlbench.runners.loops.curriculum import value_of
 from rlbench.runners.loops.evaluation import (
@@ -362,8 +361,7 @@ def _equal(left: Actions, right: Actions) -> bool:
 
 def main() -> None:
     """Check the agent that standard input names."""
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    send = keep_output()
     asked = what_is_asked()
     threading.Thread(target=end_with_parent, daemon=True).start()
     load = cache(load_factory)
@@ -372,19 +370,15 @@ def main() -> None:
         # Imported in the first check, so that what importing raises is a finding of it.
         return load(asked["agent"])(info, **options)
 
-    def send(**message: str) -> None:
-        out.write(json.dumps(message) + "\n")
-        out.flush()
-
     try:
         suite = suites.get(asked["suite"])
         for finding in check_contract(
             suite, suite.task(asked["task"]), factory, config=open_options(asked["config"]),
             device=asked["device"], steps=asked["steps"],
         ):  # fmt: skip
-            send(**finding._asdict())
+            send(finding._asdict())
     except RLBenchError as error:
-        send(error=str(error))
+        send({"error": str(error)})
     sys.stderr.flush()
     # Not sys.exit: threads that an agent left running must not keep the process alive.
     os._exit(0)

@@ -1,8 +1,6 @@
 """From what names an agent to its identity: options with their defaults, files, sources."""
 
 import os
-import subprocess
-import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -318,17 +316,6 @@ def test_a_module_in_an_archive_and_a_file_that_cannot_be_read_are_one_line(
     Path("nets.py").symlink_to("/proc/self/mem")  # it opens, and cannot be read
     with pytest.raises(UsageError, match=r"cannot read what mine\.py imports: Input/output error"):
         mine(PLAIN + "def late():\n    import nets\n")
-
-
-@pytest.mark.parametrize("asked", ["", '{"kind": "agent", "sp'])
-@pytest.mark.parametrize(
-    "module", ["check.agents", "agents.describe", "tracking", "backends.worker"]
-)
-def test_a_process_that_nobody_asks_any_more_ends_without_a_word(module: str, asked: str) -> None:
-    """The command may be killed before it has written what its process is to do."""
-    command = [sys.executable, "-P", "-m", f"rlbench.runners.{module}"]
-    done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=60)
-    assert (done.stdout, done.stderr) == ("", "")
 
 
 @pytest.mark.parametrize("name", ["json", "random", "numpy", "pytest"])
