@@ -94,6 +94,10 @@ def install_command(extra: str) -> str:
     return command
 
 
+class BrokenSuite(UsageError):
+    """A suite that cannot be imported, though all that it needs is installed."""
+
+
 class FetchError(RLBenchError):
     """Data cannot be fetched, or is not what it should be."""
 

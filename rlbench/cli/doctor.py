@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ctypes.util import find_library
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -21,7 +22,7 @@ from rlbench import suites
 from rlbench.api.asking import DEFAULT_STORE
 from rlbench.cli.options import JsonOption, StoreOption
 from rlbench.cli.output import echo, print_json
-from rlbench.errors import RLBenchError, install_command
+from rlbench.errors import BrokenSuite, RLBenchError, install_command
 from rlbench.suites import Suite
 from rlbench.suites.procgen import reference
 
@@ -47,6 +48,19 @@ suite = suites.get("procgen-easy")
 suite.make(suite.tasks[0], split="train", num_envs=1, seed=0).reset()
 print(", ".join(f"{name} {version}" for name, version in suite.own_versions().items()))
 """
+_SUITE_PROBE = f"""
+import sys, time
+from rlbench import suites
+suite, since = suites.get(sys.argv[1]), time.monotonic()
+for tried, task in enumerate(suite.tasks, 1):
+    if suite.dataset_factory:
+        suite.dataset(task)
+    suite.make(task, split="eval", num_envs=1, seed=0).close()
+    if time.monotonic() > since + {_PROBE_SECONDS / 2}:
+        break
+print(tried, "of", len(suite.tasks), "tasks were tried and can be run")
+"""
+_BROKEN_SUITE = f"{BrokenSuite.__module__}.{BrokenSuite.__name__}: "
 _TORCH_PROBE = """
 import json, torch
 print(json.dumps([torch.__version__, torch.version.cuda, torch.cuda.device_count()]))
@@ -76,7 +90,7 @@ def doctor(
         typer.Option("--engines", help="Play every task for a moment: does its engine behave?"),
     ] = False,
     suite: Annotated[
-        str, typer.Option("--suite", help="With --engines: of this suite only, e.g. atari100k.")
+        str, typer.Option("--suite", help="Only what this suite needs, e.g. atari100k, or a file.")
     ] = "",
     json: JsonOption = False,
 ) -> int:
@@ -85,7 +99,7 @@ def doctor(
     Exit code 1 means that something that is installed does not work, or with --engines that an
     engine does not behave as its suite expects.
     """
-    rows = _engines(suite) if engines else examine(store)
+    rows = _engines(suite) if engines else examine(store, suite)
     if json:
         print_json([row._asdict() for row in rows])
     else:
@@ -96,21 +110,18 @@ def doctor(
     return EXIT_BROKEN if any(row.status == "broken" for row in rows) else 0
 
 
-def examine(store: Path) -> list[Row]:
-    """Look at everything; what cannot be looked at is a warning."""
-    parts: dict[str, Callable[[], Iterator[Row]]] = {
-        "python": _python,
-        "rlbench": _rlbench,
-        "extras": _extras,
-        "atari": _atari,
-        "procgen": _procgen,
-        "gpu": _gpus,
-        "torch": _torch,
-        "machine": _machine,
-        "disk": lambda: _disk(store),
-        "kernels": _kernels,
-        "rendering": _rendering,
-    }
+def examine(store: Path, suite: str = "") -> list[Row]:
+    """Look at everything, or at what one suite needs; what cannot be looked at is a warning."""
+    parts: dict[str, Callable[[], Iterator[Row]]] = {"python": _python, "rlbench": _rlbench}
+    if suite:
+        parts["suite"] = partial(_suite, suites.get(suite), suite)
+    else:
+        parts |= {"extras": _extras, "atari": _atari, "procgen": _procgen, "torch": _torch}
+    parts |= {
+        "gpu": _gpus, "machine": _machine, "disk": lambda: _disk(store), "kernels": _kernels
+    }  # fmt: skip
+    if not suite:
+        parts["rendering"] = _rendering
     rows: list[Row] = []
     for what, look in parts.items():
         try:
@@ -223,6 +234,19 @@ def _atari() -> Iterator[Row]:
     yield Row("ROMs", "ok", said) if works else Row("ROMs", "broken", said, again)
 
 
+def _suite(suite: Suite, given: str) -> Iterator[Row]:
+    """Load the data and make the environments of all tasks."""
+    works, said = _probe(_SUITE_PROBE, given)
+    if works:
+        yield Row(suite.id, "ok", said)
+    elif (message := _own_message(said)) and not said.startswith(_BROKEN_SUITE):
+        yield Row(suite.id, "missing", message)
+    else:
+        again = f"pip install --force-reinstall 'rlbench[{suite.extra}]'"
+        mend = again if suite.extra else "repair what it comes from"
+        yield Row(suite.id, "broken", message or said, mend)
+
+
 def _procgen() -> Iterator[Row]:
     mend = "pip install 'rlbench[procgen]'"
     if importlib.util.find_spec("envpool") is None and not reference.is_here():
@@ -230,7 +254,8 @@ def _procgen() -> Iterator[Row]:
         return
     works, said = _probe(_PROCGEN_PROBE)
     if not works:
-        yield Row("Procgen", "broken", said.partition(": ")[2] or said, mend)
+        message = _own_message(said)
+        yield Row("Procgen", "broken", message or said, "" if message else mend)
     elif "unverified" in said:
         yield Row(
             "Procgen", "warning", said,
@@ -319,11 +344,11 @@ def _torch() -> Iterator[Row]:
         yield Row("torch", "ok", f"{version}, sees {devices} GPUs")
 
 
-def _probe(code: str) -> tuple[bool, str]:
+def _probe(code: str, *words: str) -> tuple[bool, str]:
     """Run code in a process of its own; return whether it worked, and its last line."""
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-c", code],
+            [sys.executable, "-P", "-c", code, *words],
             capture_output=True,
             text=True,
             timeout=_PROBE_SECONDS,
@@ -334,6 +359,12 @@ def _probe(code: str) -> tuple[bool, str]:
     if done.returncode:
         return False, _last_line(done.stderr) or f"it ended with exit code {done.returncode}"
     return True, _last_line(done.stdout)
+
+
+def _own_message(said: str) -> str:
+    """Return the message of an error of ours, which says what to do, or nothing of another."""
+    kind, _, message = said.partition(": ")
+    return message if kind.startswith(f"{RLBenchError.__module__}.") else ""
 
 
 def _last_line(text: str) -> str:

@@ -34,6 +34,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "doctor": (
         "rlbench doctor",
+        "rlbench doctor --suite atari100k",
         "rlbench doctor --engines --suite atari100k",
     ),
     "status": (

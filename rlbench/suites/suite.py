@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rlbench.errors import MissingExtra, UnknownName, UsageError, one_line
+from rlbench.errors import BrokenSuite, MissingExtra, UnknownName, UsageError, one_line
 from rlbench.suites.mujoco_warnings import divert_mujoco_warnings
 
 if TYPE_CHECKING:
@@ -592,9 +592,9 @@ class Suite:
         if path.suffix == ".py" and module.__name__ == path.stem and not is_module_of(module, path):
             raise UsageError(f"{path.name} has the name of another module: rename the file")
 
-    def _broken(self, target: str, error: Exception) -> UsageError:
+    def _broken(self, target: str, error: Exception) -> BrokenSuite:
         """Return the error that a part of the suite cannot be imported, though all is installed."""
-        return UsageError(f"the suite {self.id} is broken: {target!r} raises {one_line(error)}")
+        return BrokenSuite(f"the suite {self.id} is broken: {target!r} raises {one_line(error)}")
 
 
 def is_module_of(module: ModuleType, path: Path) -> bool:

@@ -184,6 +184,34 @@ def test_doctor_of_this_machine(tmp_path: Path) -> None:
                row["status"] == "missing")  # fmt: skip
 
 
+def test_doctor_of_one_suite_makes_its_tasks_and_looks_at_nothing_that_it_does_not_need(
+    tmp_path: Path,
+) -> None:
+    env = register(tmp_path / "suites")
+    rows = {row["what"]: row for row in doctor(tmp_path, "--suite", "toy-odd", **env)}
+    assert rows["toy-odd@1"]["status"] == "ok"
+    assert rows["toy-odd@1"]["detail"] == "1 of 1 tasks were tried and can be run"
+    assert not any(what.startswith("extra") or what in ("ROMs", "torch") for what in rows)
+    assert {"python", "rlbench", "memory", "disk"} <= set(rows)
+
+
+def test_doctor_says_what_a_suite_lacks(tmp_path: Path) -> None:
+    rows = {row["what"]: row for row in doctor(tmp_path, "--suite", "neorl2", RLBENCH_DATA="none")}
+    assert rows["neorl2@1"]["status"] == "missing"
+    assert "rlbench data fetch neorl2" in rows["neorl2@1"]["detail"]
+    (tmp_path / "ale_py.py").write_text("raise ImportError('symbol not found')\n")
+    sick = doctor(tmp_path, "--suite", "atari100k", code=1, PYTHONPATH=str(tmp_path))
+    (row,) = [row for row in sick if row["what"] == "atari100k@1"]
+    assert row["status"] == "broken"
+    assert "symbol not found" in row["detail"]
+    assert "rlbench[atari]" in row["mend"]
+    done = subprocess.run(
+        [*COMMAND, "doctor", "--suite", "nothing"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "unknown suite 'nothing'" in done.stderr
+
+
 def test_doctor_finds_packages_whose_modules_have_other_names(tmp_path: Path) -> None:
     """As tensorboardX, sbx-rl and opencv-python-headless do."""
     extras = {"a": "tensorboardX", "b": "Some_Thing-rl", "c": "half-gone"}
