@@ -48,6 +48,8 @@ LATEX = {
     "*": "{*}",
     **{c: f"\\{c}" for c in "%_&#${}"},
 }
+# Of a table with intervals that fits one of a page's two columns: a name and two numbers.
+_COLUMNS_OF_HALF_A_PAGE = 3
 MARKDOWN = frozenset("\\`*_[]<>&|~$#")
 
 
@@ -82,7 +84,7 @@ def table(
 
     Args:
         scores: By agent: (runs, tasks), or one array (runs,) a task; all of the same tasks.
-        format: ``latex``, which needs ``\usepackage{booktabs}``, or ``markdown``.
+        format: ``latex``, which needs ``\usepackage{booktabs,graphicx}``, or ``markdown``.
         metrics: Of `stats.summarise`: ``iqm``, ``mean``, ``median``, ``optimality_gap``.
         normalised_by: What scores are normalised by, for the caption; or nothing.
         method: Of the intervals, as `stats.bootstrap` takes it.
@@ -169,7 +171,7 @@ def task_table(
 
     Args:
         scores: Agent, then task, to scores (runs,). A task that an agent lacks is shown as a hole.
-        format: ``latex``, which needs ``\usepackage{booktabs}``, or ``markdown``.
+        format: ``latex``, which needs ``\usepackage{booktabs,graphicx}``, or ``markdown``.
         normalised_by: What scores are normalised by, for the caption; or nothing.
         alpha: 1 less the level of each interval, and the level of the test over all pairs and
             tasks.
@@ -325,7 +327,9 @@ def _latex(
     header: Sequence[str], rows: Sequence[tuple[str, Sequence[Cell]]], caption: str, note: str
 ) -> str:
     def cell_text(cell: Cell) -> str:
-        return _cell_text(cell, _latex_number, lambda text: f"\\textbf{{{text}}}", "--")
+        return _cell_text(
+            cell, _latex_number, lambda text: f"\\textbf{{{text}}}", "--", "{{\\scriptsize {}}}"
+        )
 
     shown = short_names([name for name, _ in rows])
     if [*header[1:], *(name for name, _ in rows)] != [*short_names(header[1:]), *shown]:
@@ -336,23 +340,27 @@ def _latex(
     ]
     body = [f"    {line} \\\\" for line in lines]
     names = " & ".join(escape_latex(name) for name in [header[0], *short_names(header[1:])])
+    # Over both columns of a page with two; where there is one column it is a table like any other.
+    float_name = "table*" if len(header) > _COLUMNS_OF_HALF_A_PAGE else "table"
     return "\n".join(
         [
-            "% needs \\usepackage{booktabs}",
-            "\\begin{table}[t]",
+            "% needs \\usepackage{booktabs,graphicx}",
+            f"\\begin{{{float_name}}}[t]",
             "  \\centering",
             f"  \\caption{{{escape_latex(caption)}}}",
+            "  % as wide as it is, but never wider than the text",
+            "  \\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
             f"  \\begin{{tabular}}{{l{'c' * (len(header) - 1)}}}",
             "    \\toprule",
             f"    {names} \\\\",
             "    \\midrule",
             *body,
             "    \\bottomrule",
-            "  \\end{tabular}",
+            "  \\end{tabular}}",
             "",
             "  \\smallskip",
-            f"  {{\\footnotesize {escape_latex(note)}\\par}}",
-            "\\end{table}",
+            f"  {{\\footnotesize\\raggedright {escape_latex(note)}\\par}}",
+            f"\\end{{{float_name}}}",
         ]
     )
 
@@ -362,7 +370,7 @@ def _markdown(
 ) -> str:
     def cell_text(cell: Cell) -> str:
         # A bracket after a number, as a link would begin, is none without a target.
-        return _cell_text(cell, _number, lambda text: f"**{text}**", "–")
+        return _cell_text(cell, _number, lambda text: f"**{text}**", "–", "{}")
 
     lines = [[escape_markdown(name) for name in header], ["---", *["---:"] * (len(header) - 1)]]
     lines += [[escape_markdown(name), *map(cell_text, cells)] for name, cells in rows]
@@ -378,7 +386,11 @@ def _markdown(
 
 
 def _cell_text(
-    cell: Cell, show: Callable[[float], str], embolden: Callable[[str], str], hole: str
+    cell: Cell,
+    show: Callable[[float], str],
+    embolden: Callable[[str], str],
+    hole: str,
+    interval: str,
 ) -> str:
     if cell.point is None:
         return hole
@@ -386,7 +398,7 @@ def _cell_text(
     text = embolden(point) if cell.bold else point
     if cell.low is None or cell.high is None:
         return text
-    return f"{text} [{show(cell.low)}, {show(cell.high)}]"
+    return f"{text} {interval.format(f'[{show(cell.low)}, {show(cell.high)}]')}"
 
 
 def _number(value: float) -> str:

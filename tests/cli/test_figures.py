@@ -227,8 +227,8 @@ def test_tables_go_to_standard_output_alone(tmp_path: Path) -> None:
     scores = {"a_b": {"Pong": [1.0, 2.0]}, "50%": {"Pong": [3.0, 4.0], "Alien": [1.0, 2.0]}}
     (tmp_path / "s.json").write_text(json.dumps(scores))
     done = rlbench("table", "s.json", "--suite", "atari100k", cwd=tmp_path)
-    assert done.stdout.startswith("% needs \\usepackage{booktabs}\n\\begin{table}")
-    assert done.stdout.endswith("\\end{table}\n")
+    assert done.stdout.startswith("% needs \\usepackage{booktabs,graphicx}\n\\begin{table*}")
+    assert done.stdout.endswith("\\end{table*}\n")
     assert r"a\_b & " in done.stdout
     assert r"50\% & " in done.stdout
     assert done.stderr.splitlines() == [

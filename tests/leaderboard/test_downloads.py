@@ -507,8 +507,8 @@ for name, data in downloads(board).items():
 def table_rows(text: str) -> list[list[str]]:
     """Return the cells of a table in LaTeX, having checked that it is well formed."""
     assert depth_of(re.sub(r"\\[{}]", "", text)) == 0
-    assert re.findall(r"\\(begin|end)\{(\w+)\}", text) == [
-        ("begin", "table"), ("begin", "tabular"), ("end", "tabular"), ("end", "table"),
+    assert re.findall(r"\\(begin|end)\{([\w*]+)\}", text) == [
+        ("begin", "table*"), ("begin", "tabular"), ("end", "tabular"), ("end", "table*"),
     ]  # fmt: skip
     body = text[text.index(r"\midrule") : text.index(r"\bottomrule")]
     rows = [re.split(r"(?<!\\)&", line) for line in body.splitlines()[1:-1]]

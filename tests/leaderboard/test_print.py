@@ -369,6 +369,7 @@ def test_latex_takes_tables_and_figures_at_their_own_width(tmp_path: Path, width
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "paper.pdf").stat().st_size > 10_000
     if options:
+        assert "Overfull" not in done.stdout
         wide = [line for line in done.stdout.splitlines() if line.startswith("WIDE")]
         assert len(wide) == 3
         for line in wide:

@@ -184,6 +184,14 @@ def test_latex_has_booktabs_and_as_many_columns_as_it_says() -> None:
     assert {line.count(" & ") + 1 for line in rows} == {len(spec)}
 
 
+def test_latex_tables_take_both_columns_of_a_page_only_if_they_must() -> None:
+    scores = make_scores([0.0, 1.0])
+    for metrics, name in ((["iqm", "mean"], "table"), (["iqm", "mean", "median"], "table*")):
+        lines = table(scores, metrics=metrics).splitlines()
+        assert lines[1] == f"\\begin{{{name}}}[t]"
+        assert lines[-1] == f"\\end{{{name}}}"
+
+
 @pytest.mark.parametrize("name", ODD)
 def test_latex_names_are_escaped(name: str) -> None:
     escaped = escape_latex(name)
@@ -221,7 +229,7 @@ def test_latex_compiles(name: str, tmp_path: Path) -> None:
     some = dict(list(by_task(scores).items())[:3])
     text = table(scores) if name == "aggregates" else task_table(some)
     (tmp_path / "t.tex").write_text(
-        "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n"
+        "\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n\\begin{document}\n"
         f"{text}\n\\end{{document}}\n",
         encoding="utf-8",
     )
