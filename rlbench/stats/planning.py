@@ -9,20 +9,20 @@ import numpy as np
 
 from rlbench.errors import InvalidScores
 from rlbench.stats.aggregates import ScoresLike
-from rlbench.stats.comparisons import TestStatistic, agents_of, pooled_of, sizes_of
+from rlbench.stats.comparisons import MIN_RUNS, TestStatistic, agents_of, pooled_of, sizes_of
 from rlbench.stats.intervals import point_of, replicates_of
 from rlbench.stats.kernels import work
 from rlbench.stats.permutation import differences_of, has_errors, number_of_paths, paths_of
 from rlbench.stats.resampling import Floats, keys_of, layout_of
 
 RUNS = (3, 5, 10, 15, 20, 30, 50, 100)
-LEAST_RUNS, MOST_RUNS = 3, 10_000
+MOST_RUNS = 10_000
 LIKELY = 0.8  # the level of the interval of a pilot's difference that gives a range of runs
 PATHS = 1_000  # for the deviation over paths, where the test divides by that
 
 
 class RunsNeeded(NamedTuple):
-    """How many runs a task one pair of agents needs, at least `LEAST_RUNS`.
+    """How many runs a task one pair of agents needs, at least `comparisons.MIN_RUNS`.
 
     None says that 10,000 are not enough.
 
@@ -72,7 +72,8 @@ def plan(
     divided by the number of pairs (Colas, Sigaud & Oudeyer 2018, section 4). The difference is
     divided by what `compare` divides it by: its standard error, or for the median its standard
     deviation over permutations of the pilot. The pilot's difference is itself uncertain: a plan is
-    as good as its pilot. Numbers of runs with too few permutations for the level have no power.
+    as good as its pilot. A number of runs with which `compare` decides nothing, or that has too few
+    permutations for the level, has no power.
 
     Args:
         scores: By agent, at least two runs a task: (runs, tasks), or one array (runs,) a task.
@@ -186,7 +187,7 @@ class _Pilot(NamedTuple):
 def _least_runs(pilot: _Pilot, gap: float, power: float) -> int | None:
     if pilot.power(MOST_RUNS, gap) < power:
         return None
-    low, high = LEAST_RUNS, MOST_RUNS
+    low, high = MIN_RUNS, MOST_RUNS
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if pilot.power(middle, gap) >= power else (middle + 1, high)
@@ -217,7 +218,7 @@ def _pilots(
     runs = {agent: _mean_runs(tasks) for agent, tasks in agents.items()}
     pairs = list(combinations(agents, 2))
     level = alpha / len(pairs)
-    least = _least_with_enough_paths(len(next(iter(agents.values()))), level)
+    least = _least_that_separate(len(next(iter(agents.values()))), level)
     found = []
     for a, b in pairs:
         variance = variances[a] * runs[a] + variances[b] * runs[b]
@@ -237,9 +238,9 @@ def _pilots(
     return found
 
 
-def _least_with_enough_paths(tasks: int, level: float) -> int:
-    """Return from how many runs on a p-value can be as small as a level."""
-    runs = 1
+def _least_that_separate(tasks: int, level: float) -> int:
+    """Return from how many runs on `compare` decides and a p-value can be as small as a level."""
+    runs = MIN_RUNS
     while 2 / number_of_paths([(runs, runs)] * tasks) > level:
         runs += 1
     return runs

@@ -126,6 +126,13 @@ def test_too_few_permutations_have_no_power() -> None:
     assert (three.power, four.power) == (0.0, pytest.approx(1.0))
 
 
+def test_too_few_runs_for_a_decision_have_no_power() -> None:
+    """With two runs a task `compare` says that there are too few, however far apart they are."""
+    apart = {"x": list(X.T), "y": list(X.T + 99.0)}
+    two, three = stats.plan(apart, runs=[2, 3])
+    assert (two.power, three.power) == (0.0, pytest.approx(1.0))
+
+
 def test_agents_that_do_not_vary_are_separated_if_they_differ() -> None:
     zeros, ones = [np.zeros(5)] * 3, [np.ones(5)] * 3
     assert [row.power for row in stats.plan({"x": zeros, "y": ones}, runs=[3, 9])] == [1.0, 1.0]
