@@ -133,6 +133,7 @@ docs: .venv-docs/.ready
 recipes: .venv-recipes/.done
 	.venv-recipes/bin/pip list | grep -E '^(gymnasium|jax|numpy|sbx-rl|skrl|stable_baselines3|torch|torchrl) '
 	.venv-recipes/bin/pytest -m recipes tests/recipes
+	.venv-recipes/bin/pytest tests/runners/agents/test_sb3.py tests/runners/agents/test_foreign_agents.py
 
 lint: $(DEV)
 	$(BIN)/ruff check .

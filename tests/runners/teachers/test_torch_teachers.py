@@ -39,10 +39,10 @@ def shares_of_good_goals(seed: int) -> Floats:
 
 @cache
 def agreement(seed: int) -> float:
-    """Return the correlation of wanted and true chances after 300 updates of Setter-Solver."""
+    """Return the correlation of wanted and true chances after 600 updates of Setter-Solver."""
     teacher = teach("setter-solver", seed, hidden=16, rate=3e-3)
     student, random = Gambler(seed), np.random.default_rng(0)
-    for _ in range(300):
+    for _ in range(600):
         tasks = teacher.propose(50)
         report(teacher, tasks, np.array([student.play(task) for task in tasks]))
     wanted = random.uniform(size=1000)
