@@ -37,6 +37,16 @@ def test_the_card_of_neorl2_prints_the_scores_of_our_own_runs() -> None:
         ]
 
 
+def test_the_card_of_dmc_prints_the_scores_of_our_own_runs() -> None:
+    card = (ROOT / "docs/suites/dmc.md").read_text(encoding="utf-8")
+    records = Store(REFERENCE).load("dmc-mini@1").records
+    scores = {r.identity.seed: r.score for r in records if r.identity.agent.name == "SAC"}
+    printed = re.search(r"\| score \| (.*) \|", card)
+    assert printed
+    assert printed[1].split(" | ") == [f"{scores[seed]:.1f}" for seed in range(3)]
+    assert f"The mean is {sum(scores.values()) / 3:.1f}." in card
+
+
 def short(value: float) -> str:
     """Return a number of three decimals, without a zero in front."""
     return re.sub(r"\b0\.", ".", f"{value:.3f}")
