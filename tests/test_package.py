@@ -5,12 +5,14 @@ import inspect
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import rlbench
 from rlbench import suites
+from rlbench.suites.procgen.pool import VERIFIED
 
 ROOT = Path(__file__).parents[1]
 PUBLIC = ["rlbench", "rlbench.suites", "rlbench.runners", "rlbench.results", "rlbench.stats",
@@ -27,6 +29,15 @@ def test_the_public_names_are_these() -> None:
     with pytest.raises(AttributeError, match="module 'rlbench' has no attribute 'loads'"):
         rlbench.loads  # noqa: B018
     assert rlbench.suites is suites
+
+
+def test_the_extra_procgen_installs_only_engines_that_equal_openais() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    pins = dict(re.findall(r"^([\w-]+)==([\d.]+)", "\n".join(extras["procgen"]), re.M))
+    assert len(pins) == len(extras["procgen"])
+    assert (pins["envpool"], pins["pyqt5-qt5"]) in VERIFIED
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -58,7 +58,7 @@ def load() -> ModuleType:
     if "env_seed" not in module._ProcgenEnvSpec._config_keys:
         raise UsageError(
             f"envpool {_version('envpool')} cannot seed each environment: "
-            "pip install 'rlbench[procgen]' brings 1.2.5 or newer"
+            "pip install 'rlbench[procgen]' brings 1.2.5"
         )
     return module
 
