@@ -290,7 +290,8 @@ def _engine(suite: Suite) -> Row:
     from rlbench.runners.provenance import engine_versions
 
     stated = [task for task in suite.tasks if suite.expected_engine(task)]
-    versions = ", ".join(f"{name} {version}" for name, version in engine_versions(suite).items())
+    own = [f"{name} {version}" for name, version in engine_versions(suite).items()]
+    versions = ", ".join(own) or "no engine of others"
     if not stated:
         return Row(suite.id, "ok", f"{versions}; nothing is expected of its engine")
     others = []
