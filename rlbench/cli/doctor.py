@@ -122,12 +122,11 @@ def examine(store: Path, suite: str = "") -> list[Row]:
     if suite:
         parts["suite"] = partial(_suite, suites.get(suite), suite)
     else:
-        parts |= {"extras": _extras, "atari": _atari, "procgen": _procgen, "torch": _torch}
-    parts |= {
-        "gpu": _gpus, "machine": _machine, "disk": lambda: _disk(store), "kernels": _kernels
-    }  # fmt: skip
-    if not suite:
-        parts["rendering"] = _rendering
+        parts |= {
+            "extras": _extras, "atari": _atari, "procgen": _procgen,
+            "torch": _torch, "rendering": _rendering,
+        }  # fmt: skip
+    parts |= {"gpu": _gpus, "machine": _machine, "disk": partial(_disk, store), "kernels": _kernels}
     rows: list[Row] = []
     for what, look in parts.items():
         try:

@@ -328,7 +328,11 @@ def _latex(
 ) -> str:
     def cell_text(cell: Cell) -> str:
         return _cell_text(
-            cell, _latex_number, lambda text: f"\\textbf{{{text}}}", "--", "{{\\scriptsize {}}}"
+            cell,
+            _latex_number,
+            lambda text: f"\\textbf{{{text}}}",
+            lambda text: f"{{\\scriptsize {text}}}",
+            "--",
         )
 
     shown = short_names([name for name, _ in rows])
@@ -370,7 +374,7 @@ def _markdown(
 ) -> str:
     def cell_text(cell: Cell) -> str:
         # A bracket after a number, as a link would begin, is none without a target.
-        return _cell_text(cell, _number, lambda text: f"**{text}**", "–", "{}")
+        return _cell_text(cell, _number, lambda text: f"**{text}**", str, "–")
 
     lines = [[escape_markdown(name) for name in header], ["---", *["---:"] * (len(header) - 1)]]
     lines += [[escape_markdown(name), *map(cell_text, cells)] for name, cells in rows]
@@ -389,8 +393,8 @@ def _cell_text(
     cell: Cell,
     show: Callable[[float], str],
     embolden: Callable[[str], str],
+    set_interval: Callable[[str], str],
     hole: str,
-    interval: str,
 ) -> str:
     if cell.point is None:
         return hole
@@ -398,7 +402,7 @@ def _cell_text(
     text = embolden(point) if cell.bold else point
     if cell.low is None or cell.high is None:
         return text
-    return f"{text} {interval.format(f'[{show(cell.low)}, {show(cell.high)}]')}"
+    return f"{text} {set_interval(f'[{show(cell.low)}, {show(cell.high)}]')}"
 
 
 def _number(value: float) -> str:
