@@ -191,3 +191,14 @@ def test_outputs_in_the_guides_are_what_the_command_prints(page: str) -> None:
 
 def test_contributing_is_short() -> None:
     assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 60
+
+
+def test_a_test_file_that_cannot_be_imported_is_an_error(tmp_path: Path) -> None:
+    """Looking for its doctests would forgive that, and then it would have no tests."""
+    (tmp_path / "test_broken.py").write_text("import nowhere\n\ndef test_it(): ...\n")
+    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "-p", "conftest"]
+    done = subprocess.run(
+        [*command, tmp_path / "test_broken.py"], cwd=ROOT / "tests", capture_output=True, text=True
+    )
+    assert done.returncode == pytest.ExitCode.INTERRUPTED, done.stdout
+    assert "No module named 'nowhere'" in done.stdout
