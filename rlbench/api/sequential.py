@@ -168,7 +168,7 @@ def seconds_saved(
     for label, done in at.result.runs.items():
         spared = (plan.batch * plan.max_batches - done) * len(plan.digests)
         runs += spared
-        saved += spared * float(np.mean([r.timing["seconds"] for r in made[label].values()]))
+        saved += spared * float(np.mean([r.slot_seconds or 0.0 for r in made[label].values()]))
     return runs, saved
 
 

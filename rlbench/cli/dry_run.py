@@ -101,12 +101,13 @@ def _of_a_run(wanted: Wanted) -> tuple[float, float, str]:
         record
         for record in wanted.loaded.records
         if record.status == "ok"
+        and record.slot_seconds is not None
         and record.identity.agent_key == first.agent_key
         and record.identity.suite == suite.id
         and record.identity.unofficial == suite.unofficial
     ]
     if alike:
-        seconds = float(np.mean([record.timing["seconds"] for record in alike]))
+        seconds = float(np.mean([record.slot_seconds or 0.0 for record in alike]))
         size = float(np.mean([len(record.to_bytes()) for record in alike]))
         return seconds, size, f"from {len(alike)} runs of this agent in the store"
     size = 8_000.0 + 30.0 * suite.protocol_of(suite.task(first.task)).episodes

@@ -59,7 +59,6 @@ MAX_TASKS = 100  # that are all shown, whether or not they have runs
 THRESHOLDS = 101  # of performance profiles
 ALPHA = 0.05  # of all rank sets of a pool together
 OF_MEANS = ("mean",)  # what can be said where a task has a mean and no runs
-FOREVER = 1e10  # seconds that no run takes
 
 
 class Place(NamedTuple):
@@ -402,8 +401,7 @@ def _from_records(
     records = _in_order(scores.suite, scores.records[agent])
     terms = terms_of(records, scores.engines[agent])
     identity = records[0].identity
-    seconds = [record.timing.get("seconds") for record in records]
-    known = [float(s) for s in seconds if isinstance(s, (int, float)) and 0 <= s < FOREVER]
+    known = [s for record in records if (s := record.slot_seconds) is not None]
     return Entry(
         agent=agent,
         slug=_page_name(identity),

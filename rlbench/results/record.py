@@ -20,6 +20,7 @@ from rlbench.suites import Constant, sha256_of
 SCHEMA_VERSION = 2
 MAX_TRAINING_EPISODES = 10_000
 MAX_PROPOSALS = 1000
+FOREVER = 1e10  # seconds that no run takes
 
 Status = Literal["ok", "failed", "timeout", "oom", "invalid"]
 Phase = Literal["start", "train", "eval", "end"]
@@ -172,6 +173,18 @@ class Record:
     def is_old(self) -> bool:
         """Whether it is of schema 1: shown and exported, but never ranked with newer ones."""
         return bool(self.old_sha256)
+
+    @property
+    def slot_seconds(self) -> float | None:
+        """The seconds that a slot was taken for it: runs of one process share its seconds equally.
+
+        None where the record does not say, or says more than any run takes.
+        """
+        seconds, together = self.timing.get("seconds"), self.timing.get("together", 1)
+        if isinstance(seconds, str) or seconds is None or not 0 <= seconds < FOREVER:
+            return None
+        shared = 1 if isinstance(together, str) or not 1 <= together < FOREVER else together
+        return float(seconds / shared)
 
     @property
     def score(self) -> float:

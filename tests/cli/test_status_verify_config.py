@@ -472,6 +472,8 @@ def test_a_group_is_stepped_together_and_each_run_comes_out_as_alone(tmp_path: P
         assert dataclasses.replace(together[seed], **strip) == dataclasses.replace(
             alone[seed], **strip
         )
+        assert together[seed].timing["together"] == 3
+        assert "together" not in alone[seed].timing
     (log,) = (tmp_path / "together/runs/logs").iterdir()
     order = [("act", k) for k in range(3)] + [("observe", k) for k in range(3)]
     assert f"members 3 order {order[:8]}"[:60] in log.read_text()

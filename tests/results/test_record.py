@@ -195,6 +195,26 @@ def test_a_failed_run_has_no_score() -> None:
         _ = FAILED.score
 
 
+@pytest.mark.parametrize(
+    ("timing", "seconds"),
+    [
+        ({"seconds": 60.0}, 60.0),
+        ({"seconds": 60.0, "together": 3}, 20.0),
+        ({"seconds": 60.0, "together": 0}, 60.0),
+        ({"seconds": 60.0, "together": "three"}, 60.0),
+        ({"seconds": "60"}, None),
+        ({"seconds": -1.0}, None),
+        ({"seconds": 1e300}, None),
+        ({}, None),
+    ],
+)
+def test_runs_of_one_process_share_its_seconds(
+    timing: dict[str, str | float], seconds: float | None
+) -> None:
+    record = replace(RECORD, timing=timing)
+    assert Record.from_bytes(record.to_bytes()).slot_seconds == seconds
+
+
 def test_scores_follow_the_rule_of_the_protocol() -> None:
     returns = (229.0, 230.0, 231.0, 400.0, 500.0)
     assert score_of(returns, "mean", None) == 318.0

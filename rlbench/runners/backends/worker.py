@@ -71,6 +71,7 @@ class Attempt:
         send: Is told of events.
         leaving: Says whether this process was asked to leave.
         reserve: Open files that are closed when the run is over, so that its record can be opened.
+        together: How many runs this process executes in lock-step.
 
     Attributes:
         run: The run.
@@ -84,8 +85,10 @@ class Attempt:
         send: Callable[[dict[str, Any]], None],
         leaving: Callable[[], bool],
         reserve: list[int],
+        together: int = 1,
     ) -> None:
         self.run = run
+        self._together = together
         self.progress = Progress()
         self.is_over = False
         self._suite: Suite | None = None  # once it was found to be what it was
@@ -310,6 +313,7 @@ class Attempt:
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "seconds": round(seconds, 3),
                 **{f"seconds_{k}": round(v, 3) for k, v in progress.all_seconds().items()},
+                **({"together": self._together} if self._together > 1 else {}),
                 **self.run.attempts,
             },
             proposals=progress.proposals,
@@ -331,7 +335,7 @@ def main() -> None:
     if STACK_DUMP is not None:
         faulthandler.register(STACK_DUMP, all_threads=True)
 
-    attempts = [Attempt(run, send, leaving.is_set, reserve) for run in runs]
+    attempts = [Attempt(run, send, leaving.is_set, reserve, len(runs)) for run in runs]
     if len(attempts) == 1:
         error: BaseException | None = None
         try:
