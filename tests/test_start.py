@@ -36,6 +36,16 @@ def test_the_first_steps_run_and_print_what_the_page_says(tmp_path: Path) -> Non
         assert (tmp_path / "figures" / name).stat().st_size > 0
 
 
+def test_the_readme_opens_with_commands_that_print_and_draw_what_it_shows(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    commands, printed, figure, *_ = (block for _, block in blocks_of(ROOT / "README.md"))
+    (compare,) = (line for line in commands.splitlines() if line.startswith("rlbench compare"))
+    assert printed in do(compare.partition("#")[0], tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    do(figure.splitlines()[-1], tmp_path)
+    assert (tmp_path / "figures/intervals.png").stat().st_size > 0
+
+
 def test_the_command_of_the_first_page_runs(tmp_path: Path) -> None:
     ((kind, block),) = blocks_of(ROOT / "docs/index.md")
     assert kind == "sh"
