@@ -93,7 +93,12 @@ def decide(entrants: Entrants, returns: Returns, by: By, alpha: float) -> DuelRe
 
 
 def rows_of(result: DuelResult, returns: Returns) -> list[dict[str, object]]:
-    """Return a row a pair: a, b, decision, the difference of mean returns, p_value, starts."""
+    """Return a row a pair: a, b, decision, difference, tested, p_value, starts.
+
+    `difference` is that of the mean raw returns over tasks. `tested` is what the decision is about:
+    the mean of the differences over the width of each task's bounds, or of wins less losses. The
+    two can have different signs, as tasks with wide bounds dominate raw returns.
+    """
     rows: list[dict[str, object]] = []
     for (a, b), decision in result.decisions.items():
         starts = result.starts[a, b]
@@ -101,7 +106,8 @@ def rows_of(result: DuelResult, returns: Returns) -> list[dict[str, object]]:
         rows.append(
             {
                 "a": a, "b": b, "decision": decision, "difference": float(gap),
-                "p_value": result.p_values[a, b], "starts": starts,
+                "tested": result.differences[a, b], "p_value": result.p_values[a, b],
+                "starts": starts,
             }
         )  # fmt: skip
     return rows

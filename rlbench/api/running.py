@@ -363,7 +363,7 @@ def execute(
     display: Display,
     tell: Tell,
     *,
-    limits: Limits = Limits(),  # noqa: B008 - it is immutable
+    limits: Limits,
 ) -> bool:
     """Execute runs under a display; say whether all of them were seen to.
 

@@ -189,13 +189,16 @@ def evaluate(
     notes = []
     if given is None and "pretraining" in who.id.given:
         notes.append(f"{who.id.name} counts as given pretraining; given=[] says that it was not.")
-    return _results(wanted, trains=False, progress=progress, facts=facts, notes=notes)
+    limits = Limits(STEP_TIMEOUT, None)
+    return _results(
+        wanted, limits=limits, trains=False, progress=progress, facts=facts, notes=notes
+    )
 
 
 def _results(
     wanted: Wanted,
     *,
-    limits: Limits = Limits(),  # noqa: B008 - it is immutable
+    limits: Limits,
     checkpoint_every: float = CHECKPOINT_SECONDS,
     track: tuple[str, ...] = (),
     trains: bool = True,

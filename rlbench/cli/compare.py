@@ -7,7 +7,7 @@ import typer
 
 from rlbench.api.against import against as compare_against
 from rlbench.api.apart import Question, despite_of
-from rlbench.api.asking import Asked
+from rlbench.api.asking import STEP_TIMEOUT, Asked
 from rlbench.api.comparing import (
     ADASTOP,
     Stopping,
@@ -25,8 +25,17 @@ from rlbench.api.pairs import NEW_RUNS, POWER, aligned, coverage_notes, needed_t
 from rlbench.api.scales import Scale
 from rlbench.cli.against import show_against
 from rlbench.cli.apart import show_apart
+from rlbench.cli.config import Settings
 from rlbench.cli.figures import draw_stopping
-from rlbench.cli.options import JsonOption, PriceOption, UnofficialOption, tell
+from rlbench.cli.options import (
+    ConfigOption,
+    JsonOption,
+    PriceOption,
+    StepTimeoutOption,
+    TimeoutOption,
+    UnofficialOption,
+    tell,
+)
 from rlbench.cli.output import EXIT_UNDECIDED, echo, print_json, print_table
 from rlbench.cli.pairs import show_comparison
 from rlbench.cli.sources import (
@@ -48,6 +57,7 @@ AlphaOption = Annotated[float, typer.Option("--alpha", help="The level, over all
 
 @reads_files
 def compare_agents(
+    context: typer.Context,
     suite: SuiteToNormalise = "",
     normalise_by: NormaliseByOption = "",
     lower_is_better: LowerOption = False,
@@ -116,6 +126,9 @@ def compare_agents(
     ray_address: Annotated[
         str, typer.Option("--ray-address", help="With --backend ray: of the cluster.")
     ] = "auto",
+    timeout: TimeoutOption = None,
+    step_timeout: StepTimeoutOption = STEP_TIMEOUT,
+    config: ConfigOption = None,
     new_plan: Annotated[
         bool,
         typer.Option("--new-plan", help="With --run: begin another plan for the same agents."),
@@ -138,14 +151,19 @@ def compare_agents(
     if run:
         from rlbench.api.clusters import Placement
         from rlbench.cli.sequential import How, run_comparison
+        from rlbench.runners import Limits
 
         _check_run(stop, against, normalise_by, lower_is_better, despite_protocols)
+        settings: Settings = context.obj
         return run_comparison(
             asked, suite, unofficial,
-            How(tasks, teacher, new_plan, dry_run, json, out, price_per_hour),
+            How(
+                tasks, teacher, new_plan, dry_run, json, out, price_per_hour,
+                Limits(step_timeout, timeout), settings.checkpoint_every, settings.track,
+            ),
             Placement(
-                backend=backend, address=ray_address, device=device, jobs=jobs,
-                runs_per_gpu=runs_per_gpu,
+                backend=backend, address=ray_address, options=settings.clusters, device=device,
+                jobs=jobs, runs_per_gpu=runs_per_gpu,
             ),
             {
                 "statistic": chosen, "alpha": alpha, "batch": batch, "max_batches": max_batches,

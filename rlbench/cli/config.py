@@ -1,4 +1,4 @@
-"""The file of `rlbench run --config`: the options of the command, and some that only it has."""
+"""The file of `--config`: the options of a command, and some that only the file has."""
 
 import tomllib
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ _MAX_BYTES = 1_000_000
 _TABLES = ("options", "unofficial")  # of name = value
 _CLUSTERS = ("ray", "slurm")  # tables as well: what a backend takes
 _ONLY_HERE = ("checkpoint_every", "track")
+_NEVER = {"config", "option", "dry_run"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +53,11 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
         raise UsageError(f"cannot read the file {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the file {path} is not TOML: {error}") from error
-    known = {p.name for p in context.command.params if p.name} - {"config", "option", "dry_run"}
-    others = (*_TABLES, *_CLUSTERS, *_ONLY_HERE)
+    params = [p for p in context.command.params if p.name and p.nargs == 1]
+    # What can be said several times would be one text here.
+    known = {str(p.name) for p in params if not getattr(p, "multiple", False)} - _NEVER
+    takes_options = any(p.name == "option" for p in params)  # of one agent
+    others = (*(_TABLES if takes_options else _TABLES[1:]), *_CLUSTERS, *_ONLY_HERE)
     for name in content:
         if name not in known | {*others}:
             raise UnknownName(f"option in {path}:", name, [*sorted(known), *others])

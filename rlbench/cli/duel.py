@@ -5,8 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlbench.api.asking import DEFAULT_STORE, parse_suite
-from rlbench.cli.options import JsonOption, StoreOption, SuiteOption, UnofficialOption
+from rlbench.api.asking import DEFAULT_STORE, STEP_TIMEOUT, parse_suite
+from rlbench.cli.config import Settings
+from rlbench.cli.options import (
+    ConfigOption,
+    JsonOption,
+    StepTimeoutOption,
+    StoreOption,
+    SuiteOption,
+    TimeoutOption,
+    UnofficialOption,
+)
 from rlbench.cli.output import EXIT_UNDECIDED, echo, print_json, print_table
 from rlbench.cli.run import parse_tasks, run_together
 from rlbench.errors import UsageError
@@ -19,6 +28,7 @@ MAX_EPISODES = 1000  # of a round, as many as environments side by side
 
 
 def duel(
+    context: typer.Context,
     policies: Annotated[
         list[str], typer.Argument(metavar="POLICY POLICY...", help="Each [NAME=]AGENT.")
     ],
@@ -48,6 +58,18 @@ def duel(
     device: Annotated[
         str, typer.Option("--device", help="cpu, cuda (all GPUs), cuda:0,1 or auto.")
     ] = "cpu",
+    runs_per_gpu: Annotated[
+        int, typer.Option("--runs-per-gpu", min=1, help="Runs that share a GPU.")
+    ] = 1,
+    backend: Annotated[
+        str, typer.Option("--backend", help="Where rounds go: local, ray or slurm.")
+    ] = "local",
+    ray_address: Annotated[
+        str, typer.Option("--ray-address", help="Of the Ray cluster; auto: this machine's.")
+    ] = "auto",
+    timeout: TimeoutOption = None,
+    step_timeout: StepTimeoutOption = STEP_TIMEOUT,
+    config: ConfigOption = None,
     unofficial: UnofficialOption = "",
     json: JsonOption = False,
 ) -> int:
@@ -60,8 +82,13 @@ def duel(
     from rlbench.api.duels import by_of, decide, policies_of, returns_so_far
     from rlbench.api.entrants import want_of_all
     from rlbench.api.stores import loaded_or_empty
+    from rlbench.runners import Limits
 
-    placement = Placement(device=device, jobs=jobs)
+    settings: Settings = context.obj
+    placement = Placement(
+        backend=backend, address=ray_address, options=settings.clusters, device=device, jobs=jobs,
+        runs_per_gpu=runs_per_gpu,
+    )  # fmt: skip
     if not 0 < alpha < 1:
         raise UsageError(f"--alpha {alpha} must be inside (0, 1)")
     chosen = parse_suite(suite, unofficial)
@@ -79,7 +106,9 @@ def duel(
             break
         waiting = [name for name in needed if len(returns[name]) // episodes == done]
         wanted = want_of_all(entrants, waiting, [done], store=store, placement=placement)
-        if code := run_together(wanted, f"round {done + 1}", quiet=json, trains=False):
+        if code := run_together(
+            wanted, f"round {done + 1}", Limits(step_timeout, timeout), quiet=json, trains=False
+        ):
             return code
     assert result is not None
     _report(result, returns, compared_by, json=json)
@@ -106,7 +135,10 @@ def _report(result: "DuelResult", returns: "Returns", by: "By", *, json: bool) -
     if json:
         print_json(rows)
         return
-    print_table(rows, list(rows[0]), "difference: of the mean returns over tasks")
+    tested = "over the width of the bounds" if by == "return" else "of wins less losses"
+    print_table(
+        rows, list(rows[0]), f"difference: of the mean returns over tasks; tested: {tested}"
+    )
     for row in rows:
         echo(_sentence(row, by))
 
@@ -115,6 +147,9 @@ def _sentence(row: Mapping[str, Any], by: "By") -> str:
     a, b, starts = row["a"], row["b"], row["starts"]
     if row["decision"] == "undecided":
         return f"{a} and {b} are undecided after {starts} start states."
+    is_first = row["decision"] == "better"
+    first, second = (a, b) if is_first else (b, a)
     what = "has the larger mean return" if by == "return" else "gets more from most start states"
-    first, second = (a, b) if row["decision"] == "better" else (b, a)
+    if by == "return" and (row["difference"] > 0) != is_first:
+        what += " over the width of the bounds"
     return f"{first} {what}, compared with {second}: decided within {starts} start states."

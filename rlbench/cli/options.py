@@ -8,6 +8,7 @@ import typer
 from rlbench import suites
 from rlbench.api import stores
 from rlbench.api.asking import PUBLISHED
+from rlbench.cli.config import read_config
 from rlbench.cli.output import echo
 from rlbench.errors import UsageError
 from rlbench.results import Loaded, Record
@@ -55,6 +56,25 @@ PriceOption = Annotated[
         min=0,
         metavar="PRICE",
         help="With --dry-run: what an hour of a slot, for one worker, costs.",
+    ),
+]
+TimeoutOption = Annotated[
+    float | None, typer.Option("--timeout", min=1, help="Seconds that a run may take.")
+]
+StepTimeoutOption = Annotated[
+    float,
+    typer.Option(
+        "--step-timeout", min=1, help="Seconds that a step may take, with all calls in it."
+    ),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE.toml",
+        callback=read_config,
+        is_eager=True,
+        help="Take options from a file.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON: a list of flat rows.")]

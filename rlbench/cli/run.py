@@ -1,7 +1,6 @@
 """`rlbench run`: run an agent on a suite; the same command again does what is left."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,8 +13,17 @@ from rlbench.api.asking import (
     parse_seeds,
     parse_suite,
 )
-from rlbench.cli.config import Settings, read_config
-from rlbench.cli.options import PriceOption, StoreOption, SuiteOption, UnofficialOption, tell
+from rlbench.cli.config import Settings
+from rlbench.cli.options import (
+    ConfigOption,
+    PriceOption,
+    StepTimeoutOption,
+    StoreOption,
+    SuiteOption,
+    TimeoutOption,
+    UnofficialOption,
+    tell,
+)
 from rlbench.cli.output import echo
 from rlbench.errors import UsageError
 from rlbench.suites import Suite, Task
@@ -81,15 +89,8 @@ def run(
     ray_address: Annotated[
         str, typer.Option("--ray-address", help="Of the Ray cluster; auto: this machine's.")
     ] = "auto",
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", min=1, help="Seconds that a run may take.")
-    ] = None,
-    step_timeout: Annotated[
-        float,
-        typer.Option(
-            "--step-timeout", min=1, help="Seconds that a step may take, with all calls in it."
-        ),
-    ] = STEP_TIMEOUT,
+    timeout: TimeoutOption = None,
+    step_timeout: StepTimeoutOption = STEP_TIMEOUT,
     unofficial: UnofficialOption = "",
     eval_points: Annotated[
         str,
@@ -99,16 +100,7 @@ def run(
             help="More evaluations, for a curve: N spread over the budget, or at A, B, ...",
         ),
     ] = "",
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            metavar="FILE.toml",
-            callback=read_config,
-            is_eager=True,
-            help="Take options from a file.",
-        ),
-    ] = None,
+    config: ConfigOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the runs and what they will take.")
     ] = False,
@@ -177,27 +169,28 @@ def run_wanted(wanted: "Wanted", limits: "Limits", *, quiet: bool, **how: Any) -
 
 
 def run_together(
-    wanted: Sequence["Wanted"], title: str, *, quiet: bool, trains: bool = True
+    wanted: Sequence["Wanted"], title: str, limits: "Limits", *, quiet: bool, **how: Any
 ) -> int:
     """Do the runs of several agents side by side; return an exit code if not all have a score.
 
     Args:
         wanted: By agent; those that share places, as on this machine, are done side by side.
         title: What they are of, printed first.
+        limits: How long things may take.
         quiet: Print errors only.
-        trains: Spend the budget; else the agents are evaluated as they are made.
+        how: As `rlbench.api.running.prepare` takes it.
     """
     from rlbench.api.entrants import in_turn
     from rlbench.api.running import prepare
 
     if not quiet:
         echo(title)
-    runs = [prepare(of_agent, tell, trains=trains) for of_agent in wanted]
+    runs = [prepare(of_agent, tell, **how) for of_agent in wanted]
     parts = list(zip(runs, wanted, strict=True))
     if len({id(of_agent.places) for of_agent in wanted}) == 1:
         parts = [(in_turn(runs), wanted[0])]
     for of_part, of_agent in parts:
-        if code := _execute_part(of_part, of_agent, quiet=quiet):
+        if code := _execute_part(of_part, of_agent, limits, quiet=quiet):
             return code
     if sum(map(len, runs)) < sum(len(of_agent.left) for of_agent in wanted):
         tell("rlbench: undecided: it goes on once all these runs have a score")
@@ -205,13 +198,13 @@ def run_together(
     return 0
 
 
-def _execute_part(runs: Sequence["Run"], wanted: "Wanted", *, quiet: bool) -> int:
+def _execute_part(runs: Sequence["Run"], wanted: "Wanted", limits: "Limits", *, quiet: bool) -> int:
     """Do runs that share places; return an exit code if not all have a score."""
     from rlbench.api.running import execute
     from rlbench.cli.progress import make_display
 
     display = make_display(runs, wanted.at_a_time, done=0, quiet=quiet)
-    if not execute(runs, wanted, display, tell):
+    if not execute(runs, wanted, display, tell, limits=limits):
         tell("rlbench: interrupted, undecided: run the same command again to go on")
         return EXIT_INTERRUPTED
     for run, reason in display.failed:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rlbench.api.asking import DEFAULT_STORE, Asked, parse_suite
+from rlbench.api.asking import CHECKPOINT_SECONDS, DEFAULT_STORE, Asked, parse_suite
 from rlbench.api.clusters import Placement
 from rlbench.api.comparing import blind_warnings
 from rlbench.api.entrants import (
@@ -16,6 +16,7 @@ from rlbench.api.entrants import (
     want_of_all,
     with_teachers,
 )
+from rlbench.api.running import Wanted
 from rlbench.api.sequential import (
     Standing,
     looked_at,
@@ -35,6 +36,8 @@ from rlbench.errors import UsageError
 from rlbench.results import Record
 from rlbench.results.plans import ComparisonPlan, FixedPlan, decision_text
 from rlbench.results.reading import Reading
+from rlbench.runners import Limits
+from rlbench.runners.tracking import check_trackers
 from rlbench.stats.aggregates import LABELS
 from rlbench.stats.futility import cost
 from rlbench.stats.stopping import CLAIM, blind_looks
@@ -53,6 +56,9 @@ class How(NamedTuple):
         json: Print rows for a program.
         out: Where a figure of the boundaries goes, if anywhere.
         price: Of an hour of a slot, if the cost is asked for.
+        limits: How long things may take.
+        checkpoint_every: Seconds between two checkpoints.
+        track: Trackers that are told of runs.
     """
 
     tasks: str
@@ -62,6 +68,9 @@ class How(NamedTuple):
     json: bool
     out: Path | None
     price: float | None
+    limits: Limits
+    checkpoint_every: float = CHECKPOINT_SECONDS
+    track: tuple[str, ...] = ()
 
 
 def run_comparison(
@@ -113,15 +122,22 @@ def decide(
         _print_described(plan, entrants)
     if how.dry_run:
         return _print_next(plan, entrants, path, how.price, placement)
+    check_trackers(how.track)
     records = loaded_or_empty(path, entrants.suite).records
+    at = standing(plan, entrants, records)
+    # Runs have a place before the plan is fixed: without one there would be a plan and no run.
+    wanted = _next_runs(plan, entrants, at, path, placement)
     _print_fixed(settle_plan(path, plan, entrants, records, anew=how.new_plan), quiet=how.json)
-    while (at := standing(plan, entrants, records)).needed:
-        seeds, agents = plan.seeds(at.next_batch), ", ".join(at.needed)
-        wanted = want_of_all(entrants, at.needed, seeds, store=path, placement=placement)
-        title = f"batch {at.next_batch} of at most {plan.max_batches}: {agents}"
-        if code := run_together(wanted, title, quiet=how.json):
+    while wanted:
+        title = f"batch {at.next_batch} of at most {plan.max_batches}: {', '.join(at.needed)}"
+        if code := run_together(
+            wanted, title, how.limits, quiet=how.json, checkpoint_every=how.checkpoint_every,
+            track=how.track,
+        ):  # fmt: skip
             return code
         records = loaded_or_empty(path, entrants.suite).records
+        at = standing(plan, entrants, records)
+        wanted = _next_runs(plan, entrants, at, path, placement)
     _report(plan, entrants, at, records, json=how.json)
     assert at.result is not None
     draw_stopping(at.result, how.out)
@@ -131,6 +147,16 @@ def decide(
             statistic=plan.statistic, alpha=plan.alpha, suite=entrants.suite,
         )  # fmt: skip
     return 0
+
+
+def _next_runs(
+    plan: ComparisonPlan, entrants: Entrants, at: Standing, path: Path, placement: Placement
+) -> list[Wanted]:
+    """Return the runs of the next batch, by agent; none where all is decided."""
+    if not at.needed:
+        return []
+    seeds = plan.seeds(at.next_batch)
+    return want_of_all(entrants, at.needed, seeds, store=path, placement=placement)
 
 
 def _store_of(asked: Asked) -> Path:
@@ -209,8 +235,7 @@ def _print_next(
         echo("decided: no more runs are needed")
         return 0
     echo(f"batch {at.next_batch} of at most {plan.max_batches} comes next:")
-    seeds = plan.seeds(at.next_batch)
-    wanted = want_of_all(entrants, at.needed, seeds, store=path, placement=placement)
+    wanted = _next_runs(plan, entrants, at, path, placement)
     print_plan(wanted, price, batches=plan.max_batches - at.next_batch + 1)
     return EXIT_UNDECIDED
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from rlbench.api.asking import parse_suite
+from rlbench.api.asking import STEP_TIMEOUT, parse_suite
 from rlbench.cli.examples import examples
-from rlbench.cli.options import JsonOption, PriceOption
+from rlbench.cli.options import JsonOption, PriceOption, StepTimeoutOption, TimeoutOption
 
 app = typer.Typer(help="Run comparisons whose plans stand in files.", no_args_is_help=True)
 
@@ -27,6 +27,8 @@ def run_study(
     runs_per_gpu: Annotated[
         int, typer.Option("--runs-per-gpu", min=1, help="Runs that share a GPU.")
     ] = 1,
+    timeout: TimeoutOption = None,
+    step_timeout: StepTimeoutOption = STEP_TIMEOUT,
     new_plan: Annotated[
         bool, typer.Option("--new-plan", help="Begin another plan for the same agents.")
     ] = False,
@@ -45,12 +47,16 @@ def run_study(
     from rlbench.cli.run import parse_tasks
     from rlbench.cli.sequential import How, decide
     from rlbench.cli.tuning import tuned
+    from rlbench.runners import Limits
 
     study = read_study(file)
     chosen = parse_suite(study.suite, study.unofficial)
     tasks = parse_tasks(chosen, study.tasks)
     placement = replace(study.placement, device=device, jobs=jobs, runs_per_gpu=runs_per_gpu)
-    how = How(study.tasks, "", new_plan, dry_run, json, study.figures, price_per_hour)
+    how = How(
+        study.tasks, "", new_plan, dry_run, json, study.figures, price_per_hour,
+        Limits(step_timeout, timeout),
+    )  # fmt: skip
     agents, code = tuned(study, chosen, tasks, placement, how)
     if code:
         return code

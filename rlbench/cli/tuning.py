@@ -63,7 +63,7 @@ def tuned(
                 print_plan(wanted, how.price)
                 return [], EXIT_UNDECIDED
             title = f"tuning of {name}: {len(named)} settings"
-            if code := run_together(wanted, title, quiet=how.json):
+            if code := run_together(wanted, title, how.limits, quiet=how.json):
                 return [], code
         values = _values(rivals, tuning, study)
         best = int(np.argmax(values))

@@ -36,6 +36,7 @@ from rlbench.results.plans import FixedPlan
 from rlbench.results.submissions import Card
 from rlbench.results.values import value_text
 from rlbench.stats.aggregates import AGGREGATES
+from rlbench.stats.stopping import CLAIM
 from rlbench.suites import Suite, slug
 
 _MARK = ".rlbench-site"
@@ -263,7 +264,7 @@ def _templates() -> jinja2.Environment:
         panel_width=PANEL_WIDTH, panel_height=PANEL_HEIGHT,
         record_facts=_record_facts, titles=METRICS, headline=HEADLINE,
         aggregates=AGGREGATES, score_text=score_text, paper_name=page_name,
-        panel_size=(WIDTH, HEIGHT), most_panels=MAX_PANELS, few=_FEW,
+        panel_size=(WIDTH, HEIGHT), most_panels=MAX_PANELS, few=_FEW, claim=CLAIM,
     )  # fmt: skip
     return environment
 

@@ -188,6 +188,9 @@ def decision_text(
 ) -> str:
     """Return what was decided between two agents, in words.
 
+    The test is one of equal distributions, so it does not say that one agent's statistic is larger,
+    only that it was larger in the runs (`rlbench.stats.stopping.CLAIM`).
+
     Args:
         a: The first agent.
         b: The second.
@@ -197,7 +200,7 @@ def decision_text(
         ruled_out: The difference that was ruled out before the plan was at its end, if any.
     """
     if decision in ("larger", "smaller"):
-        return f"{a} has a {decision} {statistic} than {b}, {after}."
+        return f"{a} and {b} are told apart {after}: the {statistic} of {a} was {decision}."
     if ruled_out is not None:
         return (
             f"{a} and {b} are not separated: a difference of {ruled_out:g} was ruled out {after}."

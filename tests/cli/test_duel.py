@@ -3,11 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.command import rlbench
 from support.poles import write_files
 
+from rlbench.api.duels import rows_of
+from rlbench.cli.duel import _sentence
 from rlbench.results import Store
+from rlbench.stats import duel
 
 FLIPPED = "agents.py:Balance [flipped=true]"
 GOOD, BAD = "good=agents.py:Balance", f"bad={FLIPPED}"
@@ -34,6 +38,20 @@ def test_the_better_policy_is_found_in_one_round(folder: Path) -> None:
     assert row["difference"] == pytest.approx(means["good"] - means["bad"])
     assert (row["decision"], row["starts"]) == ("better", 20)
     assert row["p_value"] < 0.05
+
+
+def test_a_decision_is_about_returns_over_the_width_of_their_bounds() -> None:
+    """One start state in two of a task of [0, 1] outweighs a little of a task of [0, 1000]."""
+    generator = np.random.default_rng(0)
+    wide = generator.uniform([0, 20], [100, 120], size=(200, 2))
+    returns = {name: np.stack([np.full(200, 1.0 - k), wide[:, k]], axis=1)
+               for k, name in enumerate("ab")}  # fmt: skip
+    gaps = (returns["a"] - returns["b"]) / [1.0, 1000.0]
+    (row,) = rows_of(duel({("a", "b"): gaps.mean(axis=1)}), returns)
+    assert row["decision"] == "better"
+    assert row["difference"] < 0 < row["tested"]
+    said = _sentence(row, "return")
+    assert said.startswith("a has the larger mean return over the width of the bounds")
 
 
 def test_equal_policies_get_the_same_from_the_same_starts(folder: Path) -> None:

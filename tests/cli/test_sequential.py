@@ -1,5 +1,6 @@
 """`rlbench compare --run`: the test decides which runs come next."""
 
+import inspect
 import json
 import os
 import re
@@ -14,11 +15,22 @@ from support.poles import AGENTS, GROUP, SHARED, write_files
 from support.processes import COMMAND
 from support.registered import register
 
+from rlbench.api import running, runs
+from rlbench.cli import run
 from rlbench.leaderboard.sequential import sequentials
 from rlbench.results import Store
 from rlbench.results.plans import read_plans
 
 BETTER = ("good=agents.py:Balance", "bad=agents.py:Balance [flipped=true]")
+STUDY = """
+suite = "poles.toml"
+
+[agents.good]
+agent = "agents.py:Balance"
+
+[agents.bad]
+agent = "hangs.py:Hangs"
+"""
 PLAN = ("--suite", "poles.toml", "--run", "--batch", "4", "--max-batches", "3")
 
 
@@ -56,7 +68,7 @@ def test_a_better_agent_is_found_early(decided: tuple[Path, str]) -> None:
     folder, out = decided
     batches = out.count("of at most 3: good, bad")
     assert 0 < batches < 3, out
-    assert f"good has a larger IQM than bad, after batch {batches}." in out
+    assert f"good and bad are told apart after batch {batches}: the IQM of good was larger." in out
     assert seeds_of(folder) == {name: list(range(4 * batches)) for name in ("bad", "good")}
     assert f"{8 * batches} of 24 planned runs were needed; {24 - 8 * batches} (" in out
 
@@ -89,7 +101,7 @@ def test_a_changed_plan_is_refused_or_begun_visibly(copied: Path) -> None:
     assert "alpha 0.05 -> 0.1" in refused
     assert "--new-plan" in refused
     begun = compare(*BETTER, *PLAN, "--alpha", "0.1", "--new-plan", cwd=folder)
-    assert "good has a larger IQM" in begun.stdout
+    assert "the IQM of good was larger" in begun.stdout
     assert "runs were in the store when it was fixed" in begun.stderr
     assert len(list((folder / "runs/plans").iterdir())) == 2
     (folder / "agents.py").write_text(AGENTS + "\n# changed\n")
@@ -104,6 +116,61 @@ def test_a_failed_run_leaves_it_undecided(folder: Path) -> None:
     assert "undecided: it goes on once all these runs have a score" in failed.stderr
     statuses = [record.status for record in Store(folder / "runs").load().records]
     assert sorted(statuses) == ["failed"] * 4 + ["ok"] * 4
+
+
+HANGS = """
+import time
+
+
+class Hangs:
+    def __init__(self, task, *, seed, device):
+        pass
+
+    def act(self, obs, first, *, phase):
+        time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("verb", ["compare", "duel", "study"])
+def test_an_agent_that_hangs_is_ended(folder: Path, verb: str) -> None:
+    (folder / "hangs.py").write_text(HANGS)
+    words: tuple[str, ...] = ("agents.py:Balance", "hangs.py:Hangs", "--suite", "poles.toml")
+    if verb == "compare":
+        words += ("--run", "--batch", "4", "--max-batches", "1")
+    if verb == "study":
+        (folder / "study.toml").write_text(STUDY)
+        words = ("run", "study.toml")
+    said = rlbench(verb, *words, "--step-timeout", "2", cwd=folder, code=1).stderr
+    assert "no step was finished for " in said
+    statuses = {record.status for record in Store(folder / "runs").load().records}
+    assert statuses == {"ok", "timeout"}
+
+
+def test_every_way_to_run_has_a_time_limit() -> None:
+    """None of them can leave it out: it has no default."""
+    for execute in (running.execute, run.run_together, run.run_wanted, runs._results):
+        limits = inspect.signature(execute).parameters["limits"]
+        assert limits.default is inspect.Parameter.empty
+
+
+def test_a_file_says_what_has_no_option(folder: Path) -> None:
+    (folder / "how.toml").write_text(
+        'suite = "poles.toml"\nbatch = 4\nmax_batches = 3\ncheckpoint_every = 5\n'
+        'track = ["tensorboard"]\n[ray]\ncpus = 0\n'
+    )
+    out = compare(*BETTER, "--run", "--config", "how.toml", cwd=folder).stdout
+    assert "batches of 4 seeds a task, at most 3" in out
+    assert list((folder / "runs/tracking").iterdir())
+    words = (*BETTER, "--run", "--config", "how.toml", "--backend", "ray", "--store", "b")
+    assert "cpus in [ray] cannot be 0" in compare(*words, cwd=folder, code=2).stderr
+    (folder / "how.toml").write_text("[options]\nflipped = true\n")
+    assert "options" in compare(*BETTER, *PLAN, "--config", "how.toml", cwd=folder, code=2).stderr
+
+
+def test_a_plan_is_fixed_once_its_runs_have_a_place(folder: Path) -> None:
+    words = (*BETTER, *PLAN, "--backend", "elsewhere")
+    assert "'elsewhere'" in compare(*words, cwd=folder, code=2).stderr
+    assert not (folder / "runs").exists()
 
 
 def test_a_dry_run_does_nothing(folder: Path) -> None:
