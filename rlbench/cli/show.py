@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from rlbench import suites
@@ -223,6 +224,11 @@ def _show_run(record: Record, label: str) -> None:
             f"{format_cell(record.score_of(evaluation))} ({len(evaluation.returns)} episodes, "
             f"{evaluation.distinct_starts} distinct starts{extra})"
         )
+        for name, values in evaluation.measures.items():
+            of = "" if is_main else f" of {evaluation.name}"
+            lines[f"{name}{of} at {evaluation.budget_used}"] = (
+                f"{format_cell(float(np.mean(values)))} (mean of episodes)"
+            )
     for step, name, gap in _gaps(record):
         lines[f"{name} at {step}"] = format_cell(gap)
     lines["budget used"] = record.budget_used

@@ -103,6 +103,13 @@ def test_two_runs_are_needed_to_be_sure() -> None:
     assert rows[0].test == "none: fewer than two runs a task, or runs that do not vary"
 
 
+def test_a_run_shows_its_measures(folder: Path) -> None:
+    record = next(r for r in Store(folder / "runs").load().records if r.final.measures)
+    shown = rlbench("show", record.identity.key, "--store", "runs", cwd=folder).stdout
+    *_, line = (line for line in shown.splitlines() if line.startswith("cost at "))
+    assert f"{record.final.measures['cost'][0]:.3f} (mean of episodes)" in line
+
+
 def test_measures_stand_beside_the_score(folder: Path) -> None:
     rows = {(r["agent"], r["measure"]): r for r in rows_of(folder, "--measures")}
     assert {r["task"] for r in rows.values()} == {"SafetyHalfCheetah"}

@@ -1,5 +1,7 @@
 """DeepMind Control: starts, observations and rewards are dm_control's; the protocol is kept."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 from numpy.random import RandomState
 from support.command import rlbench
 from support.dm_control import flat, load
+from support.processes import COMMAND
 
 pytest.importorskip("mujoco")
 pytest.importorskip("dm_control")
@@ -332,6 +335,19 @@ def test_pictures_are_stacked_and_begin_with_copies_of_the_first() -> None:
     assert (shown[3][3]["final_obs"][:, :2] == shown[2][0][:, 1:]).all()
     assert len(np.unique(shown[2][0][0], axis=0)) == 3
     env.close()
+
+
+def test_without_a_screen_glfw_has_the_same_message(tmp_path: Path) -> None:
+    """It makes a context all the same, and fails only when that is used."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    done = subprocess.run(
+        [*COMMAND, "check", "--suite", "dmc-vision", "--task", "cheetah_run"],
+        cwd=tmp_path, env={**environment, "MUJOCO_GL": "glfw"}, capture_output=True, text=True,
+        timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "no OpenGL to draw with (glfw: " in done.stdout
+    assert "apt install" in done.stdout
 
 
 def test_without_opengl_the_message_names_what_to_install(

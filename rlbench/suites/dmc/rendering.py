@@ -34,11 +34,8 @@ class Camera:
     """
 
     def __init__(self, model: mujoco.MjModel, camera: int, height: int, width: int) -> None:
-        screen = model.vis.global_
         self._model = model
-        self.backend, self._gl = _open_context(screen.offwidth, screen.offheight)
-        self._gl.make_current()
-        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150)
+        self.backend, self._gl, self._context = _open_context(model)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._scene = mujoco.MjvScene(model, _MAX_GEOMS)
         self._option, self._perturb = mujoco.MjvOption(), mujoco.MjvPerturb()
@@ -66,8 +63,8 @@ class Camera:
         self._gl.free()
 
 
-def _open_context(width: int, height: int) -> tuple[str, Any]:
-    """Return the name of an OpenGL backend that works, and a context of it.
+def _open_context(model: mujoco.MjModel) -> tuple[str, Any, mujoco.MjrContext]:
+    """Return the name of an OpenGL backend that works, a context of it, and one of the model.
 
     ``MUJOCO_GL`` names the only one that is tried; without it EGL is tried first, then OSMesa.
 
@@ -81,7 +78,9 @@ def _open_context(width: int, height: int) -> tuple[str, Any]:
         kept = os.environ.get("PYOPENGL_PLATFORM")
         try:
             module = importlib.import_module(f"mujoco.{name}")
-            return name, module.GLContext(width, height)
+            gl = module.GLContext(model.vis.global_.offwidth, model.vis.global_.offheight)
+            gl.make_current()  # where there is no screen, glfw only fails from here on
+            return name, gl, mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150)
         except Exception as error:  # whatever OpenGL's bindings raise where a library is missing
             missing = isinstance(error, AttributeError)  # PyOpenGL has None instead of a library
             failures.append(f"{name}: {'no library' if missing else one_line(error)}")
