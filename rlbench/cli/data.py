@@ -73,15 +73,30 @@ def _fetch_reference(how: dict[str, Any]) -> None:
 
 
 def _fetch_neorl2(task: str, how: dict[str, Any]) -> None:
-    """Fetch the files of a task of NeoRL-2, or of all, that are not here."""
+    """Fetch the files of a task of NeoRL-2, or of all, that are not here.
+
+    Raises:
+        FetchError: Some could not be fetched; the others were.
+    """
     chosen = neorl2.data_files(task)
+    failures = []
     for file in chosen:
         place = {"mirror": ""} if "host" in how else {}
-        echo(f"{file.path}: {_fetch_data(file, how | place)}")
+        try:
+            echo(f"{file.path}: {_fetch_data(file, how | place)}")
+        except FetchError as error:
+            failures.append(error)
     if any(file.task == "Fusion" for file in chosen):
         place = {"host": f"{how['host']}/Fusion/weights"} if "host" in how else {}
-        neorl2.fetch_networks(**how | place)
-        echo(f"{data_folder() / 'neorl2' / 'fusion'}: verified")
+        try:
+            neorl2.fetch_networks(**how | place)
+            echo(f"{data_folder() / 'neorl2' / 'fusion'}: verified")
+        except FetchError as error:
+            failures.append(error)
+    for failure in failures[:-1]:
+        tell(f"rlbench: {failure}")
+    if failures:
+        raise failures[-1]
 
 
 def _fetch_data(file: neorl2.DataFile, how: dict[str, Any]) -> str:
@@ -230,7 +245,7 @@ def import_(
 
 @app.command("export", epilog=examples("data export"))
 def export(
-    name: NameArgument,
+    name: Annotated[str, typer.Argument(help="neorl2: the only one that can be exported.")],
     task: Annotated[str, typer.Option("--task", help="Which task.")],
     out: Annotated[Path, typer.Option("--out", help="The folder of Minari's datasets.")],
 ) -> None:

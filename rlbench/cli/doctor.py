@@ -48,18 +48,32 @@ suite = suites.get("procgen-easy")
 suite.make(suite.tasks[0], split="train", num_envs=1, seed=0).reset()
 print(", ".join(f"{name} {version}" for name, version in suite.own_versions().items()))
 """
+_LACKS = 3  # the exit code of a probe that finds something missing
 _SUITE_PROBE = f"""
 import sys, time
 from rlbench import suites
+from rlbench.errors import BrokenSuite, UsageError
 suite, since = suites.get(sys.argv[1]), time.monotonic()
+missing = {{}}
 for tried, task in enumerate(suite.tasks, 1):
-    if suite.dataset_factory:
-        suite.dataset(task)
-    suite.make(task, split="eval", num_envs=1, seed=0).close()
+    try:
+        if suite.dataset_factory:
+            suite.dataset(task)
+        suite.make(task, split="eval", num_envs=1, seed=0).close()
+    except BrokenSuite:
+        raise
+    except UsageError as error:
+        missing.setdefault(str(error), []).append(task.name)
     if time.monotonic() > since + {_PROBE_SECONDS / 2}:
         break
 odd = [f"; {{name}} {{v}}" for name, v in suite.own_versions().items() if "unverified" in v]
-print(tried, "of", len(suite.tasks), "tasks were tried and can be run" + "".join(odd))
+lacks = sum(map(len, missing.values()))
+said = f"{{tried}} of {{len(suite.tasks)}} tasks were tried and "
+said += f"{{tried - lacks}} can be run" if lacks else "can be run"
+for message, tasks in missing.items():
+    said += f"; {{', '.join(tasks)}}: {{message}}"
+print(said + "".join(odd))
+sys.exit({_LACKS} if lacks else 0)
 """
 _UNVERIFIED = (
     "these versions were not compared with OpenAI's build, or differ from it; pip install "
@@ -241,8 +255,10 @@ def _atari() -> Iterator[Row]:
 
 def _suite(suite: Suite, given: str) -> Iterator[Row]:
     """Load the data and make the environments of all tasks."""
-    works, said = _probe(_SUITE_PROBE, given)
-    if works and "unverified" in said:
+    works, said = _probe(_SUITE_PROBE, given, lacks=_LACKS)
+    if works is None:
+        yield Row(suite.id, "missing", said)
+    elif works and "unverified" in said:
         yield Row(suite.id, "warning", said, _UNVERIFIED)
     elif works:
         yield Row(suite.id, "ok", said)
@@ -348,8 +364,14 @@ def _torch() -> Iterator[Row]:
         yield Row("torch", "ok", f"{version}, sees {devices} GPUs")
 
 
-def _probe(code: str, *words: str) -> tuple[bool, str]:
-    """Run code in a process of its own; return whether it worked, and its last line."""
+def _probe(code: str, *words: str, lacks: int | None = None) -> tuple[bool | None, str]:
+    """Run code in a process of its own; return whether it worked, and its last line.
+
+    Args:
+        code: What to run.
+        words: Its arguments.
+        lacks: The exit code by which it says that something is missing: None instead of a bool.
+    """
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-c", code, *words],
@@ -360,6 +382,8 @@ def _probe(code: str, *words: str) -> tuple[bool, str]:
         )
     except subprocess.TimeoutExpired:
         return False, f"not ready after {_PROBE_SECONDS:.0f} s"
+    if lacks is not None and done.returncode == lacks:
+        return None, _last_line(done.stdout)
     if done.returncode:
         return False, _last_line(done.stderr) or f"it ended with exit code {done.returncode}"
     return True, _last_line(done.stdout)

@@ -198,7 +198,11 @@ def test_doctor_of_one_suite_makes_its_tasks_and_looks_at_nothing_that_it_does_n
 def test_doctor_says_what_a_suite_lacks(tmp_path: Path) -> None:
     rows = {row["what"]: row for row in doctor(tmp_path, "--suite", "neorl2", RLBENCH_DATA="none")}
     assert rows["neorl2@1"]["status"] == "missing"
-    assert "rlbench data fetch neorl2" in rows["neorl2@1"]["detail"]
+    said = rows["neorl2@1"]["detail"]
+    assert said.startswith("7 of 7 tasks were tried and 0 can be run")
+    for task in ("Pipeline", "DMSD", "SafetyHalfCheetah"):
+        assert f"; {task}: " in said
+        assert f"rlbench data fetch neorl2 --task {task}" in said
     (tmp_path / "ale_py.py").write_text("raise ImportError('symbol not found')\n")
     sick = doctor(tmp_path, "--suite", "atari100k", code=1, PYTHONPATH=str(tmp_path))
     (row,) = [row for row in sick if row["what"] == "atari100k@1"]

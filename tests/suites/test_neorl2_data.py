@@ -346,6 +346,19 @@ def test_another_file_of_the_official_host_is_refused(cache: Path, hosts: tuple[
     assert list((cache / "neorl2").iterdir()) == []
 
 
+def test_a_file_that_cannot_be_fetched_does_not_keep_others_away(
+    cache: Path, hosts: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, folder = hosts
+    content = packed(episodes())
+    pin(monkeypatch, content, episodes())
+    offer(folder, "DMSD/DMSD-val.npz", content)
+    done = call("data", "fetch", "neorl2", "--task", "DMSD", "--host", url, cwd=folder)
+    assert done.returncode == 2
+    assert "DMSD-val.npz: verified" in done.stdout
+    assert "DMSD-train.npz" in done.stderr.splitlines()[-1]
+
+
 def test_the_mirror_is_the_second_choice(
     cache: Path, hosts: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
