@@ -114,7 +114,7 @@ def parse_eval_points(text: str, budget: int) -> tuple[int, ...]:
     if len(numbers) != len([part for part in text.split(",") if part.strip()]):
         numbers = []
     if len(numbers) == 1 and "," not in text:
-        parts = min(numbers[0], MAX_EXTRA_POINTS + 1)
+        parts = min(numbers[0], MAX_EXTRA_POINTS + 2)  # one too many, whatever is asked
         numbers = [budget * k // parts for k in range(1, parts)] if numbers[0] > 1 else []
     points = tuple(sorted(set(numbers)))
     if not points or points[0] < 1 or points[-1] > budget or len(points) > MAX_EXTRA_POINTS:

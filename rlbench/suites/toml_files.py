@@ -126,6 +126,9 @@ def parse(text: str, file: str) -> Suite:
         extra="",
         packages=tuple(d for package in packages for d in _distributions(package)),
         starts_vary=top.read("starts_vary", _flag, True),
+        # As far as processors agree, whatever engine it is.
+        engine_steps=20,
+        engine_digits=4,
     )
 
 

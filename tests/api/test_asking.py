@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlbench.api.asking import parse_seeds
+from rlbench.api.asking import parse_eval_points, parse_seeds
 from rlbench.errors import UsageError
 
 
@@ -22,3 +22,10 @@ def test_no_seed_at_all_is_told_how_to_name_seed_0(text: str) -> None:
 def test_what_names_no_seeds_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="neither a number of seeds"):
         parse_seeds(text)
+
+
+def test_too_many_evaluations_are_refused_however_large_the_budget() -> None:
+    assert len(parse_eval_points("201", 100_000)) == 200
+    for text in ("202", "1000", "50000"):
+        with pytest.raises(UsageError, match="at most 200"):
+            parse_eval_points(text, 100_000)

@@ -1,5 +1,7 @@
 """Engines: their hash repeats itself and tells planted faults."""
 
+import importlib.util
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -87,3 +89,35 @@ def test_digits_forgive_what_processors_differ_in(monkeypatch: pytest.MonkeyPatc
     assert of(rounded) == before[1]
     monkeypatch.setattr(pendulum, "swing", lambda *a: swing(*a) * 1.01)
     assert of(rounded) != before[1]
+
+
+def test_simulators_are_the_same_on_an_older_processor() -> None:
+    """It is imitated: numpy, the C library and BLAS are told to leave newer instructions alone."""
+    from numpy._core._multiarray_umath import __cpu_features__ as has
+
+    newer = [name for name in has if name.startswith(("AVX2", "FMA3", "AVX512")) and has[name]]
+    if not newer:
+        pytest.skip("this processor has no newer instructions")
+    tasks = ["DMSD", "Simglucose"]
+    if importlib.util.find_spec("mujoco"):
+        tasks.append("SafetyHalfCheetah")
+    code = (
+        "import sys\n"
+        "from rlbench import suites\n"
+        "from rlbench.runners.engine import examine_engine\n"
+        "suite = suites.get('neorl2')\n"
+        "for name in sys.argv[1:]: print(examine_engine(suite, suite.task(name)).fingerprint)"
+    )
+    older = {
+        "NPY_DISABLE_CPU_FEATURES": " ".join(newer), "OPENBLAS_CORETYPE": "Prescott",
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F",
+    }  # fmt: skip
+    here, there = (
+        subprocess.run(
+            [sys.executable, "-c", code, *tasks], env={**os.environ, **more}, capture_output=True,
+            text=True, check=True,
+        ).stdout.split()
+        for more in ({}, older)
+    )  # fmt: skip
+    assert here == there
+    assert len(here) == len(tasks)
