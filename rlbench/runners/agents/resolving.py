@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -132,6 +133,7 @@ def resolve_found(
     _check_names(made, found.signature, what)
     config = {**found.signature.defaults, **{k: _without_folder(v) for k, v in made.items()}}
     config = {option: value for option, value in config.items() if option not in aside}
+    _check_defaults(config, made, what)
     if len(json.dumps(config)) > MAX_CONFIG:
         raise UsageError(f"the options of the {what} are longer than {MAX_CONFIG:,} characters")
     return Resolved(
@@ -360,6 +362,16 @@ def _check_names(options: Mapping[str, Any], signature: Signature, what: str) ->
             raise UsageError(f"the {what} needs the option {name!r}: add -o {name}=VALUE")
 
 
+def _check_defaults(config: Mapping[str, Any], made: Mapping[str, Any], what: str) -> None:
+    """Raise UsageError where a default, which records hold, is a path of this machine."""
+    for name in config.keys() - made.keys():
+        if any(map(_is_full_path, _strings(config[name]))):
+            raise UsageError(
+                f"the default of the option {name!r} of the {what} is a path of this machine, which"
+                f" records would show: make it a path from the current folder, or say {name}=@FILE"
+            )
+
+
 def given_options(options: Mapping[str, Any], aside: Iterable[str] = ()) -> dict[str, Any]:
     """Return options as a `Recipe` holds them.
 
@@ -388,7 +400,7 @@ def _option(name: str, value: Any, *, has_paths: bool = False) -> Any:
         raise UsageError(f"the option {name!r}: {error}") from error
     if _is_file(value):
         raise UsageError(f"the option {name!r} stands for a file: write {name}=@FILE")
-    if not has_paths and any(map(_is_path_here, _strings(value))):
+    if not has_paths and any(map(_is_full_path, _strings(value))):
         raise UsageError(
             f"the option {name!r} holds a path of this machine: write {name}=@FILE,"
             " which keeps the file's name and hash, or a path from the current folder"
@@ -404,11 +416,13 @@ def _strings(value: Any) -> Iterable[str]:
             yield from _strings(item)
 
 
-def _is_path_here(text: str) -> bool:
-    """Say whether text is the full path of a file or folder."""
+def _is_full_path(text: str) -> bool:
+    """Say whether text is the full path of a file or folder, here or on another machine."""
+    if re.match(r"~[^/\\]*[/\\]|[A-Za-z]:[/\\]", text):
+        return True
     try:
         path = Path(text)
-        return path.is_absolute() and len(path.parts) > 1 and path.exists()
+        return path.is_absolute() and (len(path.parts) > 2 or path.exists()) and len(path.parts) > 1
     except (OSError, ValueError):
         return False
 

@@ -124,6 +124,24 @@ def test_an_option_may_name_a_file(tmp_path: Path) -> None:
     assert mine(weights=Path("w.npz")).id.config["weights"] != kept
 
 
+@pytest.mark.parametrize(
+    "path", ["/home/ann/secret/w.bin", "~/w.bin", "~ann/w.bin", "C:\\Users\\Ann\\w.bin", "/tmp"]
+)
+def test_paths_of_a_machine_are_no_options(path: str) -> None:
+    for value in (path, [path], {"log": [path]}):
+        with pytest.raises(UsageError, match="'f' holds a path of this machine: write f=@FILE"):
+            mine(f=value)
+    text = f"def make(task, *, seed, device, f={path!r}):\n    pass\n"
+    with pytest.raises(UsageError, match=r"default of the option 'f' of the agent .* is a path"):
+        mine(text)
+    assert mine(text, f="w.bin").id.config == {"f": "w.bin"}
+
+
+@pytest.mark.parametrize("value", ["/", "a/b", "ALE/Pong-v5", "~", "c:", "//", "logs/x", "1/2"])
+def test_what_only_looks_like_a_path_is_an_option(value: str) -> None:
+    assert mine(f=value).id.config["f"] == value
+
+
 def test_a_changed_sibling_is_another_agent() -> None:
     Path("nets.py").write_text("WIDTH = 1\n")
     text = PLAIN + "def late():\n    import nets\n"
