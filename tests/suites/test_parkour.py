@@ -263,20 +263,30 @@ def test_the_order_of_rugged_quarters_is_that_of_the_run() -> None:
     orders = []
     for seed, part in ((0, 0), (0, 1), (1, 0)):
         stream = suite.stream(suite.task("rugged"), "train", seed, part)
-        env = envs._make_stumps(suite.constants(suite.task("rugged")), stream)
-        orders.append(env._order)  # type: ignore[attr-defined]
+        env = envs.make(
+            suite.task("rugged"), suite.constants(suite.task("rugged")), split="train",
+            num_envs=1, stream=stream,
+        )  # fmt: skip
+        orders.append(order_in(env))
+        env.close()
     assert orders[0] == orders[1] != orders[2]
 
 
-def told(name: str, level: str) -> dict[str, Any]:
+def order_in(env: Any) -> Any:
+    """Return the order of quarters in a suite's environments."""
+    return env._envs[0].unwrapped._order
+
+
+def told(name: str, level: str, task: str = "", seed: int = 0) -> dict[str, Any]:
     """Return what a teacher is told at a level of expert knowledge."""
     suite = suites.get(name).make_unofficial(
         {"expert_knowledge": level, "network": "seeded"}
         if "parkour" in name
         else {"expert_knowledge": level}
     )
-    env = suite.make(suite.tasks[0], split="train", num_envs=1, seed=0)
-    known = dict(task_info(suite, suite.tasks[0], env).knowledge)
+    chosen = suite.task(task) if task else suite.tasks[0]
+    env = suite.make(chosen, split="train", num_envs=1, seed=seed)
+    known = dict(task_info(suite, chosen, env).knowledge)
     env.close()
     return known
 
@@ -292,6 +302,56 @@ def test_expert_knowledge_is_what_a_teacher_is_told() -> None:
         told("parkour", "high")
     with pytest.raises(UnknownName, match="expert_knowledge"):
         told("parkour", "all")
+
+
+def track_that_is_played(env: Any, parameters: Any) -> list[float]:
+    """Return the height and space that a suite's environment makes of a teacher's parameters."""
+    found: list[float] = []
+    make_track = terrain.stump_track
+
+    def note(*, height: float, spacing: float, **rest: Any) -> Track:
+        found.extend([height, spacing])
+        return make_track(height=height, spacing=spacing, **rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(terrain, "stump_track", note)
+        env.reset(options={"parameters": np.array([parameters]), "reset_mask": np.array([True])})
+    return found
+
+
+@pytest.mark.parametrize("task", [task.name for task in suites.get("stump-tracks").tasks])
+def test_the_easy_tasks_that_a_teacher_is_told_are_those_that_are_played(task: str) -> None:
+    """Also in single precision, in which ADR keeps its box."""
+    suite = suites.get("stump-tracks").make_unofficial({"expert_knowledge": "high"})
+    space = {"mostly_unfeasible": 9.0, "mostly_feasible": 6.0}.get(task, 3.0)
+    starts = set()
+    for seed in range(12):
+        known = told("stump-tracks", "high", task, seed)
+        mean, deviation = np.array(known["easy_mean"]), np.array(known["easy_deviation"])
+        assert deviation == pytest.approx([0.1 * space, 0.6])
+        env = suite.make(suite.task(task), split="train", num_envs=1, seed=seed)
+        for parameters in (mean, mean.astype(np.float32).astype(np.float64)):
+            assert track_that_is_played(env, parameters) == pytest.approx([0.0, 6.0], abs=1e-5)
+        # Within the quarter, a deviation in what is proposed is one in what is played.
+        played = track_that_is_played(env, mean + deviation * [1.0, -1.0])
+        assert played == pytest.approx([deviation[0], 6.0 - deviation[1]], abs=1e-5)
+        env.close()
+        starts.add(tuple(mean.round(3).tolist()))
+    assert len(starts) > 5 if task == "rugged" else starts == {(0.0, 6.0)}
+
+
+@pytest.mark.parametrize("low", [0.0, -1.3, 0.7])
+def test_quarters_are_found_again(low: float) -> None:
+    """Any point of any range, and every edge between quarters."""
+    space = envs.StumpTracksEnv(heights=(low, low + 3.3)).parameter_space
+    rows = [space.low + share * (space.high - space.low) for share in np.linspace(0.0, 1.0, 41)]
+    for seed in range(10):
+        order = envs.draw_order(2, seed)
+        for row in rows:
+            found = envs.unshuffle_quarters(row.tolist(), space, order)
+            assert envs.shuffle_quarters(found, space, order) == pytest.approx(row, abs=2e-6)
+            rounded = np.float32(found).astype(np.float64).tolist()
+            assert envs.shuffle_quarters(rounded, space, order) == pytest.approx(row, abs=3e-6)
 
 
 @pytest.mark.parametrize("name", ["stump-tracks", "parkour"])
