@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlbench.api.asking import parse_seeds
+from rlbench.api.asking import parse_seeds, parse_suite
 from rlbench.errors import UsageError
 
 
@@ -22,3 +22,18 @@ def test_no_seed_at_all_is_told_how_to_name_seed_0(text: str) -> None:
 def test_what_names_no_seeds_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="neither a number of seeds"):
         parse_seeds(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["none", "None", "null", "true", "5", "nan", "[1]", "@x", '"none"']
+)
+def test_a_constant_that_is_a_string_takes_any_word(text: str) -> None:
+    suite = parse_suite("stump-tracks", f"episodes=5, expert_knowledge = {text}, shuffled=true")
+    word = text.strip('"')
+    assert suite.unofficial == {"episodes": 5, "expert_knowledge": word, "shuffled": True}
+
+
+def test_a_constant_that_is_no_string_takes_none_of_them() -> None:
+    for text in ("none", "true", '"5"', "five"):
+        with pytest.raises(UsageError, match="'episodes' takes int, not"):
+            parse_suite("stump-tracks", f"episodes={text}")
