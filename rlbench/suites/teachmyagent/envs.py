@@ -163,7 +163,7 @@ class ParkourEnv(_TrackEnv):
 
     Raises:
         UnknownName: There is no such body, terrain or lidar.
-        UsageError: The original network has not been fetched.
+        UsageError: The file of the original network is missing or damaged.
         MissingExtra: pygame is not installed, for ``human``.
     """
 
@@ -446,7 +446,7 @@ def load_tests(constants: Mapping[str, Any]) -> NDArray[np.float64]:
 
     Raises:
         UnknownName: There is no such set.
-        UsageError: The original's have not been fetched.
+        UsageError: The file of the original's is missing or damaged.
     """
     name = constants["test_set"]
     if name == "stumps":
