@@ -115,7 +115,7 @@ def cpu_seconds() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--bodies", nargs="*", default=[*FLOORS, "amphibious_bipedal"])
+    parser.add_argument("--bodies", nargs="*", default=bodies.names(), choices=bodies.names())
     options = parser.parse_args()
     cases = [(body, "parkour") for body in options.bodies]
     cases.append(("old_classic_bipedal", "stumps"))
@@ -127,8 +127,8 @@ def main() -> None:
             tuple(play_round(env, parameters, seed, alone=alone) for alone in (False, True))
             for seed in range(options.rounds)
         ]
-        shares = sorted(alone / whole for whole, alone in pairs)
-        low, middle, high = statistics.quantiles(shares, n=4)
+        shares = [alone / whole for whole, alone in pairs]
+        low, middle, high = np.quantile(shares, [0.25, 0.5, 0.75], method="weibull")
         whole, alone = (statistics.median(column) for column in zip(*pairs, strict=True))
         floor = FLOORS.get(body, "")
         print(

@@ -1,7 +1,7 @@
 """Write what the engines of suites are expected to do, from what they do here.
 
 Run it on a machine whose golden tests pass: ``python tools/fingerprint_engines.py atari`` (or
-``parkour``, which needs the original's data). stori26 has a row for every clean game and for every
+``parkour``). stori26 has a row for every clean game and for every
 disturbance of Pong, but for Gaussian noise, which is drawn in floating point.
 """
 

@@ -73,7 +73,8 @@ def parse_limits(text: str) -> dict[str, float]:
 def parse_suite(name: str | Suite, unofficial: str = "") -> Suite:
     """Return the suite of that name, with the constants in `unofficial` changed."""
     suite = name if isinstance(name, Suite) else suites.get(name)
-    return suite.make_unofficial(parse_assignments(unofficial))
+    strings = {n for n, value in suite.protocol.constants().items() if isinstance(value, str)}
+    return suite.make_unofficial(parse_assignments(unofficial, strings))
 
 
 def parse_options(texts: list[str] | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from rlbench.cli.options import JsonOption, tell
 from rlbench.cli.output import echo, print_json, print_table, tell_in_place
 from rlbench.errors import FetchError, UnknownName, UsageError
 from rlbench.suites import imported
-from rlbench.suites.fetching import TIMEOUT, data_folder, status_of
+from rlbench.suites.fetching import TIMEOUT, data_folder
 from rlbench.suites.neorl2 import files as neorl2
 from rlbench.suites.procgen import reference
 from rlbench.suites.teachmyagent.protocols import SHA256 as PARKOUR
@@ -44,22 +44,18 @@ def fetch(
 ) -> None:
     """Fetch what is not here yet, check it, and go on where an earlier attempt ended."""
     _check(name)
-    if name == "parkour":
-        wanted = ", ".join(f"{file} (sha256 {digest})" for file, digest in PARKOUR.items())
-        raise UsageError(
-            f"parkour's files have no address with a known checksum: put them in {data_folder()} "
-            f"yourself: {wanted}"
-        )
     how: dict[str, Any] = {"timeout": timeout, "progress": _Progress()}
     if host:
         how["host"] = host.rstrip("/")
     try:
-        if name == reference.NAME:
-            if task:
-                raise UsageError(f"{name} has no tasks: leave out --task")
-            _fetch_reference(how)
-        else:
+        if name == "neorl2":
             _fetch_neorl2(task, how)
+        elif task:
+            raise UsageError(f"the data of {name} are the same for all tasks: leave out --task")
+        elif name == "parkour":
+            echo("parkour: its data come with rlbench, so there is nothing to fetch")
+        else:
+            _fetch_reference(how)
     except KeyboardInterrupt:
         tell("interrupted: run the same command again to resume")
         raise typer.Exit(_INTERRUPTED) from None
@@ -128,11 +124,13 @@ def list_data(json: JsonOption = False) -> None:
     for name in imported.names_here():
         add("imported", None, imported.path_of(name), "here")
     for file_name in PARKOUR:
-        path = data_folder() / file_name
-        add("parkour", None, path, status_of(path, PARKOUR[file_name]))
+        add("parkour", None, Path(file_name), "comes with rlbench")
     add(reference.NAME, None, reference.folder(), reference.status())
     if json:
-        print_json([row | {"folder": str(data_folder())} for row in rows])
+        here = str(data_folder())
+        print_json([
+            row | {"folder": None if row["dataset"] == "parkour" else here} for row in rows
+        ])  # fmt: skip
     else:
         print_table(rows, columns, f"in {data_folder()}")
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -117,13 +117,27 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise UsageError(f"{name}={error}") from error
 
 
-def parse_assignments(text: str) -> dict[str, Any]:
+def parse_assignments(text: str, strings: Container[str] = ()) -> dict[str, Any]:
     """Return the values in ``name=value,name=[1,2]``.
+
+    Args:
+        text: What the command line holds.
+        strings: Names whose values are strings: a word that else means something, such as
+            ``none``, is itself.
 
     Raises:
         UsageError: One is not of that form, or a value cannot be read.
     """
-    return dict(parse_assignment(part) for part in _split(text) if part.strip())
+    parts = (_quoted(part, strings) for part in _split(text) if part.strip())
+    return dict(parse_assignment(part) for part in parts)
+
+
+def _quoted(assignment: str, strings: Container[str]) -> str:
+    """Return an assignment with its value in quotes, if the name is of a string without any."""
+    name, equals, value = (part.strip() for part in assignment.partition("="))
+    if not equals or name not in strings or value[:1] in ('"', "'"):
+        return assignment
+    return f"{name}={json.dumps(value)}"
 
 
 def _split(text: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlbench.api.asking import parse_eval_points, parse_seeds
+from rlbench.api.asking import parse_eval_points, parse_seeds, parse_suite
 from rlbench.errors import UsageError
 
 
@@ -29,3 +29,18 @@ def test_too_many_evaluations_are_refused_however_large_the_budget() -> None:
     for text in ("202", "1000", "50000"):
         with pytest.raises(UsageError, match="at most 200"):
             parse_eval_points(text, 100_000)
+
+
+@pytest.mark.parametrize(
+    "text", ["none", "None", "null", "true", "5", "nan", "[1]", "@x", '"none"']
+)
+def test_a_constant_that_is_a_string_takes_any_word(text: str) -> None:
+    suite = parse_suite("stump-tracks", f"episodes=5, expert_knowledge = {text}, shuffled=true")
+    word = text.strip('"')
+    assert suite.unofficial == {"episodes": 5, "expert_knowledge": word, "shuffled": True}
+
+
+def test_a_constant_that_is_no_string_takes_none_of_them() -> None:
+    for text in ("none", "true", '"5"', "five"):
+        with pytest.raises(UsageError, match="'episodes' takes int, not"):
+            parse_suite("stump-tracks", f"episodes={text}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import golden
-from support.parkour import recording, skip_without_box2d, track_of, use_original_data
+from support.parkour import recording, skip_without_box2d, track_of
 
 skip_without_box2d()
 
@@ -55,11 +55,10 @@ def test_rollouts_are_the_originals_to_the_last_bit(path: Path) -> None:
         np.testing.assert_array_equal(places, arrays["bodies"][-1])
 
 
-def test_terrains(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terrains() -> None:
     path = golden.folder() / "parkour_terrains.npz"
     if not path.is_file():
         pytest.skip(f"no {path}")
-    use_original_data(monkeypatch)
     network = data.load_network("original")
     with np.load(path) as file:
         recorded = {name: file[name] for name in file.files}

@@ -131,6 +131,18 @@ def test_a_list_of_assignments_round_trips() -> None:
     assert unofficial_text({"b": True, "a": 2}) == "a=2,b=true"
 
 
+def test_strings_are_themselves_where_only_strings_can_be() -> None:
+    assert parse_assignments("a=none,b=none", {"a"}) == {"a": "none", "b": None}
+    assert parse_assignments("a=5,a2='none',c=", {"a", "a2", "c"}) == {
+        "a": "5", "a2": "none", "c": "",
+    }  # fmt: skip
+    texts = {name: value for name, value in VALUES.items() if isinstance(value, str)}
+    assert parse_assignments(unofficial_text(VALUES), texts) == VALUES
+    for text in ("a=x\u202ey", "a=" + "x" * 1001, 'a="x'):
+        with pytest.raises(UsageError, match=r"^a="):
+            parse_assignments(text, {"a"})
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -455,7 +455,7 @@ def test_unknown_names_are_one_line(tmp_path: Path, cache: Path) -> None:
         (("fetch", "d4rl"), "unknown dataset 'd4rl'"),
         (("fetch", "neorl2", "--task", "Hopper"), "unknown task 'Hopper'"),
         (("fetch", "neorl2", "--task", "DMSD", "--host", "file:///etc"), "not an address of http"),
-        (("fetch", "parkour"), f"put them in {cache} yourself: parkour_cppn.npz"),
+        (("fetch", "parkour", "--task", "fish"), "leave out --task"),
         (("show", "parkour"), "no dataset of transitions"),
     ):
         done = call("data", *words, cwd=tmp_path)
@@ -470,9 +470,16 @@ def test_lists_say_what_is_here(tmp_path: Path, cache: Path) -> None:
     found = {row["file"]: row["status"] for row in json.loads(done.stdout)}
     assert found["DMSD-val.npz"] == "damaged"
     assert found["DMSD-train.npz"] == "missing"
-    assert found["parkour_cppn.npz"] == "missing"
+    assert found["parkour_cppn.npz"] == "comes with rlbench"
     assert found["procgen-reference"] == "missing"
     assert len(found) == 14 + 1 + 2 + 1
+
+
+def test_parkour_has_nothing_to_fetch(tmp_path: Path, cache: Path) -> None:
+    done = call("data", "fetch", "parkour", cwd=tmp_path)
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
+    assert "come with rlbench" in done.stdout
+    assert not cache.exists()
 
 
 def test_all_tasks_have_files() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 from support.command import rlbench
-from support.parkour import skip_without_box2d, use_original_data
+from support.parkour import skip_without_box2d
 
 skip_without_box2d()
 
@@ -22,14 +22,12 @@ from rlbench.results import Store  # noqa: E402
 from rlbench.runners.engine import examine_engine  # noqa: E402
 from rlbench.runners.loops.common import task_info  # noqa: E402
 from rlbench.runners.replay import task_frames  # noqa: E402
-from rlbench.suites.fetching import data_folder  # noqa: E402
 from rlbench.suites.teachmyagent import bodies, data, envs, kernels, terrain  # noqa: E402
 from rlbench.suites.teachmyagent.drawing import draw  # noqa: E402
 from rlbench.suites.teachmyagent.physics import Scene  # noqa: E402
 from rlbench.suites.teachmyagent.terrain import Creepers, Track  # noqa: E402
 
 EASY = [-0.15, 0.9, 0.1, 0.0, 1.0, 3.0]
-SEEDED = {"network": "seeded", "test_set": "drawn"}
 
 
 def parkour(body: str = "old_classic_bipedal", **options: Any) -> envs.ParkourEnv:
@@ -227,23 +225,35 @@ def test_the_seeded_network_is_of_the_originals_law() -> None:
 
 
 def test_data_is_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data._read.cache_clear()
+    monkeypatch.setattr(data.resources, "files", lambda package: tmp_path)
+    with pytest.raises(UsageError, match=r"^parkour_cppn\.npz, .* is missing or not the file"):
+        envs.ParkourEnv()
+    (tmp_path / "original").mkdir()
+    (tmp_path / "original/parkour_cppn.npz").write_bytes(b"something else")
+    with pytest.raises(UsageError, match=r"install rlbench again$"):
+        envs.ParkourEnv()
+
+
+def test_the_originals_data_come_with_rlbench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever other data are kept."""
     monkeypatch.setenv("RLBENCH_DATA", str(tmp_path))
-    with pytest.raises(UsageError, match="rlbench data fetch parkour"):
-        envs.ParkourEnv()
-    (tmp_path / "parkour_cppn.npz").write_bytes(b"something else")
-    with pytest.raises(UsageError, match="not the file that the protocol names"):
-        envs.ParkourEnv()
-
-
-def test_the_originals_data_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_original_data(monkeypatch)
+    layers = data.load_network("original")
+    assert [layer.shape for layer in layers] == [(4, 64), (64, 64), (64, 64), (64, 64), (64, 2)]
+    assert not any(map(np.array_equal, layers, data.load_network("seeded")))
     for name in ("walking", "swimming", "climbing"):
-        tests = data.load_tests(name)
-        assert tests.shape == (100, 8)
+        assert data.load_tests(name).shape == (100, 8)
     grid = envs.load_tests({"test_set": "stumps"})
-    with np.load(data_folder() / "parkour_test_sets.npz") as file:
-        theirs = np.array(sorted(file["stumps"].round(9).tolist()))
+    theirs = np.array(sorted(data.load_tests("stumps").round(9).tolist()))
     np.testing.assert_allclose(np.array(sorted(grid.round(9).tolist())), theirs, atol=1e-8)
+
+
+def test_the_data_stand_beside_their_licence() -> None:
+    notice = (Path(data.__file__).parent / "original/NOTICE").read_text(encoding="utf-8")
+    for words in ("flowersteam/TeachMyAgent", "MIT License", "(c) 2021 Flowers Team", "npz"):
+        assert words in notice
 
 
 def test_slots_share_the_test_tasks() -> None:
@@ -263,20 +273,26 @@ def test_the_order_of_rugged_quarters_is_that_of_the_run() -> None:
     orders = []
     for seed, part in ((0, 0), (0, 1), (1, 0)):
         stream = suite.stream(suite.task("rugged"), "train", seed, part)
-        env = envs._make_stumps(suite.constants(suite.task("rugged")), stream)
-        orders.append(env._order)  # type: ignore[attr-defined]
+        env = envs.make(
+            suite.task("rugged"), suite.constants(suite.task("rugged")), split="train",
+            num_envs=1, stream=stream,
+        )  # fmt: skip
+        orders.append(order_in(env))
+        env.close()
     assert orders[0] == orders[1] != orders[2]
 
 
-def told(name: str, level: str) -> dict[str, Any]:
+def order_in(env: Any) -> Any:
+    """Return the order of quarters in a suite's environments."""
+    return env._envs[0].unwrapped._order
+
+
+def told(name: str, level: str, task: str = "", seed: int = 0) -> dict[str, Any]:
     """Return what a teacher is told at a level of expert knowledge."""
-    suite = suites.get(name).make_unofficial(
-        {"expert_knowledge": level, "network": "seeded"}
-        if "parkour" in name
-        else {"expert_knowledge": level}
-    )
-    env = suite.make(suite.tasks[0], split="train", num_envs=1, seed=0)
-    known = dict(task_info(suite, suite.tasks[0], env).knowledge)
+    suite = suites.get(name).make_unofficial({"expert_knowledge": level})
+    chosen = suite.task(task) if task else suite.tasks[0]
+    env = suite.make(chosen, split="train", num_envs=1, seed=seed)
+    known = dict(task_info(suite, chosen, env).knowledge)
     env.close()
     return known
 
@@ -294,13 +310,68 @@ def test_expert_knowledge_is_what_a_teacher_is_told() -> None:
         told("parkour", "all")
 
 
-@pytest.mark.parametrize("name", ["stump-tracks", "parkour"])
-def test_the_suites_keep_their_contract(name: str, tmp_path: Path) -> None:
+def track_that_is_played(env: Any, parameters: Any) -> list[float]:
+    """Return the height and space that a suite's environment makes of a teacher's parameters."""
+    found: list[float] = []
+    make_track = terrain.stump_track
+
+    def note(*, height: float, spacing: float, **rest: Any) -> Track:
+        found.extend([height, spacing])
+        return make_track(height=height, spacing=spacing, **rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(terrain, "stump_track", note)
+        env.reset(options={"parameters": np.array([parameters]), "reset_mask": np.array([True])})
+    return found
+
+
+@pytest.mark.parametrize("task", [task.name for task in suites.get("stump-tracks").tasks])
+def test_the_easy_tasks_that_a_teacher_is_told_are_those_that_are_played(task: str) -> None:
+    """Also in single precision, in which ADR keeps its box."""
+    suite = suites.get("stump-tracks").make_unofficial({"expert_knowledge": "high"})
+    space = {"mostly_unfeasible": 9.0, "mostly_feasible": 6.0}.get(task, 3.0)
+    starts = set()
+    for seed in range(12):
+        known = told("stump-tracks", "high", task, seed)
+        mean, deviation = np.array(known["easy_mean"]), np.array(known["easy_deviation"])
+        assert deviation == pytest.approx([0.1 * space, 0.6])
+        env = suite.make(suite.task(task), split="train", num_envs=1, seed=seed)
+        for parameters in (mean, mean.astype(np.float32).astype(np.float64)):
+            assert track_that_is_played(env, parameters) == pytest.approx([0.0, 6.0], abs=1e-5)
+        # Within the quarter, a deviation in what is proposed is one in what is played.
+        played = track_that_is_played(env, mean + deviation * [1.0, -1.0])
+        assert played == pytest.approx([deviation[0], 6.0 - deviation[1]], abs=1e-5)
+        env.close()
+        starts.add(tuple(mean.round(3).tolist()))
+    assert len(starts) > 5 if task == "rugged" else starts == {(0.0, 6.0)}
+
+
+@pytest.mark.parametrize("low", [0.0, -1.3, 0.7])
+def test_quarters_are_found_again(low: float) -> None:
+    """Any point of any range, and every edge between quarters."""
+    space = envs.StumpTracksEnv(heights=(low, low + 3.3)).parameter_space
+    rows = [space.low + share * (space.high - space.low) for share in np.linspace(0.0, 1.0, 41)]
+    for seed in range(10):
+        order = envs.draw_order(2, seed)
+        for row in rows:
+            found = envs.unshuffle_quarters(row.tolist(), space, order)
+            assert envs.shuffle_quarters(found, space, order) == pytest.approx(row, abs=2e-6)
+            rounded = np.float32(found).astype(np.float64).tolist()
+            assert envs.shuffle_quarters(rounded, space, order) == pytest.approx(row, abs=3e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "unofficial"),
+    [
+        ("stump-tracks", {}),
+        ("parkour", {}),
+        ("parkour", {"network": "seeded", "test_set": "drawn"}),
+    ],
+)
+def test_the_suites_keep_their_contract(name: str, unofficial: dict[str, Any]) -> None:
     from rlbench.runners.check.suites import check_suite
 
-    suite = suites.get(name)
-    if name == "parkour":
-        suite = suite.make_unofficial(SEEDED)
+    suite = suites.get(name).make_unofficial(unofficial)
     found = list(check_suite(suite, suite.tasks[0], steps=30))
     assert [finding.name for finding in found if finding.status != "passed"] == []
 
@@ -399,6 +470,7 @@ def test_every_task_states_how_its_engine_behaves() -> None:
         stated = [suite.expected_engine(task) for task in suite.tasks]
         assert all(stated)
         assert len(set(stated)) == len(stated)
-    suite = suites.get("stump-tracks-1m")
-    task = suite.task("plain")
-    assert examine_engine(suite, task).fingerprint == suite.expected_engine(task)
+    for name, chosen in (("stump-tracks-1m", "plain"), ("parkour-1m", "climber")):
+        suite = suites.get(name)
+        task = suite.task(chosen)
+        assert examine_engine(suite, task).fingerprint == suite.expected_engine(task)

@@ -1,4 +1,4 @@
-"""Recordings of TeachMyAgent: their tracks, and the original's data files."""
+"""Recordings of TeachMyAgent, and their tracks."""
 
 import importlib.util
 import json
@@ -8,21 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-SHARED = Path(__file__).parents[3] / "shared/data"
-FILES = ("parkour_cppn.npz", "parkour_test_sets.npz")
-
 
 def skip_without_box2d() -> None:
     """Skip the module that calls this where Box2D is missing."""
     if importlib.util.find_spec("Box2D") is None:  # importing it here would warn
         pytest.skip("no Box2D: pip install 'rlbench[parkour]'", allow_module_level=True)
-
-
-def use_original_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the suite read the original's data, or skip."""
-    if not all((SHARED / name).is_file() for name in FILES):
-        pytest.skip(f"no {' and '.join(FILES)} in {SHARED}")
-    monkeypatch.setenv("RLBENCH_DATA", str(SHARED))
 
 
 def recording(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

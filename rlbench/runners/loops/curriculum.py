@@ -84,7 +84,7 @@ class Curriculum(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
         if not isinstance(agent, Valuer):
             raise UsageError(
                 "the teacher asks what the agent expects, but the agent has no value(obs):"
-                " sb3:PPO and sb3:SAC have it"
+                " sac, ppo, sb3:SAC and sb3:PPO have it"
             )
         self._teacher.ask(partial(value_of, agent))
 

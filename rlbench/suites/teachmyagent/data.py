@@ -1,20 +1,18 @@
-"""The original's terrain network and test sets, which are fetched and not part of rlbench."""
+"""The original's terrain network and test sets, in the folder ``original`` with their licence."""
 
 import hashlib
 import io
 from functools import cache
-from pathlib import Path
+from importlib import resources
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.errors import UsageError
-from rlbench.suites.fetching import data_folder
 from rlbench.suites.teachmyagent.protocols import SHA256
 from rlbench.suites.teachmyagent.terrain import Singles, seeded_network
 
-_MAX_BYTES = 1_000_000
 _NETWORK_SEED = 20_210_318  # of the unofficial network
 
 
@@ -25,7 +23,7 @@ def load_network(name: str) -> list[Singles]:
         name: ``original``, or ``seeded`` for one drawn anew by the same law.
 
     Raises:
-        UsageError: The original's is not there, or not what it was.
+        UsageError: The file is missing or damaged.
     """
     if name == "seeded":
         return seeded_network(_NETWORK_SEED)
@@ -43,28 +41,19 @@ def load_tests(name: str) -> NDArray[np.float64]:
         Columns as `envs.ParkourEnv` takes its parameters.
 
     Raises:
-        UsageError: They are not there, or not what they were.
+        UsageError: The file is missing or damaged.
     """
     return _read("parkour_test_sets.npz")[name]
 
 
-def _read(name: str) -> dict[str, NDArray[Any]]:
-    return _load(data_folder() / name, SHA256[name])
-
-
 @cache
-def _load(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
-    if not path.is_file():
+def _read(name: str) -> dict[str, NDArray[Any]]:
+    file = resources.files(__package__).joinpath("original", name)
+    content = file.read_bytes() if file.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != SHA256[name]:
         raise UsageError(
-            f"parkour's {path.name} is not in {path.parent}: rlbench data fetch parkour says what "
-            "to do; or play on unofficial terrain with --unofficial network=seeded,test_set=drawn"
+            f"{name}, which comes with rlbench, is missing or not the file that the protocol "
+            "names: install rlbench again"
         )
-    with path.open("rb") as file:
-        data = file.read(_MAX_BYTES)
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise UsageError(
-            f"{path} is not the file that the protocol names: put it there again (rlbench "
-            "data fetch parkour)"
-        )
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return {key: arrays[key] for key in arrays.files if arrays[key].dtype.kind == "f"}

@@ -42,7 +42,9 @@ _BOXES = {
     "hard": ((-1.0, 1.0), (-1.0, 1.0), (-1.0, 1.0)),
 }
 _WATER, _CREEPER_HEIGHT, _CREEPER_SPACING = (0.0, 1.0), (0.0, 4.0), (0.0, 5.0)
+_SPACINGS = (0.0, 6.0)  # of stumps
 _TESTS_DRAWN, _TESTS_SEED = 100, 20_210_319
+_INSIDE = 1e-6  # of a quarter; single precision is finer
 
 Observation = NDArray[np.float32]
 
@@ -161,7 +163,7 @@ class ParkourEnv(_TrackEnv):
 
     Raises:
         UnknownName: There is no such body, terrain or lidar.
-        UsageError: The original network has not been fetched.
+        UsageError: The file of the original network is missing or damaged.
         MissingExtra: pygame is not installed, for ``human``.
     """
 
@@ -213,8 +215,8 @@ class StumpTracksEnv(_TrackEnv):
         body: One of `bodies.names()`.
         heights: The range of the mean height.
         spacings: The range of the space.
-        order: Of each parameter, an order of the four quarters of its range (see `Rugged`); None
-            leaves them as they are.
+        order: Of each parameter, an order of the four quarters of its range (see
+            `shuffle_quarters`); None leaves them as they are.
         render_mode: ``human`` (a window, which needs pygame), ``rgb_array`` or None.
 
     Raises:
@@ -227,7 +229,7 @@ class StumpTracksEnv(_TrackEnv):
         body: str = "old_classic_bipedal",
         *,
         heights: tuple[float, float] = (0.0, 3.0),
-        spacings: tuple[float, float] = (0.0, 6.0),
+        spacings: tuple[float, float] = _SPACINGS,
         order: Sequence[Sequence[int]] | None = None,
         render_mode: str | None = None,
     ) -> None:
@@ -269,6 +271,31 @@ def shuffle_quarters(
         quarter = min(3, int((value - low) / width))
         mapped.append(value + (numbers[quarter] - quarter) * width)
     return mapped
+
+
+def unshuffle_quarters(
+    parameters: Sequence[float], space: Box, order: Sequence[Sequence[int]]
+) -> list[float]:
+    """Return what `shuffle_quarters` maps onto parameters.
+
+    On an edge the answer is a millionth of a quarter inside. The edge itself may belong to another
+    quarter, and a teacher may round to single precision.
+
+    Args:
+        parameters: (d,) In the space.
+        space: Of the parameters.
+        order: Of each parameter, the number of the quarter that each quarter is mapped onto.
+    """
+    found = []
+    for value, low, high, numbers in zip(
+        parameters, space.low.tolist(), space.high.tolist(), order, strict=True
+    ):
+        width = (high - low) / 4
+        number = min(3, int((value - low) / width))
+        quarter = list(numbers).index(number)
+        inside = min(max((value - low) / width - number, _INSIDE), 1 - _INSIDE)
+        found.append(low + (quarter + inside) * width)
+    return found
 
 
 def _box(ranges: Sequence[tuple[float, float]]) -> Box:
@@ -318,8 +345,10 @@ def make(
     tests = load_tests(c) if split == "eval" else None
     slots = count()
 
+    order = _order_of(c, stream)
+
     def make_one() -> gymnasium.Env[Any, Any]:
-        env = _make_parkour(c) if "terrain" in c else _make_stumps(c, stream)
+        env = _make_parkour(c) if "terrain" in c else _make_stumps(c, order)
         return env if tests is None else _Tests(env, tests, slot=next(slots), slots=num_envs)
 
     made = make_slots(
@@ -328,7 +357,7 @@ def make(
     )  # fmt: skip
     if split == "train":
         teaching: Any = made
-        teaching.knowledge = knowledge_of(c)
+        teaching.knowledge = knowledge_of(c, order)
         teaching.draw_task = partial(_draw_task, make_one)
     return made
 
@@ -343,12 +372,20 @@ def _draw_task(
     return track
 
 
-def knowledge_of(constants: Mapping[str, Any]) -> dict[str, float | tuple[float, ...]]:
+def knowledge_of(
+    constants: Mapping[str, Any], order: Sequence[Sequence[int]] | None = None
+) -> dict[str, float | tuple[float, ...]]:
     """Return what a teacher may know, at the level of expert knowledge that constants name.
 
     At ``none`` it is nothing. At ``low`` it is the return above which a task is mastered, and the
     range by which the original scales returns. At ``high`` it is also the mean and the standard
-    deviation of easy tasks' parameters.
+    deviation of easy tasks' parameters. Where quarters are shuffled, the mean is what a teacher
+    must propose to get the easy task. The deviation stays, because quarters are shifted and not
+    stretched; tasks in a neighbouring quarter need not be easy.
+
+    Args:
+        constants: Of the task.
+        order: Of the quarters of each parameter, where they are shuffled.
 
     Raises:
         UnknownName: There is no such level.
@@ -370,9 +407,12 @@ def knowledge_of(constants: Mapping[str, Any]) -> dict[str, float | tuple[float,
             raise UsageError(
                 "parkour has no high expert_knowledge: nobody has stated which tasks are easy"
             )
-        height = constants["height_high"] - constants["height_low"]
-        known["easy_mean"] = (0.0, 6.0)
-        known["easy_deviation"] = (0.1 * height, 0.6)
+        low, high = constants["height_low"], constants["height_high"]
+        mean = [min(max(0.0, low), high), _SPACINGS[1]]
+        if order is not None:
+            mean = unshuffle_quarters(mean, _box(((low, high), _SPACINGS)), order)
+        known["easy_mean"] = tuple(mean)
+        known["easy_deviation"] = (0.1 * (high - low), 0.6)
     return known
 
 
@@ -383,10 +423,14 @@ def _make_parkour(c: Mapping[str, Any]) -> _TrackEnv:
     )  # fmt: skip
 
 
-def _make_stumps(c: Mapping[str, Any], stream: np.random.SeedSequence) -> _TrackEnv:
-    # The same for all slots of a run, and for all parts of its stream.
-    seed = int(np.random.SeedSequence(stream.entropy).generate_state(1)[0])
-    order = draw_order(2, seed) if c["shuffled"] else None
+def _order_of(c: Mapping[str, Any], stream: np.random.SeedSequence) -> list[list[int]] | None:
+    """Return the order of quarters, the same for all slots of a run and all parts of its stream."""
+    if not c.get("shuffled"):
+        return None
+    return draw_order(2, int(np.random.SeedSequence(stream.entropy).generate_state(1)[0]))
+
+
+def _make_stumps(c: Mapping[str, Any], order: Sequence[Sequence[int]] | None) -> _TrackEnv:
     return StumpTracksEnv(
         c["body"], heights=(c["height_low"], c["height_high"]), order=order,
         render_mode="rgb_array",
@@ -402,7 +446,7 @@ def load_tests(constants: Mapping[str, Any]) -> NDArray[np.float64]:
 
     Raises:
         UnknownName: There is no such set.
-        UsageError: The original's have not been fetched.
+        UsageError: The file of the original's is missing or damaged.
     """
     name = constants["test_set"]
     if name == "stumps":

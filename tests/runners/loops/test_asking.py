@@ -92,7 +92,9 @@ def test_values_and_discounted_returns_are_of_the_episodes_told(num_envs: int) -
 
 
 def test_an_agent_without_values_is_told_so_at_once() -> None:
-    with pytest.raises(UsageError, match=r"the agent has no value\(obs\): sb3:PPO and sb3:SAC"):
+    with pytest.raises(
+        UsageError, match=r"the agent has no value\(obs\): sac, ppo, sb3:SAC and sb3:PPO"
+    ):
         play(make=CrossEntropy)
     play(make=CrossEntropy, teacher=load_teacher("uniform"))
 
