@@ -289,7 +289,9 @@ def _curves_of(agents: Agents, found: Curves) -> tuple[Curves, list[str]]:
     lacking = [agent for agent in agents if agent not in kept]
     notes = []
     if kept and lacking:
-        notes.append(f"No curve, because there are no evaluation points: {', '.join(lacking)}.")
+        notes.append(
+            f"No curve, because there are fewer than two evaluation points: {', '.join(lacking)}."
+        )
     if dense := [agent for agent, tasks in kept.items() if _steps_in(tasks) > MOST_DRAWN]:
         notes.append(
             f"Curves of {', '.join(dense)} are drawn at {MOST_DRAWN} of their steps, evenly spread."

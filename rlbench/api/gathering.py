@@ -142,6 +142,7 @@ def gather(asked: Asked, scale: Scale, tell: Tell, *, curves: bool = False) -> G
             raise UnknownName("agent", name, labelled)
     chosen = {label: labelled[label] for label in wanted or labelled}
     notes += [agent.note for agent in chosen.values() if agent.note]
+    notes += _of_unspent({label: agent.records for label, agent in chosen.items()})
     return Gathered(
         {label: dict(agent.scores) for label, agent in chosen.items()},
         notes,
@@ -160,6 +161,7 @@ def gather_records(records: Sequence[Record], suite: Suite, notes: list[str]) ->
     """Return the scores in records of a suite, and what must be said of them."""
     scores = collect(records, suite, usual_engines(records, suite))
     agents = list(scores.values)
+    notes += _of_unspent(scores.records)
     return Gathered(
         {agent: scores.normalised(agent) for agent in agents},
         notes,
@@ -172,6 +174,22 @@ def gather_records(records: Sequence[Record], suite: Suite, notes: list[str]) ->
         {agent: scores.measures(agent) for agent in agents},
         scores.records,
     )
+
+
+def _of_unspent(by_agent: Mapping[str, Sequence[Record]]) -> list[str]:
+    """Say which agents stopped training before their budget was spent."""
+    notes = []
+    for agent, records in by_agent.items():
+        budgets = [(r.budget_used, r.identity.constants["budget"]) for r in records]
+        early = [(used, b) for used, b in budgets if isinstance(b, int) and 0 < used < b]
+        if early:
+            used, budget = min(early, key=lambda one: one[0] / one[1])
+            notes.append(
+                f"{agent}: {len(early)} of {len(records)} runs stopped before the budget was spent"
+                f" (at {used:,} of {budget:,}, the earliest): they count with their last"
+                " evaluation, and curves show it where they stopped."
+            )
+    return notes
 
 
 def _seeds_of(scores: Scores, agent: str) -> Seeds:

@@ -158,6 +158,11 @@ def run_wanted(wanted: "Wanted", limits: "Limits", *, quiet: bool, **how: Any) -
     from rlbench.api.running import prepare
 
     runs = prepare(wanted, tell, **how)
+    if lacking := _without_points(wanted):
+        tell(
+            f"note: {lacking} runs in {wanted.store.path} were made without these --eval-points, "
+            "and none can be added later: name another --store to run them anew"
+        )
     if not wanted.left:
         if not quiet:
             echo(f"all {len(wanted.identities)} runs are in {wanted.store.path} already")
@@ -166,6 +171,18 @@ def run_wanted(wanted: "Wanted", limits: "Limits", *, quiet: bool, **how: Any) -
         return EXIT_FAILED
     code = _execute(runs, wanted, limits, quiet=quiet)
     return code or (EXIT_FAILED if len(runs) < len(wanted.left) else 0)
+
+
+def _without_points(wanted: "Wanted") -> int:
+    """Return how many of the runs that are there lack evaluations that are asked for."""
+    keys = {identity.key: identity for identity in wanted.identities}
+    return sum(
+        record.status == "ok"
+        and record.identity.key in keys
+        and not {e.budget_used for e in record.evaluations}
+        >= {*wanted.points[record.identity.task]}
+        for record in wanted.loaded.records
+    )
 
 
 def run_together(

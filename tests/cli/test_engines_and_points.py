@@ -56,7 +56,11 @@ def test_extra_evaluations_are_kept_and_marked(folder: Path) -> None:
     assert not record.identity.unofficial
     assert "extra" in rlbench("show", record.identity.key, cwd=folder).stdout
     # The run is there, whatever points are asked for.
-    assert "already" in rlbench(*run[:-1], cwd=folder).stdout
+    again = rlbench(*run[:-1], "--eval-points", "5", cwd=folder)
+    assert "already" in again.stdout
+    assert "eval-points" not in again.stderr
+    other = rlbench(*run, "--eval-points", "7", cwd=folder)
+    assert "note: 1 runs in runs were made without these --eval-points" in other.stderr
 
 
 def test_an_agent_that_leaves_some_of_its_budget_is_recorded(folder: Path) -> None:
@@ -76,6 +80,8 @@ def test_an_agent_that_leaves_some_of_its_budget_is_recorded(folder: Path) -> No
     assert (record.status, record.budget_used, record.final.budget_used) == ("ok", 49, 49)
     rows = json.loads(rlbench("list", "runs", "--json", cwd=folder).stdout)
     assert [row["status"] for row in rows] == ["ok"]
+    said = " ".join(rlbench("stats", "--suite", "toy-odd", cwd=folder).stdout.split())
+    assert "1 of 1 runs stopped before the budget was spent (at 49 of 50, the earliest)" in said
 
 
 def test_paths_of_the_machine_reach_no_record(folder: Path) -> None:
