@@ -11,6 +11,7 @@ from rlbench.api.stores import records_of
 from rlbench.cli.options import ReadableStoreOption, SuiteOption, UnofficialOption, tell
 from rlbench.cli.output import echo, print_data
 from rlbench.errors import StoreError, UsageError
+from rlbench.files import replace_file
 from rlbench.results import published, rows, write_csv
 from rlbench.results.curricula import curricula_of, dump_curricula
 from rlbench.results.scores import COLUMNS, CURVE_COLUMNS
@@ -53,16 +54,12 @@ def export(
     else:
         table = rows(records_of(store, chosen, tell, old=True), chosen, curves=curves)
         columns = CURVE_COLUMNS if curves else COLUMNS
+    text = io.StringIO(newline="")
+    write_csv(table, text, columns)
     if str(csv) == "-":
-        text = io.StringIO()
-        write_csv(table, text, columns)
         print_data(text.getvalue())
         return
-    try:
-        with csv.open("w", newline="", encoding="utf-8") as file:
-            write_csv(table, file, columns)
-    except OSError as error:
-        raise StoreError(f"cannot write {csv}: {error.strerror}") from error
+    _write(csv, text.getvalue().encode())
     echo(f"{len(table)} {'evaluations' if curves else 'runs'} in {csv}")
 
 
@@ -71,11 +68,19 @@ def _write_proposals(path: Path, store: Path, suite: Suite) -> None:
     found = curricula_of(records_of(store, suite, tell))
     if not found:
         raise UsageError(f"no run of {suite.id} in {store} has proposals of a teacher")
+    _write(path, dump_curricula(found))
+    echo(f"the proposals of {len(found)} runs in {path}")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file as a whole; what is no regular file, such as /dev/stdout, is written into."""
     try:
-        path.write_bytes(dump_curricula(found))
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+        else:
+            replace_file(path, content)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
-    echo(f"the proposals of {len(found)} runs in {path}")
 
 
 def _published_rows(suite: Suite) -> list[dict[str, Any]]:

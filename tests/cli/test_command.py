@@ -109,7 +109,10 @@ def test_show(done: Path) -> None:
 def test_export(done: Path, tmp_path: Path) -> None:
     target = tmp_path / "scores.csv"
     options = ["export", "--suite", "atari100k", "--unofficial", SHORT, "--csv"]
+    target.write_text("old")
+    os.link(target, tmp_path / "old.csv")
     rlbench(*options, str(target), cwd=done)
+    assert (tmp_path / "old.csv").read_text() == "old", "the new file takes its place as a whole"
     with target.open(newline="") as file:
         rows = list(csv.DictReader(file))
     scores = {r.identity.key: r.score for r in Store(done / "runs").load().records}

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from rlbench.errors import FetchError, UsageError, one_line
-from rlbench.files import read_bounded, sync
+from rlbench.files import read_bounded, replace_file, sync
 from rlbench.suites.fetching import MAX_BYTES, TIMEOUT, Progress, data_folder, fetch, status_of
 
 NAME = "procgen-reference"
@@ -203,4 +203,4 @@ def _write(path: Path, content: bytes) -> None:
                 raise FetchError(f"{path.name} has another instruction at {place:#x}")
             content = content[:place] + new + content[place + len(old) :]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    replace_file(path, content)
