@@ -18,7 +18,7 @@ from rlbench.results.text import first_invisible
 from rlbench.suites import Constant, sha256_of
 
 SCHEMA_VERSION = 2
-MAX_TRAINING_EPISODES = 10_000
+MAX_TRAINING_EPISODES = 10_000  # kept of a run: the first half of them and the last half
 MAX_PROPOSALS = 1000
 FOREVER = 1e10  # seconds that no run takes
 
@@ -55,7 +55,9 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """Training episodes that ended, the first 10,000 of them in full.
+    """Training episodes that ended: all of them up to 10,000, else the first and the last 5,000.
+
+    Some papers score a run by its first or its last training episodes.
 
     Attributes:
         episodes: How many ended.

@@ -271,7 +271,7 @@ class Attempt:
         """Tell the trackers of the speed, and of episodes and evaluations new to them."""
         self.progress.refresh()
         training, evaluations = self.progress.training, self.progress.evaluations
-        new = slice(self._tracked_episodes, None)
+        new = slice(max(0, len(training.ends) + self._tracked_episodes - training.episodes), None)
         for step, score in zip(training.ends[new], training.returns[new], strict=True):
             tracker.log(step, {"train/return": score})
         for evaluation in evaluations[self._tracked_evaluations :]:
@@ -281,7 +281,7 @@ class Attempt:
             tracker.log(
                 evaluation.budget_used, {f"{name}/return": returned, f"{name}/length": mean}
             )
-        self._tracked_episodes, self._tracked_evaluations = len(training.ends), len(evaluations)
+        self._tracked_episodes, self._tracked_evaluations = training.episodes, len(evaluations)
         now, used = time.monotonic(), self.progress.budget_used
         before = self._tracked_budget
         if self.progress.phase == "train" and before is not None and now > self._last_track:

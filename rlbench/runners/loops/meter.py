@@ -225,18 +225,27 @@ class MeteredEnv(VectorWrapper[NDArray[Any], Any, NDArray[Any], Any, NDArray[Any
         """
         if not np.isfinite(self._returns).all():
             raise InvalidEnvironment("a training reward is not finite")
+        self._drop_the_middle()
         return Training(
             episodes=self._episodes, ends=tuple(self._ends), returns=tuple(self._end_returns)
         )
+
+    def _drop_the_middle(self) -> None:
+        """Keep as many of the first and of the last episodes; it does not matter how often."""
+        surplus = max(0, len(self._ends) - MAX_TRAINING_EPISODES)
+        first = MAX_TRAINING_EPISODES // 2
+        for kept in (self._ends, self._end_returns):
+            del kept[first : first + surplus]
 
     def _close_episodes(self, ended: NDArray[np.bool_]) -> None:
         returns = self._returns[ended]
         if not np.isfinite(returns).all():
             raise InvalidEnvironment("a training reward is not finite")
         self._episodes += len(returns)
-        room = MAX_TRAINING_EPISODES - len(self._ends)
-        self._end_returns += returns[:room].tolist()
-        self._ends += [self.used] * min(len(returns), room)
+        self._end_returns += returns.tolist()
+        self._ends += [self.used] * len(returns)
+        if len(self._ends) > 2 * MAX_TRAINING_EPISODES:
+            self._drop_the_middle()
         self._returns[ended] = 0.0
         self._clock.end(ended)
 

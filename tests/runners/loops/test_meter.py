@@ -187,3 +187,20 @@ def test_discrete_spaces_may_start_anywhere(n: int) -> None:
 def test_wrong_continuous_actions_are_named(actions: np.ndarray, message: str) -> None:
     with pytest.raises(AgentError, match=message):
         action_check(Box(-1, 1, (3,), np.float32), 2)(actions)
+
+
+@pytest.mark.parametrize("look_every", [7, 10**6])
+def test_of_very_many_episodes_the_first_and_the_last_are_kept(look_every: int) -> None:
+    """However often somebody looked before."""
+    meter = metered(25_000, num_envs=50, max_episode_steps=1)
+    meter.reset()
+    ends = []
+    for step in range(1, 501):
+        meter.step(np.zeros(50, dtype=int))
+        ends += [50 * step] * 50
+        if step % look_every == 0:
+            meter.training()
+    training = meter.training()
+    assert training.episodes == len(ends) == 25_000
+    assert list(training.ends) == ends[:5000] + ends[-5000:]
+    assert len(training.returns) == 10_000
