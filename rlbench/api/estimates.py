@@ -83,12 +83,14 @@ class _Probe(NamedTuple):
         packed: The bytes that a step's action takes in its file.
         raw: The same before it is compressed.
         length: Steps of an episode, on average; None if none ended.
+        longest: Steps of the longest, or 0.
     """
 
     step: float
     packed: float
     raw: int
     length: float | None
+    longest: int
 
 
 class Estimator:
@@ -138,28 +140,30 @@ class Estimator:
         for name, probe in probes.items():
             task, points = suite.task(name), wanted.points[name]
             protocol = suite.protocol_of(task)
-            most[name] = _run_of(suite, task, points, probe, protocol.max_episode_steps)
+            bound = protocol.max_episode_steps
+            most[name] = _run_of(suite, task, points, probe, bound, bound)
             played.append(evaluation_episodes(protocol, points))
-            bounds.append(protocol.max_episode_steps)
+            bounds.append(bound)
         average = _mean(most.values())
         assumed = (
             f"all {_span(played)} evaluation episodes of a run are as long as they may be, "
             f"{_span(bounds)} steps"
         )
-        lengths = [probe.length for probe in probes.values() if probe.length is not None]
-        if len(lengths) == number and _span(lengths) != _span(bounds):
+        ended = {name: (p, p.length) for name, p in probes.items() if p.length is not None}
+        lengths = [length for _, length in ended.values()]
+        if len(ended) == number and _span(lengths) != _span(bounds):
             seen = _mean(
-                _run_of(suite, suite.task(name), wanted.points[name], probe, probe.length or 0.0)
-                for name, probe in probes.items()
+                _run_of(suite, suite.task(name), wanted.points[name], probe, length, probe.longest)
+                for name, (probe, length) in ended.items()
             )
             assumed += (
-                f" (those of random actions had {_span(lengths)}: then a run takes "
+                f" (by random actions they had {_span(lengths)} on average; then a run takes "
                 f"{duration(seen.seconds)} and {size_text(seen.disk)})"
             )
         if number < len(names):
             assumed += f", and {number} of the {len(names)} tasks stand for all"
         by_task = {name: most.get(name, average) for name in names}
-        return by_task, "no earlier runs: the environment alone, without the agent", assumed
+        return by_task, "no earlier runs: the environment alone, at its longest", assumed
 
     def _probe(self, suite: Suite, task: Task, share: int) -> _Probe:
         """Return a look at a task's environment, which takes one part in so many of a second."""
@@ -226,16 +230,31 @@ def _mean(runs: Iterable[_Run]) -> _Run:
     return _Run(float(seconds), float(disk))
 
 
-def _run_of(suite: Suite, task: Task, extra: Collection[int], probe: _Probe, length: float) -> _Run:
+def _run_of(
+    suite: Suite,
+    task: Task,
+    extra: Collection[int],
+    probe: _Probe,
+    length: float,
+    longest: float,
+) -> _Run:
     """Return what a run takes whose evaluation episodes have so many steps.
 
     The file of actions holds those of the last evaluation, of all slots until the last has ended.
+
+    Args:
+        suite: The suite.
+        task: One of its tasks.
+        extra: Evaluation points besides those of the protocol.
+        probe: A look at its environment.
+        length: Steps of an episode, on average.
+        longest: Steps of the longest.
     """
     protocol = suite.protocol_of(task)
     episodes = evaluation_episodes(protocol, extra)
     trained = 0 if protocol.kind == "offline" else protocol.budget
     slots = min(protocol.eval_envs, protocol.episodes)
-    actions = -(-protocol.episodes // slots) * slots * length
+    actions = slots * max(longest, -(-protocol.episodes // slots) * length)
     training = min(trained / (probe.length or protocol.max_episode_steps), MAX_TRAINING_EPISODES)
     disk = (
         min(actions, MAX_BYTES / probe.raw) * probe.packed
@@ -273,6 +292,7 @@ def _look(suite: Suite, task: Task, seconds: float) -> _Probe:
         packed=len(zlib.compress(kept, COMPRESSION)) / _PROBED_ACTIONS,
         raw=len(kept) // _PROBED_ACTIONS,
         length=float(np.mean(lengths)) if lengths else None,
+        longest=max(lengths, default=0),
     )
 
 

@@ -1,10 +1,12 @@
 """What runs will take is foreseen: their steps, their time, their disk."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.command import rlbench
+from support.poles import write_files
 from support.toy import TOY
 
 from rlbench import suites
@@ -95,6 +97,24 @@ def test_what_is_assumed_is_said() -> None:
         "all 20 evaluation episodes of a run are as long as they may be, 500 steps"
     )
     assert "the environment alone" in needs.basis
+
+
+def test_what_shorter_episodes_would_take_is_said(tmp_path: Path) -> None:
+    """By random actions the pole falls after some 20 steps."""
+    write_files(tmp_path)
+    chosen = parse_suite(str(tmp_path / "poles.toml"), "max_episode_steps=500,episodes=400")
+    asked = want(chosen, chosen.tasks, resolve("random", {}), [0], store=tmp_path / "runs")
+    needs = Estimator().needs(asked)
+    found = re.fullmatch(
+        r"all 400 evaluation episodes of a run are as long as they may be, 500 steps \(by random "
+        r"actions they had (\d+) on average; then a run takes .* and ([0-9.]+) kB\)",
+        needs.assumed,
+    )
+    assert found, needs.assumed
+    assert 10 < int(found[1]) < 40
+    # Two choices take about a bit and a half each; a slot plays 100 episodes.
+    assert 500 * 400 / 8 < needs.left.disk < 500 * 400 / 4 + 20_000
+    assert 1000 * float(found[2]) < needs.left.disk
 
 
 def test_evaluations_take_time() -> None:
