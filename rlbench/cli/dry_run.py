@@ -45,6 +45,7 @@ class Outlook:
         self._estimator = Estimator()
         self._total, self._parts = Estimate(), 0
         self._rows: list[dict[str, Any]] = []
+        self._assumed: set[str] = set()  # what was said of it
 
     def say(self, text: str) -> None:
         """Print a line for people."""
@@ -103,10 +104,10 @@ class Outlook:
             return
         for identity in () if is_open else wanted.left:
             echo(f"{identity.key} {identity.task} seed {identity.seed}")
-        unnamed = f" of {name}, whose setting is not chosen yet" if is_open else ""
+        awaits = ", whose setting is not chosen yet" if is_open else ""
         echo(
-            f"{found.runs} of {len(wanted.identities)} runs to do{unnamed}, {jobs} at a time, "
-            f"into {store}"
+            f"{found.runs} of {len(wanted.identities)} runs to do of {name}{awaits}, "
+            f"{jobs} at a time, into {store}"
         )
         if not found.runs:
             return
@@ -114,8 +115,9 @@ class Outlook:
         each = duration(found.seconds / found.runs)
         echo(f"time: about {duration(found.wall)}, {each} a run ({needs.basis})")
         echo(f"disk: about {size_text(found.disk)} of {size_text(free.free)} free; {_NOT_COUNTED}")
-        if needs.assumed:
+        if needs.assumed and needs.assumed not in self._assumed:
             echo(f"assumed: {needs.assumed}")
+            self._assumed.add(needs.assumed)
         if self._price is not None:
             echo(f"cost: about {_cost_text(found, self._price)}")
 
