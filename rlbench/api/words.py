@@ -1,5 +1,7 @@
 """Text for people."""
 
+from math import floor, log10
+
 
 def printable(text: str) -> str:
     r"""Return text with escapes for what a terminal would obey, hide or not show.
@@ -25,6 +27,28 @@ def duration(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {name} {whole % size // small_size} {small_name}"
     return f"{whole} s"
+
+
+def size_text(number: float) -> str:
+    """Return a number of bytes for people.
+
+    >>> size_text(812), size_text(114_500), size_text(2.5e9)
+    ('812 B', '114.5 kB', '2.5 GB')
+    """
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return f"{number / size:,.1f} {unit}"
+    return f"{number:.0f} B"
+
+
+def amount(value: float) -> str:
+    """Return an amount that is not negative with two decimals, or more if it is small.
+
+    >>> amount(1234.5), amount(0.0), amount(0.00316)
+    ('1,234.50', '0.00', '0.0032')
+    """
+    decimals = 2 if value >= 0.1 or not value else 1 - floor(log10(value))
+    return f"{value:,.{decimals}f}"
 
 
 def format_cell(value: object) -> str:

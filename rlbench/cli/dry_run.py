@@ -1,141 +1,164 @@
 """What `--dry-run` prints: the runs, and an estimate of time, disk and cost."""
 
 import shutil
-from collections.abc import Sequence
-from time import perf_counter
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
-
+from rlbench.api.estimates import Estimate, Estimator, Needs
 from rlbench.api.running import Wanted
-from rlbench.api.words import duration
-from rlbench.cli.output import echo
-from rlbench.errors import AgentError
-from rlbench.results import Identity
-from rlbench.runners.loops.meter import action_check
-from rlbench.suites import Split, Suite
+from rlbench.api.words import amount, duration, size_text
+from rlbench.cli.output import echo, print_json
 
-_PROBE_SECONDS = 1.0
-_PROBE_EPISODE_STEPS = 1000
+_NOT_COUNTED = "checkpoints of unfinished runs come on top"
 
 
-class Estimate(NamedTuple):
-    """What runs will take.
-
-    Attributes:
-        runs: How many there are.
-        seconds: For which slots are taken, over all of them.
-        wall: Seconds until all are done.
-        disk: Bytes.
-    """
-
-    runs: float
-    seconds: float
-    wall: float
-    disk: float
-
-    def plus(self, other: "Estimate") -> "Estimate":
-        """Return what both take, one after the other."""
-        return Estimate(*(a + b for a, b in zip(self, other, strict=True)))
-
-    def times(self, number: float) -> "Estimate":
-        """Return what so many times these runs take."""
-        return Estimate(*(number * value for value in self))
-
-    def text(self, price: float | None) -> str:
-        """Return it in words, with the cost at a price of an hour of a slot."""
-        said = f"{self.runs:.0f} runs, about {duration(self.wall)}, {self.disk / 1e6:.1f} MB"
-        return f"{said}, {_cost_text(self, price)}" if price is not None else said
-
-
-def print_plan(wanted: Sequence[Wanted], price: float | None, *, batches: int = 1) -> None:
+def print_plan(wanted: Sequence[Wanted], price: float | None) -> None:
     """Print what would be run, and about what it would take.
 
-    The time is that of an agent's earlier runs of the suite in the store. Where there are none,
-    the environment alone is timed for a second, which gives a lower limit.
+    The time and the disk are those of an agent's earlier runs of the suite in the store. Where
+    there are none, the environment alone is timed for a second, and evaluation episodes are taken
+    to be as long as they may be.
 
     Args:
-        wanted: The runs of each agent, which are done one after the other.
+        wanted: The runs of each agent.
         price: Of an hour of a slot, if the cost is asked for.
-        batches: How many there may be of these runs; these are the first.
     """
-    total = Estimate(0, 0.0, 0.0, 0.0)
-    for of_agent in wanted:
-        total = total.plus(_print_agent(of_agent, price))
-    if len(wanted) > 1:
-        echo(f"all of these: {total.text(price)}")
-    if batches > 1 and total.runs:
-        of_batch = sum(len(of_agent.identities) for of_agent in wanted) / total.runs
-        most = total.plus(total.times(of_batch * (batches - 1)))
-        echo(f"and all batches that may follow, at most: {most.text(price)}")
+    outlook = Outlook(price)
+    outlook.add("", {of_agent.agent.id.name: of_agent for of_agent in wanted})
 
 
-def _print_agent(wanted: Wanted, price: float | None) -> Estimate:
-    """Print what would be run of an agent; return what it would take."""
-    left, store, jobs = wanted.left, wanted.store.path, wanted.at_a_time
-    for identity in left:
-        echo(f"{identity.key} {identity.task} seed {identity.seed}")
-    echo(f"{len(left)} of {len(wanted.identities)} runs to do, {jobs} at a time, into {store}")
-    if not left:
-        return Estimate(0, 0.0, 0.0, 0.0)
-    each, size, basis = _of_a_run(wanted)
-    group = 1 if wanted.factory is not None else wanted.places.group
-    found = Estimate(len(left), each * len(left) / group, each * len(left) / jobs, size * len(left))
-    free = shutil.disk_usage(next(p for p in [store, *store.absolute().parents] if p.exists())).free
-    echo(f"time: about {duration(found.wall)}, {duration(each)} a run ({basis})")
-    echo(f"disk: about {found.disk / 1e6:.1f} MB of {free / 1e9:.0f} GB free")
-    if price is not None:
-        echo(f"cost: about {_cost_text(found, price)}")
-    return found
+class Outlook:
+    """What a dry run says, part by part: lines for people, or rows for a program.
+
+    Args:
+        price: Of an hour of a slot, if the cost is asked for.
+        json: Print rows, at the end.
+
+    Attributes:
+        awaiting: The agents of a study whose settings are not chosen yet.
+    """
+
+    def __init__(self, price: float | None, *, json: bool = False) -> None:
+        self.awaiting: set[str] = set()
+        self._price, self._json = price, json
+        self._estimator = Estimator()
+        self._total, self._parts = Estimate(), 0
+        self._rows: list[dict[str, Any]] = []
+        self._assumed: set[str] = set()  # what was said of it
+
+    def say(self, text: str) -> None:
+        """Print a line for people."""
+        if not self._json:
+            echo(text)
+
+    def add(
+        self,
+        part: str,
+        wanted: Mapping[str, Wanted],
+        *,
+        batches: int = 1,
+        awaiting: Collection[str] = (),
+    ) -> None:
+        """Tell of runs.
+
+        Args:
+            part: What they are of, for a program.
+            wanted: By agent; those that share places are done side by side.
+            batches: How many there may be of these runs; these are the first.
+            awaiting: The agents whose settings are not chosen yet: all of their runs are counted.
+        """
+        found: dict[str, Needs] = {}
+        for name, of_agent in wanted.items():
+            is_open = name in awaiting
+            runs = replace(of_agent, left=of_agent.identities) if is_open else of_agent
+            found[name] = self._estimator.needs(runs)
+            self._tell_of_agent(part, name, runs, found[name], is_open=is_open)
+        slots = _shared_slots(list(wanted.values()))
+        total = _together([needs.left for needs in found.values()], found, slots)
+        if len(wanted) > 1:
+            self._tell_of_all("all of these", part, total)
+        if batches > 1:
+            more = _together([needs.all for needs in found.values()], found, slots)
+            for _ in range(batches - 1):
+                total = total.plus(more)
+            self._tell_of_all(
+                "and all batches that may follow, at most", "all batches, at most", total
+            )
+        self._total, self._parts = self._total.plus(total), self._parts + 1
+
+    def end(self) -> None:
+        """Say what all parts take, if there are several; print the rows."""
+        if self._parts > 1:
+            self._tell_of_all("the whole study, at most", "the whole study, at most", self._total)
+        if self._json:
+            print_json(self._rows)
+
+    def _tell_of_agent(
+        self, part: str, name: str, wanted: Wanted, needs: Needs, *, is_open: bool
+    ) -> None:
+        """Tell of the runs of an agent."""
+        found, store, jobs = needs.left, wanted.store.path, wanted.at_a_time
+        self._keep(part, name, found, jobs, f"{needs.basis}; {needs.assumed}".removesuffix("; "))
+        if self._json:
+            return
+        for identity in () if is_open else wanted.left:
+            echo(f"{identity.key} {identity.task} seed {identity.seed}")
+        awaits = ", whose setting is not chosen yet" if is_open else ""
+        echo(
+            f"{found.runs} of {len(wanted.identities)} runs to do of {name}{awaits}, "
+            f"{jobs} at a time, into {store}"
+        )
+        if not found.runs:
+            return
+        free = shutil.disk_usage(next(p for p in [store, *store.absolute().parents] if p.exists()))
+        each = duration(found.seconds / found.runs)
+        echo(f"time: about {duration(found.wall)}, {each} a run ({needs.basis})")
+        echo(f"disk: about {size_text(found.disk)} of {size_text(free.free)} free; {_NOT_COUNTED}")
+        if needs.assumed and needs.assumed not in self._assumed:
+            echo(f"assumed: {needs.assumed}")
+            self._assumed.add(needs.assumed)
+        if self._price is not None:
+            echo(f"cost: about {_cost_text(found, self._price)}")
+
+    def _tell_of_all(self, title: str, part: str, found: Estimate) -> None:
+        """Tell of the runs of all agents."""
+        self._keep(part, None, found, None, "")
+        said = f"{found.runs} runs, about {duration(found.wall)}, {size_text(found.disk)}"
+        cost = f", {_cost_text(found, self._price)}" if self._price is not None else ""
+        self.say(f"{title}: {said}{cost}")
+
+    def _keep(
+        self, part: str, agent: str | None, found: Estimate, jobs: int | None, basis: str
+    ) -> None:
+        """Keep a row."""
+        price = self._price
+        self._rows.append({
+            "part": part, "agent": agent, "runs": found.runs, "at_a_time": jobs,
+            "seconds": round(found.seconds, 3), "wall_seconds": round(found.wall, 3),
+            "disk_bytes": round(found.disk),
+            "cost": None if price is None else found.seconds / 3600 * price,
+            "basis": basis,
+        })  # fmt: skip
+
+
+def _shared_slots(wanted: Sequence[Wanted]) -> int:
+    """Return in how many slots the runs of several agents go on side by side; 0 if they do not."""
+    shared = len({id(of_agent.places) for of_agent in wanted}) == 1
+    return len(wanted[0].places.slots) if shared else 0
+
+
+def _together(parts: Sequence[Estimate], needs: Mapping[str, Needs], slots: int) -> Estimate:
+    """Return what the runs of several agents take, side by side if they share slots."""
+    total = Estimate()
+    for part in parts:
+        total = total.plus(part)
+    if not slots:
+        return total
+    longest = max(of_agent.each for of_agent in needs.values()) if total.runs else 0.0
+    return total._replace(wall=max(total.seconds / slots, longest))
 
 
 def _cost_text(found: Estimate, price: float) -> str:
     hours = found.seconds / 3600
-    return f"{hours * price:,.2f} for {hours:,.2f} slot hours at {price:g} each"
-
-
-def _of_a_run(wanted: Wanted) -> tuple[float, float, str]:
-    """Return the seconds and the bytes that a run takes, and where that is known from."""
-    suite, first = wanted.suite, wanted.left[0]
-    alike = [
-        record
-        for record in wanted.loaded.records
-        if record.status == "ok"
-        and record.slot_seconds is not None
-        and record.identity.agent_key == first.agent_key
-        and record.identity.suite == suite.id
-        and record.identity.unofficial == suite.unofficial
-    ]
-    if alike:
-        seconds = float(np.mean([record.slot_seconds or 0.0 for record in alike]))
-        size = float(np.mean([len(record.to_bytes()) for record in alike]))
-        return seconds, size, f"from {len(alike)} runs of this agent in the store"
-    size = 8_000.0 + 30.0 * suite.protocol_of(suite.task(first.task)).episodes
-    return _probe(suite, first), size, "at least: the environment alone, without the agent"
-
-
-def _probe(suite: Suite, identity: Identity) -> float:
-    """Return the seconds that a run's environment alone takes.
-
-    Evaluation episodes are taken to last 1,000 steps. Updates from a dataset are not counted.
-    """
-    task = suite.task(identity.task)
-    protocol = suite.protocol_of(task)
-    # The training environments of other kinds cannot be stepped just so, or there are none.
-    split: Split = "train" if protocol.kind == "online" else "eval"
-    env = suite.make(task, split=split, num_envs=1, seed=identity.seed)
-    env.reset()
-    action = np.zeros((1, *(env.single_action_space.shape or ())), env.single_action_space.dtype)
-    try:
-        action = action_check(env.single_action_space, 1)(action)
-    except AgentError:
-        action = env.action_space.sample()
-    steps, started = 0, perf_counter()
-    while perf_counter() - started < _PROBE_SECONDS:
-        env.step(action)
-        steps += 1
-    env.close()
-    each = (perf_counter() - started) / steps
-    trained = 0 if protocol.kind == "offline" else protocol.budget
-    length = min(_PROBE_EPISODE_STEPS, protocol.max_episode_steps)
-    return each * (trained + protocol.episodes * length)
+    return f"{amount(hours * price)} for {amount(hours)} slot hours at {price:g} each"

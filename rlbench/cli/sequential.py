@@ -27,7 +27,7 @@ from rlbench.api.sequential import (
 )
 from rlbench.api.stores import loaded_or_empty
 from rlbench.api.words import duration
-from rlbench.cli.dry_run import print_plan
+from rlbench.cli.dry_run import Outlook
 from rlbench.cli.figures import draw_ablation, draw_stopping
 from rlbench.cli.options import tell
 from rlbench.cli.output import EXIT_UNDECIDED, echo, print_json, print_table
@@ -105,7 +105,12 @@ def run_comparison(
 
 
 def decide(
-    entrants: Entrants, path: Path, how: How, placement: Placement, settings: Mapping[str, Any]
+    entrants: Entrants,
+    path: Path,
+    how: How,
+    placement: Placement,
+    settings: Mapping[str, Any],
+    outlook: Outlook | None = None,
 ) -> int:
     """Do runs until all pairs are decided, and report; return the exit code.
 
@@ -115,13 +120,15 @@ def decide(
         how: How it is carried out.
         placement: Where runs are made.
         settings: As `plan_of` takes them.
+        outlook: What a dry run has said already.
     """
     plan = plan_of(entrants, **settings)
     _warn_of_blind_looks(plan)
     if not how.json:
         _print_described(plan, entrants)
     if how.dry_run:
-        return _print_next(plan, entrants, path, how.price, placement)
+        outlook = outlook or Outlook(how.price, json=how.json)
+        return _print_next(plan, entrants, path, outlook, placement)
     check_trackers(how.track)
     records = loaded_or_empty(path, entrants.suite).records
     at = standing(plan, entrants, records)
@@ -223,20 +230,27 @@ def _warn_of_blind_looks(plan: ComparisonPlan) -> None:
 
 
 def _print_next(
-    plan: ComparisonPlan,
-    entrants: Entrants,
-    path: Path,
-    price: float | None,
-    placement: Placement,
+    plan: ComparisonPlan, entrants: Entrants, path: Path, outlook: Outlook, placement: Placement
 ) -> int:
-    """Print the runs that come next, and do none."""
-    at = standing(plan, entrants, loaded_or_empty(path, entrants.suite).records)
+    """Print the runs that come next, and do none.
+
+    While settings of some agents are not chosen, nobody knows whether pairs are decided already.
+    """
+    at = Standing(None, 1, tuple(plan.agents))
+    if not outlook.awaiting:
+        at = standing(plan, entrants, loaded_or_empty(path, entrants.suite).records)
     if not at.needed:
-        echo("decided: no more runs are needed")
+        outlook.say("decided: no more runs are needed")
+        outlook.end()
         return 0
-    echo(f"batch {at.next_batch} of at most {plan.max_batches} comes next:")
+    batch = f"batch {at.next_batch} of at most {plan.max_batches}"
+    outlook.say(f"{batch} comes next:")
     wanted = _next_runs(plan, entrants, at, path, placement)
-    print_plan(wanted, price, batches=plan.max_batches - at.next_batch + 1)
+    outlook.add(
+        batch, dict(zip(at.needed, wanted, strict=True)),
+        batches=plan.max_batches - at.next_batch + 1, awaiting=outlook.awaiting,
+    )  # fmt: skip
+    outlook.end()
     return EXIT_UNDECIDED
 
 

@@ -33,7 +33,7 @@ def run_study(
         bool, typer.Option("--new-plan", help="Begin another plan for the same agents.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan and the next runs.")
+        bool, typer.Option("--dry-run", help="Print what is left, and what it takes.")
     ] = False,
     price_per_hour: PriceOption = None,
     json: JsonOption = False,
@@ -44,6 +44,7 @@ def run_study(
     """
     from rlbench.api.entrants import resolve_entrants
     from rlbench.api.study import read_study
+    from rlbench.cli.dry_run import Outlook
     from rlbench.cli.run import parse_tasks
     from rlbench.cli.sequential import How, decide
     from rlbench.cli.tuning import tuned
@@ -57,12 +58,15 @@ def run_study(
         study.tasks, "", new_plan, dry_run, json, study.figures, price_per_hour,
         Limits(step_timeout, timeout),
     )  # fmt: skip
-    agents, code = tuned(study, chosen, tasks, placement, how)
+    outlook = Outlook(price_per_hour, json=json)
+    agents, code = tuned(study, chosen, tasks, placement, how, outlook)
     if code:
         return code
     entrants = resolve_entrants(chosen, tasks, agents)
     settings = dict(study.settings)
-    if "baseline" in settings:  # in a curriculum, labels name teachers as well
-        of_name = dict(zip(study.agents, entrants.agents, strict=True))
+    # In a curriculum, labels name teachers as well.
+    of_name = dict(zip(study.agents, entrants.agents, strict=True))
+    if "baseline" in settings:
         settings["baseline"] = of_name[settings["baseline"]]
-    return decide(entrants, study.store, how, placement, settings)
+    outlook.awaiting = {of_name[name] for name in outlook.awaiting}
+    return decide(entrants, study.store, how, placement, settings, outlook)

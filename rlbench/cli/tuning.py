@@ -16,8 +16,8 @@ from rlbench.api.entrants import (
     want_of_all,
 )
 from rlbench.api.study import Study, Tuning
-from rlbench.cli.dry_run import print_plan
-from rlbench.cli.output import EXIT_UNDECIDED, echo, print_table
+from rlbench.cli.dry_run import Outlook
+from rlbench.cli.output import echo, print_table
 from rlbench.cli.run import run_together
 from rlbench.cli.sequential import How
 from rlbench.results import Store
@@ -33,6 +33,7 @@ def tuned(
     tasks: Sequence[Task],
     placement: Placement,
     how: How,
+    outlook: Outlook,
 ) -> tuple[list[Entrant], int]:
     """Return the agents of a study with the settings that did best, and an exit code.
 
@@ -44,7 +45,9 @@ def tuned(
         suite: Its suite.
         tasks: Its tasks.
         placement: Where runs are made.
-        how: How the comparison is carried out: a dry run prints the runs that are missing.
+        how: How the comparison is carried out. A dry run tells of the runs that are missing. The
+            first setting then stands for the one that they will choose.
+        outlook: Is told of them, and which agents await them.
     """
     chosen: dict[str, Mapping[str, Any]] = {}
     # Bases first: what is chosen for one is part of those that follow from it.
@@ -58,13 +61,22 @@ def tuned(
         wanted = want_of_all(
             rivals, rivals.agents, tuning.seeds, store=study.store, placement=placement
         )
-        if any(of_agent.left for of_agent in wanted):
-            if how.dry_run:
-                print_plan(wanted, how.price)
-                return [], EXIT_UNDECIDED
-            title = f"tuning of {name}: {len(named)} settings"
-            if code := run_together(wanted, title, how.limits, quiet=how.json):
-                return [], code
+        base = next((p.name for p in study.agents[name] if p.name in outlook.awaiting), "")
+        title = f"tuning of {name}: {len(named)} settings"
+        is_left = bool(base) or any(of_agent.left for of_agent in wanted)
+        if is_left and how.dry_run:
+            open_ = tuple(rivals.agents) if base else ()
+            outlook.say(title + (f", on top of what is chosen for {base}" if base else ""))
+            outlook.add(
+                f"tuning of {name}", dict(zip(rivals.agents, wanted, strict=True)), awaiting=open_
+            )
+            outlook.awaiting |= {
+                other for other, parts in study.agents.items() if name in {p.name for p in parts}
+            }
+            chosen[name] = tuning.settings[0]
+            continue
+        if is_left and (code := run_together(wanted, title, how.limits, quiet=how.json)):
+            return [], code
         values = _values(rivals, tuning, study)
         best = int(np.argmax(values))
         if not how.json:

@@ -150,6 +150,17 @@ class Store:
             raise StoreError(f"the actions {path} were changed after they were written")
         return compressed
 
+    def size_of(self, record: Record) -> int:
+        """Return the bytes of an ``ok`` record's file and of the actions beside it, if any."""
+        paths = [self.record_of(record.identity)]
+        if record.replay is not None:
+            paths.append(self._actions_file(record.identity, record.replay.actions))
+        size = 0
+        for path in paths:
+            with suppress(OSError):
+                size += path.stat().st_size
+        return size
+
     def write(self, record: Record, actions: bytes = b"") -> Path:
         """Add a record.
 

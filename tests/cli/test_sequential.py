@@ -190,10 +190,38 @@ def test_a_dry_run_says_what_it_costs(copied: Path) -> None:
     each = {name: 4 * sum(of_agent) / len(of_agent) for name, of_agent in seconds.items()}
     costs = [float(cost) for cost in re.findall(r"^cost: about ([0-9.]+) for", out, re.MULTILINE)]
     assert costs == pytest.approx([each["good"], each["bad"]], abs=0.01)
-    batch, plan = re.findall(r": ([0-9]+) runs, .* MB, ([0-9.]+) for .* at 3600 each", out)
+    batch, plan = re.findall(r": ([0-9]+) runs, .* kB, ([0-9.]+) for .* at 3600 each", out)
     assert (batch[0], plan[0]) == ("8", "24")
     assert float(batch[1]) == pytest.approx(sum(each.values()), abs=0.01)
     assert float(plan[1]) == pytest.approx(3 * sum(each.values()), abs=0.02)
+
+
+def test_a_small_cost_does_not_read_as_none(copied: Path) -> None:
+    words = (*PLAN, "--dry-run", "--price-per-hour", "0.5", "--new-plan", "--first-seed", "100")
+    out = compare(*BETTER, *words, cwd=copied, code=3).stdout
+    found = re.findall(r"([0-9.]+) for ([0-9.]+) slot hours at 0.5 each", out)
+    assert len(found) == 4
+    for cost, hours in found:
+        assert 0 < float(cost) == pytest.approx(float(hours) / 2, rel=0.1)
+
+
+def test_a_dry_run_prints_rows(copied: Path) -> None:
+    words = (*PLAN, "--dry-run", "--json", "--new-plan", "--first-seed", "100", "--jobs", "1")
+    done = compare(*BETTER, *words, "--price-per-hour", "3600", cwd=copied, code=3)
+    good, bad, batch, most = rows = json.loads(done.stdout)
+    assert [row["agent"] for row in rows] == ["good", "bad", None, None]
+    assert [row["part"] for row in rows] == ["batch 1 of at most 3"] * 3 + ["all batches, at most"]
+    assert [row["runs"] for row in rows] == [4, 4, 8, 24]
+    assert good["basis"].startswith("from ")
+    for name in ("seconds", "disk_bytes", "cost"):
+        assert good[name] + bad[name] == pytest.approx(batch[name], abs=2)
+        assert most[name] == pytest.approx(3 * batch[name], abs=3)
+    assert good["cost"] == pytest.approx(good["seconds"], abs=0.01)
+    (plain, *_) = json.loads(compare(*BETTER, *words, cwd=copied, code=3).stdout)
+    assert plain["cost"] is None
+    # A comparison that is decided needs nothing.
+    decided = compare(*BETTER, *PLAN, "--dry-run", "--json", cwd=copied).stdout
+    assert json.loads(decided) == []
 
 
 def test_curricula_are_compared_with_their_teachers(tmp_path: Path) -> None:

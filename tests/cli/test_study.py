@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,8 +46,60 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     (folder / "study.toml").write_text(STUDY)
     dry = rlbench("study", "run", "study.toml", "--dry-run", cwd=folder, code=3).stdout
     assert dry.count("CartPole-v1 seed 10") == 4
+    assert "batch 1 of at most 2 comes next:" in dry
     assert not (folder / "runs").exists()
     return folder, rlbench("study", "run", "study.toml", cwd=folder).stdout
+
+
+TUNED_TWICE = STUDY.replace(
+    'base = "flipped"',
+    'base = "flipped"\ntune = {seeds = "200-202", settings = [{pace = 0.0}, {}]}',
+).replace("options = {flipped = false, pace = 0.0}", "options = {flipped = false}")
+
+
+def test_a_dry_run_of_a_study_goes_to_its_end(done: tuple[Path, str], tmp_path: Path) -> None:
+    """It tells of every tuning, of the comparison, and of all of them together."""
+    folder = write_files(tmp_path)
+    (folder / "study.toml").write_text(TUNED_TWICE)
+    words = ("study", "run", "study.toml", "--dry-run")
+    out = rlbench(*words, "--price-per-hour", "2", cwd=folder, code=3).stdout
+    assert "tuning of full: 2 settings\n" in out
+    assert "tuning of same: 2 settings, on top of what is chosen for full\n" in out
+    assert "AdaStop on the mean of 3 agents" in out
+    assert "batch 1 of at most 2 comes next:" in out
+    assert "4 of 4 runs to do of full, whose setting is not chosen yet" in out
+    # Those of the first tuning alone are certain.
+    assert len(re.findall("^[0-9a-f]{16} CartPole-v1 seed ", out, re.MULTILINE)) == 4
+    (last,) = [line for line in out.splitlines() if line.startswith("the whole study, at most: ")]
+    assert last.startswith(f"the whole study, at most: {4 + 6 + 3 * 4 * 2} runs, about ")
+    assert last.endswith(" slot hours at 2 each")
+    assert not (folder / "runs").exists()
+
+    rows = json.loads(rlbench(*words, "--json", cwd=folder, code=3).stdout)
+    totals = [(row["part"], row["runs"]) for row in rows if row["agent"] is None]
+    assert totals == [
+        ("tuning of full", 4), ("tuning of same", 6), ("batch 1 of at most 2", 12),
+        ("all batches, at most", 24), ("the whole study, at most", 34),
+    ]  # fmt: skip
+    for name in ("seconds", "disk_bytes"):
+        parts = [row[name] for row in rows if row["agent"] is None]
+        assert parts[4] == pytest.approx(parts[0] + parts[1] + parts[3], abs=5)
+
+    # The first tuning is done, the second one is not: what is left is told.
+    shutil.copytree(done[0] / "runs", folder / "runs")
+    rows = json.loads(rlbench(*words, "--json", cwd=folder, code=3).stdout)
+    totals = [(row["part"], row["runs"]) for row in rows if row["agent"] is None]
+    assert totals[0] == ("tuning of same", 6)
+    assert totals[1][0] == "batch 1 of at most 2"
+    assert 4 <= totals[1][1] < 12  # those of full and flipped are done
+    assert totals[3][0] == "the whole study, at most"
+
+
+def test_a_dry_run_of_a_study_that_is_done(done: tuple[Path, str]) -> None:
+    out = rlbench("study", "run", "study.toml", "--dry-run", cwd=done[0]).stdout
+    assert "decided: no more runs are needed" in out
+    rows = rlbench("study", "run", "study.toml", "--dry-run", "--json", cwd=done[0]).stdout
+    assert json.loads(rows) == []
 
 
 def test_a_study_tunes_runs_tests_and_draws(done: tuple[Path, str]) -> None:

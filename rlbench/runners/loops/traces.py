@@ -12,6 +12,7 @@ from rlbench.results import Replay
 
 HASHED_STEPS = 64  # of an evaluation: hashing all of its observations would take too long
 MAX_BYTES = 2**27  # of the actions of an evaluation that are kept
+COMPRESSION = 6  # of these, by zlib
 
 
 class TrainingTrace:
@@ -99,7 +100,7 @@ class EvaluationTrace:
 
     def finish(self) -> tuple[Replay, bytes]:
         """Return what goes into the record, and the file that goes beside it."""
-        content = zlib.compress(b"".join(self._actions), 6)
+        content = zlib.compress(b"".join(self._actions), COMPRESSION)
         replay = Replay(
             actions=hashlib.sha256(content).hexdigest(),
             dtype=self._dtype.name,
