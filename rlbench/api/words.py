@@ -1,5 +1,7 @@
 """Text for people."""
 
+LEAST_P = 1e-4  # smaller p-values are shown as such: no test here is right that far in the tail
+
 
 def printable(text: str) -> str:
     r"""Return text with escapes for what a terminal would obey, hide or not show.
@@ -25,6 +27,15 @@ def duration(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {name} {whole % size // small_size} {small_name}"
     return f"{whole} s"
+
+
+def p_value_text(p_value: float) -> str:
+    """Return a p-value for people; the smallest have no figures.
+
+    >>> p_value_text(0.0153), p_value_text(3e-20)
+    ('0.015', '< 0.0001')
+    """
+    return "< 0.0001" if p_value < LEAST_P else f"{p_value:.2g}"
 
 
 def format_cell(value: object) -> str:
