@@ -91,6 +91,7 @@ def _row(
         "runs_needed": None,
         "runs_needed_low": None,
         "runs_needed_high": None,
+        "widened": False,
         **scale.better,
     }
 
