@@ -13,6 +13,7 @@ from rlbench.stats.aggregates import LABELS
 from rlbench.stats.comparisons import TestStatistic
 from rlbench.stats.constant import METHOD, NO_SPREAD, STATISTICS
 from rlbench.stats.intervals import ONE_RUN
+from rlbench.stats.proportions import METHOD as BY_RATE
 
 FEW_TASKS = 6  # with fewer, the t test was measured to err more often than alpha says
 
@@ -63,6 +64,11 @@ def against(
         notes.append(
             f"With fewer than {FEW_TASKS} tasks and few runs, the t test errs more often than "
             f"{alpha:g} ({docs_url('comparisons.md')} has the measured figures)."
+        )
+    if statistic == "iqm" and any(each.test.startswith(BY_RATE) for each in found):
+        notes.append(
+            "Of scores that are all 0 or 1 the IQM is 0 where fewer than a quarter are 1, and 1 "
+            "where more than three quarters are: --statistic mean says more."
         )
     tests = "; ".join(dict.fromkeys(each.test for each in found))
     return Against([_row(each, constant, statistic, scale) for each in found], tests, notes)

@@ -171,6 +171,7 @@ def test_successes_against_a_constant(tmp_path: Path) -> None:
         assert "p < 0.0001; 97% of its runs are better." in text
         assert "e-" not in text
         assert "fewer than 6 tasks" not in text
+        assert ("--statistic mean says more" in text) == (statistic == "iqm")
     assert "one is worse than 0.5: IQM -0.500 at every success rate that its runs allow" in text
     text = rlbench("compare", "s.csv", "--against", "2", "--agents", "all", cwd=tmp_path).stdout
     said = "all cannot be compared with 2: IQM -1.000, and on every task all its runs are equal."
