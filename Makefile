@@ -4,6 +4,7 @@
 # make test-hopper  replay RandomFrictionHopper's golden cases under MuJoCo 2.3.7, as they were made
 # make test-cluster  run the tests of Ray and SLURM, in an environment of their own
 # make test-agents   run the tests of agents in torch, in an environment of their own
+# make rliable-tests RLIABLE=folder  run rliable's own tests, of a checkout, on rlbench.compat.rliable
 # make faults  inject many faults, for half an hour
 # make fuzz    read a million mutated records, and as many mutated files of others
 # make docs    build the site of the documentation in build/docs; broken links are errors
@@ -22,7 +23,7 @@ TRIAL := --suite atari100k --tasks Freeway,Breakout,Pong --seeds 3 --store demo/
 # What Python compiles is kept: tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test test-slow test-procgen test-hopper test-cluster test-agents test-axe faults fuzz docs recipes lint types wheel-test check \
+.PHONY: install demo test test-slow test-procgen test-hopper test-cluster test-agents test-axe rliable-tests faults fuzz docs recipes lint types wheel-test check \
         bench bench-stats bench-adastop bench-agents \
         clean
 
@@ -108,6 +109,10 @@ build/axe/package/axe.min.js:
 test-axe: $(DEV) build/axe/package/axe.min.js
 	RLBENCH_AXE=$(CURDIR)/build/axe/package/axe.min.js \
 	  $(BIN)/pytest tests/leaderboard/test_pages_in_browser.py
+
+# The releases of rliable have no tests. They need absl-py, which comes with dm_control.
+rliable-tests: $(DEV)
+	$(BIN)/python tools/rliable_tests.py $(RLIABLE)
 
 faults: $(DEV)
 	$(BIN)/pytest -n auto --dist load -m faults tests/faults

@@ -1,6 +1,6 @@
 """Which agent is better, and how many runs it takes: rows, and what must be said of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, NamedTuple, cast
 
@@ -8,17 +8,19 @@ from rlbench.api.apart import Compared, Question, apart_rows, barring, despite_o
 from rlbench.api.asking import Asked
 from rlbench.api.gathering import Gathered, gather
 from rlbench.api.pairs import (
+    Needed,
     aligned,
     comparison_rows,
     coverage_notes,
     sentences,
     with_deviations,
+    without_number,
 )
 from rlbench.api.scales import Scale, of_raw_scores
 from rlbench.api.stores import Tell
 from rlbench.errors import UnknownName, UsageError
 from rlbench.results.rankable import ranked_together, why_not_ranked
-from rlbench.stats import AdaStopResult, RunsNeeded, adastop, plan, runs_needed
+from rlbench.stats import AdaStopResult, adastop, plan, runs_needed
 from rlbench.stats.comparisons import TestStatistic
 from rlbench.stats.permutation import STATISTICS
 from rlbench.stats.stopping import CLAIM
@@ -51,12 +53,12 @@ class Planned(NamedTuple):
 
     Attributes:
         rows: A number of runs a row.
-        needed: How many runs pairs need.
+        needed: How many runs pairs need; None where no number is enough.
         notes: What must be said of them.
     """
 
     rows: list[Row]
-    needed: Mapping[tuple[str, str], RunsNeeded]
+    needed: Needed
     notes: list[str]
 
 
@@ -201,9 +203,11 @@ def planned(
     scores = aligned(found.agents, question.scale, notes)
     statistic, alpha = question.statistic, question.alpha
     rows = plan(scores, statistic=statistic, alpha=alpha, difference=difference)
-    needed = runs_needed(
+    needed: Needed = runs_needed(
         scores, power=power, statistic=statistic, alpha=alpha, difference=difference
     )
+    if difference is None:
+        needed = without_number(needed, scores, statistic)
     return Planned([row._asdict() for row in rows], needed, notes)
 
 

@@ -17,7 +17,7 @@ from rlbench.api.asking import PUBLISHED, Asked, reading_of
 from rlbench.api.gathering import Gathered, gather
 from rlbench.api.pythonic import in_python, pythonic
 from rlbench.api.scales import Scale, said_of_papers
-from rlbench.api.words import printable
+from rlbench.api.words import p_value_text, printable
 from rlbench.errors import Assumed, UnknownName, UsageError
 from rlbench.results import Store, unofficial_text
 from rlbench.results.scores import Curve
@@ -237,7 +237,8 @@ class Results:
         if against is not None:
             result = compare_against(found, against, chosen, alpha, scale)
             said = [sentence(row) for row in result.rows]
-            return self._answer(result.rows, [*result.notes, *raw], sentences=said)
+            shown = _shown_pairs(result.rows)
+            return self._answer(result.rows, [*result.notes, *raw], sentences=said, shown=shown)
         question = Question(chosen, alpha, scale, despite_protocols)
         if stop and not is_apart(found, question):
             decided = stopping(found, question, batch, max_batches, futility)
@@ -516,7 +517,9 @@ def _shown_pairs(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     shown = [name for name in names if any(row.get(name) is not None for row in rows)]
     return [
         {
-            name: f"{row[name]:.2g}" if name == "p_value" and row[name] is not None else row[name]
+            name: p_value_text(value)
+            if name == "p_value" and (value := row[name]) is not None
+            else row[name]
             for name in shown
         }
         for row in rows

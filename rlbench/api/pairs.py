@@ -13,6 +13,7 @@ from rlbench.stats import RunsNeeded, compare, runs_needed
 from rlbench.stats.aggregates import LABELS
 from rlbench.stats.comparisons import Comparison, TestStatistic
 from rlbench.stats.coverage import coverage_warnings
+from rlbench.stats.intervals import ALL_EQUAL, point_of, why_no_interval
 from rlbench.stats.planning import MOST_RUNS
 
 POWER = 0.8
@@ -21,12 +22,16 @@ NEW_RUNS = (
     "errs more often than alpha says."
 )
 
+NEVER = "no number of new runs would separate them: on every task all runs of each are equal"
+WIDENED = " (widened to reach 0)"
+
 Scores = dict[str, list[NDArray[np.float64]]]
+Needed = Mapping[tuple[str, str], RunsNeeded | None]  # by pair; None where no number is enough
 
 PAIR_COLUMNS = (
     "a", "b", "statistic", "difference", "low", "high", "method", "improvement",
     "improvement_low", "improvement_high", "cliffs_delta", "p_value", "test", "decision",
-    "runs_needed", "runs_needed_low", "runs_needed_high",
+    "runs_needed", "runs_needed_low", "runs_needed_high", "widened",
 )  # fmt: skip
 
 
@@ -67,7 +72,7 @@ def with_deviations(
 
 def comparison_rows(
     scores: Scores, statistic: TestStatistic, alpha: float, scale: Scale
-) -> tuple[list[dict[str, Any]], list[Comparison], dict[tuple[str, str], RunsNeeded]]:
+) -> tuple[list[dict[str, Any]], list[Comparison], Needed]:
     """Return a row a pair, the comparisons behind them, and how many runs pairs need."""
     found = compare(scores, statistic=statistic, alpha=alpha)
     needed = _needed_of(scores, statistic, alpha)
@@ -80,6 +85,7 @@ def comparison_rows(
                     pair.difference.high, pair.difference.method, pair.improvement.point,
                     pair.improvement.low, pair.improvement.high, pair.cliffs_delta, pair.p_value,
                     pair.test, pair.decision, *_counts(needed.get((pair.a, pair.b))),
+                    pair.is_widened,
                 ),
                 strict=True,
             )
@@ -91,7 +97,7 @@ def comparison_rows(
 
 def sentences(
     found: Sequence[Comparison],
-    needed: Mapping[tuple[str, str], RunsNeeded],
+    needed: Needed,
     statistic: TestStatistic,
     scale: Scale,
     despite: Mapping[tuple[str, str], str] | None = None,
@@ -107,11 +113,13 @@ def sentences(
     """
     marks = {pair: f" (despite protocols: {why})" for pair, why in (despite or {}).items()}
     said = [
-        _sentence(pair, statistic, needed.get((pair.a, pair.b)), scale)
+        _sentence(pair, statistic, _next_step(pair, needed), scale)
         + marks.get((pair.a, pair.b), "")
         for pair in found
     ]
-    is_open = needed and any(pair.decision == "not separated" for pair in found)
+    is_open = any(
+        pair.decision == "not separated" and needed.get((pair.a, pair.b)) for pair in found
+    )
     return [*said, NEW_RUNS] if is_open else said
 
 
@@ -121,13 +129,21 @@ def _shown(pair: Comparison, scale: Scale) -> Comparison:
     return replace(pair, difference=scale.shown(pair.difference), decision=decision)
 
 
-def _sentence(pair: Comparison, statistic: str, needed: RunsNeeded | None, scale: Scale) -> str:
+def _next_step(pair: Comparison, needed: Needed) -> str:
+    """Return how many runs a pair needs as a sentence; nothing where that is not known."""
+    if (pair.a, pair.b) not in needed:
+        return ""
+    runs = needed[pair.a, pair.b]
+    return f" They would need {needed_text(runs, POWER)}." if runs else f" N{NEVER[1:]}."
+
+
+def _sentence(pair: Comparison, statistic: str, more: str, scale: Scale) -> str:
     """Return what was shown of a pair, in the order of the user's agents."""
     pair = _shown(pair, scale)
     gap, wins = pair.difference, f"{pair.a} wins {100 * pair.improvement.point:.0f}% of run pairs"
     what = f"{LABELS[statistic]} {gap.point:+.3f}"
     if gap.low is not None:
-        what += f" [{gap.low:.3f}, {gap.high:.3f}]"
+        what += f" [{gap.low:.3f}, {gap.high:.3f}]{WIDENED * pair.is_widened}"
     if pair.decision == "differ":
         return (
             f"{pair.a} and {pair.b}: their distributions differ; which {LABELS[statistic]} is "
@@ -136,12 +152,13 @@ def _sentence(pair: Comparison, statistic: str, needed: RunsNeeded | None, scale
     if pair.decision != "not separated":
         better = (pair.decision == "larger") != scale.lower_is_better
         return f"{pair.a} is {'better' if better else 'worse'} than {pair.b}: {what}; {wins}."
-    more = f" They would need {needed_text(needed, POWER)}." if needed else ""
     return f"{pair.a} and {pair.b} are not separated: {what}; {wins}.{more}"
 
 
-def needed_text(needed: RunsNeeded, power: float) -> str:
+def needed_text(needed: RunsNeeded | None, power: float) -> str:
     """Return a range of runs in words; a pair that needs more than 10,000 has no number."""
+    if needed is None:
+        return NEVER
     if needed.low is None:
         return f"more than {MOST_RUNS:,} new runs a task for power {power:g}"
     if needed.low == needed.runs == needed.high:
@@ -158,10 +175,22 @@ def _counts(needed: RunsNeeded | None) -> tuple[int | None, int | None, int | No
     return (needed.runs, needed.low, needed.high) if needed else (None, None, None)
 
 
-def _needed_of(
-    scores: Scores, statistic: TestStatistic, alpha: float
-) -> dict[tuple[str, str], RunsNeeded]:
+def _needed_of(scores: Scores, statistic: TestStatistic, alpha: float) -> Needed:
     """Return how many runs pairs need, or nothing where a task has one run."""
     if min(len(runs) for tasks in scores.values() for runs in tasks) < 2:
         return {}
-    return runs_needed(scores, power=POWER, statistic=statistic, alpha=alpha)
+    needed = runs_needed(scores, power=POWER, statistic=statistic, alpha=alpha)
+    return without_number(needed, scores, statistic)
+
+
+def without_number(needed: Needed, scores: Scores, statistic: TestStatistic) -> Needed:
+    """Return how many runs pairs need; None for those that are equal and whose runs never vary."""
+    points = {
+        agent: point_of(tasks, statistic)
+        for agent, tasks in scores.items()
+        if why_no_interval(tasks) == ALL_EQUAL
+    }
+    return {
+        (a, b): None if a in points and points[a] == points.get(b) else runs
+        for (a, b), runs in needed.items()
+    }

@@ -73,7 +73,7 @@ class Scale:
         """Return an estimate of scores that were multiplied by the sign, in the user's sign."""
         if not self.lower_is_better:
             return estimate
-        low, high = (None if end is None else -end for end in (estimate.high, estimate.low))
+        low, high = (None if end is None else 0.0 - end for end in (estimate.high, estimate.low))
         return replace(estimate, point=-estimate.point, low=low, high=high)
 
     def shown_decision(self, decision: str) -> str:

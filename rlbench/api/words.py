@@ -2,6 +2,8 @@
 
 from math import floor, log10
 
+LEAST_P = 1e-4  # smaller p-values are shown as such: no test here is right that far in the tail
+
 
 def printable(text: str) -> str:
     r"""Return text with escapes for what a terminal would obey, hide or not show.
@@ -49,6 +51,15 @@ def amount(value: float) -> str:
     """
     decimals = 2 if value >= 0.1 or not value else 1 - floor(log10(value))
     return f"{value:,.{decimals}f}"
+
+
+def p_value_text(p_value: float) -> str:
+    """Return a p-value for people; the smallest have no figures.
+
+    >>> p_value_text(0.0153), p_value_text(3e-20)
+    ('0.015', '< 0.0001')
+    """
+    return "< 0.0001" if p_value < LEAST_P else f"{p_value:.2g}"
 
 
 def format_cell(value: object) -> str:

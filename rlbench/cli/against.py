@@ -2,6 +2,7 @@
 
 from rlbench.api.against import Against, sentence
 from rlbench.api.scales import Scale
+from rlbench.api.words import p_value_text
 from rlbench.cli.output import echo, print_json, print_table
 from rlbench.stats.aggregates import LABELS
 
@@ -16,7 +17,7 @@ def show_against(found: Against, statistic: str, alpha: float, scale: Scale, jso
         echo(sentence(row))
     shown = ["a", "b", "difference", "low", "high", "improvement", "p_value", "decision"]
     texts = [
-        {**row, "p_value": None if row["p_value"] is None else f"{row['p_value']:.2g}"}
+        {**row, "p_value": None if row["p_value"] is None else p_value_text(row["p_value"])}
         for row in rows
     ]
     print_table(texts, shown, f"{LABELS[statistic]} of {scale.title}")

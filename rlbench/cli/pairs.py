@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from rlbench.api.pairs import Scores, comparison_rows, sentences
 from rlbench.api.scales import Scale
+from rlbench.api.words import p_value_text
 from rlbench.cli.output import echo, print_table
 from rlbench.stats import ranks_of
 from rlbench.stats.aggregates import LABELS
@@ -34,7 +35,7 @@ def show_comparison(
     texts = [
         {
             **row,
-            "p_value": f"{row['p_value']:.2g}",
+            "p_value": p_value_text(row["p_value"]),
             "decision": row["decision"]
             + (" (despite protocols)" if (row["a"], row["b"]) in marks else ""),
         }

@@ -66,6 +66,11 @@ class Comparison:
     test: str
     decision: Decision
 
+    @property
+    def is_widened(self) -> bool:
+        """Whether the interval missed 0 before it was widened to reach it."""
+        return self.difference.method.endswith(REACHING_0)
+
 
 class Separation(NamedTuple):
     """What decides a pair: see `Comparison`."""

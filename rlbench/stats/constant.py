@@ -1,7 +1,8 @@
 """Comparisons of agents with a number that has no runs, e.g. the human level.
 
 Runs cannot be permuted with a constant, so the test is a t test over all tasks, in which a task's
-runs vary about a mean of their own.
+runs vary about a mean of their own. Scores that are all 0 or 1 have the intervals of `proportions`
+instead, and the p-values that go with them.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,17 @@ from rlbench.stats.aggregates import (
     run_weights,
 )
 from rlbench.stats.comparisons import holm
-from rlbench.stats.intervals import ONE_RUN, Estimate, has_one_run, no_interval, point_of
+from rlbench.stats.intervals import (
+    ALL_EQUAL,
+    ROUNDING,
+    Estimate,
+    estimate_by_formula,
+    no_interval,
+    point_of,
+    why_no_interval,
+)
+from rlbench.stats.proportions import METHOD as BY_RATE
+from rlbench.stats.proportions import are_successes, ends_of_successes, p_value_of_successes
 from rlbench.stats.resampling import Floats
 
 STATISTICS = tuple(name for name, of in AGGREGATES.items() if of.is_tested_alone)
@@ -42,9 +53,11 @@ class ConstantComparison:
         improvement: The share of the agent's runs above the constant, ties half, averaged over
             tasks.
         p_value: That the agent's statistic equals the constant, adjusted for all agents; None
-            where there is no interval.
+            where nothing can be tested.
         test: How the p-value was made.
         decision: ``larger`` or ``smaller`` where the interval excludes 0, else ``not separated``.
+            The IQM of scores that are 0 or 1 is surely 0 or 1 where few or most runs succeed. Then
+            both ends are one number, there is no interval, and this number decides.
     """
 
     agent: str
@@ -72,6 +85,11 @@ def compare_with_constant(
     McLaughlin 1963; on one task with their degrees of freedom). Intervals and p-values are adjusted
     by Bonferroni over the agents.
 
+    An agent whose scores are all 0 or 1 (or, as costs with the other sign, 0 or -1) has the
+    interval of `bootstrap`: that of Clopper & Pearson (1934), or of Korn & Graubard (1998) over
+    tasks. Runs that all scored 0, or all 1, are decided so where the constant lies between 0 and 1;
+    else nothing is said of runs that do not vary.
+
     Args:
         scores: By agent: (runs, tasks), or one array (runs,) a task; agents may have different
             tasks.
@@ -90,6 +108,9 @@ def compare_with_constant(
     >>> (found,) = compare_with_constant(scores, 0.0, statistic="mean")
     >>> round(found.p_value, 4), found.decision
     (0.0742, 'not separated')
+    >>> (found,) = compare_with_constant({"a": [[1.0] * 29 + [0.0]]}, 0.5, statistic="mean")
+    >>> round(found.difference.low, 3), round(found.difference.high, 3)
+    (0.328, 0.499)
     """
     if statistic not in STATISTICS:
         raise UnknownName("statistic", statistic, STATISTICS)
@@ -109,30 +130,59 @@ def compare_with_constant(
 def _compared(
     agent: str, tasks: list[Floats], constant: float, statistic: str, alpha: float, agents: int
 ) -> ConstantComparison:
-    from scipy.special import stdtr, stdtrit
-
     level = 1 - alpha / agents
-    gap = point_of(tasks, statistic) - constant
-    difference, p_value = no_interval(gap, level, ONE_RUN), None
-    if not has_one_run(tasks):
-        error, freedom = _standard_error(tasks, statistic)
-        if error > 0:
-            half = float(stdtrit(freedom, (1 + level) / 2)) * error
-            difference = replace(difference, low=gap - half, high=gap + half, method=METHOD)
-            p_value = min(1.0, agents * 2 * float(stdtr(freedom, -abs(gap) / error)))
-        else:
-            difference = replace(difference, method=NO_SPREAD)
-    low, high = difference.low, difference.high
-    apart = low is not None and high is not None and not low <= 0 <= high
+    sign = _sign_of_successes(tasks, constant)
+    why = why_no_interval(tasks)
+    if sign and (not why or (why == ALL_EQUAL and 0 < sign * constant < 1)):
+        method, found = BY_RATE, _by_rate(tasks, constant, statistic, level, sign)
+    else:
+        method, found = METHOD, _by_t(tasks, constant, statistic, level)
+    difference, p_value, is_apart = found
     return ConstantComparison(
         agent=agent,
         constant=constant,
         difference=difference,
         improvement=probability_of_improvement(tasks, [[constant]] * len(tasks)),
-        p_value=p_value,
-        test=f"{METHOD}, Bonferroni over {agents} agents" if agents > 1 else METHOD,
-        decision=("larger" if gap > 0 else "smaller") if apart else "not separated",
+        p_value=None if p_value is None else min(1.0, agents * p_value),
+        test=f"{method}, Bonferroni over {agents} agents" if agents > 1 else method,
+        decision=("larger" if difference.point > 0 else "smaller") if is_apart else "not separated",
     )
+
+
+def _sign_of_successes(tasks: list[Floats], constant: float) -> int:
+    """Return what makes scores 0 or 1: 1, or -1 for 0 and -1; 0 where they are neither."""
+    signs = (1, -1) if constant >= 0 else (-1, 1)
+    return next((sign for sign in signs if are_successes([sign * task for task in tasks])), 0)
+
+
+def _by_rate(
+    tasks: list[Floats], constant: float, statistic: str, level: float, sign: int
+) -> tuple[Estimate, float | None, bool]:
+    """Return the difference of successes, its p-value, and whether it is surely not 0."""
+    turned, constant = [sign * task for task in tasks], sign * constant
+    point = point_of(turned, statistic)
+    low, high = ends_of_successes(turned, statistic, point, level)
+    is_apart = not low <= constant <= high
+    ends = sorted((sign * (low - constant), sign * (high - constant)))
+    difference = estimate_by_formula(sign * (point - constant), (ends[0], ends[1]), BY_RATE, level)
+    return difference, p_value_of_successes(turned, statistic, point, constant, level), is_apart
+
+
+def _by_t(
+    tasks: list[Floats], constant: float, statistic: str, level: float
+) -> tuple[Estimate, float | None, bool]:
+    """Return the difference, its p-value, and whether it is surely not 0."""
+    from scipy.special import stdtr, stdtrit
+
+    gap = point_of(tasks, statistic) - constant
+    if why := why_no_interval(tasks):
+        return no_interval(gap, level, why), None, False
+    error, freedom = _standard_error(tasks, statistic)
+    if error <= ROUNDING * max(float(np.abs(task).max()) for task in tasks):
+        return no_interval(gap, level, NO_SPREAD), None, False
+    half = float(stdtrit(freedom, (1 + level) / 2)) * error
+    difference = replace(no_interval(gap, level, METHOD), low=gap - half, high=gap + half)
+    return difference, 2 * float(stdtr(freedom, -abs(gap) / error)), not -half <= gap <= half
 
 
 def _standard_error(tasks: list[Floats], statistic: str) -> tuple[float, float]:
@@ -190,9 +240,10 @@ def compare_tasks_with_constants(
 ) -> list[TaskAgainst]:
     """Compare an agent with a constant of each task, e.g. with the mean return of its data.
 
-    A task's runs are compared with its constant by Student's t test of one sample, and the p-values
-    are adjusted by Holm (1979) over the tasks. So the decisions of one agent hold all together at
-    level 1 - alpha, and so do their numbers; with few runs the test rests on the normal law.
+    A task's runs are compared with its constant by Student's t test of one sample, or as successes
+    where they are all 0 or 1. The p-values are adjusted by Holm (1979) over the tasks. So the
+    decisions of one agent hold all together at level 1 - alpha, and so do their numbers; with few
+    runs the t test rests on the normal law.
 
     Args:
         scores: (runs, tasks), or one array (runs,) a task.

@@ -69,16 +69,23 @@ def coverage_warning(statistic: str, tasks: int, runs: int) -> str:
     low, high = measured_coverage(statistic, tasks, runs)
     if low >= LEAST:
         return ""
-    measured_tasks, measured_runs = (
-        _table()[name][_last(_table()[name], n)] for name, n in (("tasks", tasks), ("runs", runs))
+    sizes = tasks, runs
+    measured = tuple(
+        _table()[name][_last(_table()[name], n)]
+        for name, n in zip(("tasks", "runs"), sizes, strict=True)
     )
+    cell = "" if measured == sizes else f" (that of {_sized(*measured)}, the next lower measured)"
     shares = dict.fromkeys(f"{100 * share:.0f}" for share in (low, high))
     of = f"the {statistic.replace('iqm', 'IQM').replace('_', ' ')}"
     of += "s" * statistic.startswith("difference")
     return (
-        f"On {measured_tasks} task{'s' * (measured_tasks > 1)} with {measured_runs} runs a nominal "
-        f"95% interval of {of} was measured to cover {' to '.join(shares)}%."
+        f"On {_sized(tasks, runs)} a nominal 95% interval of {of} was measured to cover "
+        f"{' to '.join(shares)}%{cell}."
     )
+
+
+def _sized(tasks: int, runs: int) -> str:
+    return f"{tasks} task{'s' * (tasks > 1)} with {runs} runs"
 
 
 def coverage_warnings(

@@ -56,6 +56,13 @@ def success_rate_ends(tasks: Sequence[Floats], level: float) -> Ends:
         tasks: One array (runs,) a task, of 0 and 1; at least two runs each.
         level: Nominal coverage.
     """
+    rate, trials = _trials(tasks, level)
+    low, high = clopper_pearson(np.array([rate * trials]), trials, level)
+    return float(low[0]), float(high[0])
+
+
+def _trials(tasks: Sequence[Floats], level: float) -> Ends:
+    """Return the success rate, and the effective number of runs at a level."""
     from scipy.special import stdtrit
 
     runs = np.array([len(task) for task in tasks])
@@ -67,8 +74,7 @@ def success_rate_ends(tasks: Sequence[Floats], level: float) -> Ends:
         # The variance is itself uncertain, which the quantiles of Student's t allow for.
         one, many = (stdtrit(total - strata, (1 + level) / 2) for strata in (1, len(tasks)))
         effective = max(effective, rate * (1 - rate) / variance * float(one / many) ** 2)
-    low, high = clopper_pearson(np.array([rate * effective]), effective, level)
-    return float(low[0]), float(high[0])
+    return rate, effective
 
 
 def ends_of_successes(tasks: Sequence[Floats], statistic: str, point: float, level: float) -> Ends:
@@ -91,6 +97,40 @@ def ends_of_successes(tasks: Sequence[Floats], statistic: str, point: float, lev
         low, high = (min(max(2 * end - 0.5, 0.0), 1.0) for end in (low, high))
         return min(low, point), max(high, point)
     return low, high
+
+
+def p_value_of_successes(
+    tasks: Sequence[Floats], statistic: str, point: float, constant: float, level: float
+) -> float:
+    """Return the p-value that the mean or the IQM of scores that are 0 or 1 is a constant.
+
+    It is twice the smaller tail of the binomial law for the effective number of runs at the level.
+    So it is less than 1 - level where the ends of `ends_of_successes` exclude the constant, and
+    nowhere else. At other levels the two may differ a little.
+
+    Args:
+        tasks: As `success_rate_ends` takes them.
+        statistic: ``mean`` or ``iqm``.
+        point: The statistic of the scores.
+        constant: What it may be.
+        level: Of the interval.
+
+    >>> round(p_value_of_successes([np.array([1.0] * 9 + [0.0])], "mean", 0.9, 0.5, 0.95), 4)
+    0.0215
+    """
+    from scipy.special import betainc
+
+    if not 0 <= constant <= 1:
+        return 0.0
+    rate, trials = _trials(tasks, level)
+    null = constant if statistic == "mean" else (constant + 0.5) / 2
+    # On the other side lies an IQM that is 0 or 1 at many rates, or of runs too few to trim.
+    if (rate - null) * (point - constant) <= 0:
+        return 1.0
+    hits = rate * trials
+    if rate > null:
+        return min(1.0, 2 * float(betainc(hits, trials - hits + 1, null)))
+    return min(1.0, 2 * float(betainc(trials - hits, hits + 1, 1 - null)))
 
 
 def difference_ends(points: Ends, first: Ends, second: Ends) -> Ends:

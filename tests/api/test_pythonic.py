@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2] / "rlbench"
 NAMES = {
     "adastop",
     "agents",
+    "mean",
     "tasks",
     "published",
     "uniform",

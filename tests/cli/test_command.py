@@ -256,6 +256,36 @@ def test_runs_that_are_all_equal_have_no_interval(tmp_path: Path) -> None:
         assert "was measured to cover" not in rlbench(command, "s.csv", cwd=tmp_path).stdout
 
 
+def test_no_number_of_runs_separates_equal_agents_that_never_vary(tmp_path: Path) -> None:
+    values = {"A": 1.0, "B": 1.0, "C": 2.0}
+    lines = [f"{agent},maze,{seed},{value}" for agent, value in values.items() for seed in range(5)]
+    (tmp_path / "s.csv").write_text("\n".join(["agent,task,seed,score", *lines]) + "\n")
+    said = "o number of new runs would separate them: on every task all runs of each are equal."
+    for command, start in (("compare", " N"), ("plan", "A and B: n")):
+        text = rlbench(command, "s.csv", cwd=tmp_path).stdout
+        assert text.count(start + said) == text.count("o number of new runs") == 1
+        assert "more than 10,000" not in text
+    assert "A is worse than C" in rlbench("compare", "s.csv", cwd=tmp_path).stdout
+    rows = json.loads(rlbench("compare", "s.csv", "--json", cwd=tmp_path).stdout)
+    assert rows[0]["runs_needed_low"] is None
+    sized = rlbench("plan", "s.csv", "--difference", "1.0", cwd=tmp_path).stdout
+    assert "A and B: " in sized
+    assert "o number of new runs" not in sized
+
+
+def test_an_interval_that_is_widened_is_marked(tmp_path: Path) -> None:
+    scores_file(tmp_path / "s.csv", {"x": 5.0, "y": 0.0}, runs=2)
+    scores_file(tmp_path / "more.csv", {"x": 5.0, "y": 0.0}, runs=5)
+    for options in ((), ("--lower-is-better",)):
+        (row,) = json.loads(rlbench("compare", "s.csv", *options, "--json", cwd=tmp_path).stdout)
+        assert (row["decision"], row["low"], row["widened"]) == ("differ", 0.0, True)
+        text = rlbench("compare", "s.csv", *options, cwd=tmp_path).stdout
+        assert re.search(r"IQM \+\d\.\d+ \[0\.000, \d\.\d+\] \(widened to reach 0\); x wins", text)
+        (row,) = json.loads(rlbench("compare", "more.csv", *options, "--json", cwd=tmp_path).stdout)
+        assert (row["decision"], row["widened"]) == ("larger", False)
+        assert "widened" not in rlbench("compare", "more.csv", *options, cwd=tmp_path).stdout
+
+
 def test_compare_until_decided(tmp_path: Path) -> None:
     """AdaStop reads only the scores; exit code 3 asks for more runs, which the text names."""
     scores_file(tmp_path / "s.csv", {"x": 0.0, "y": 0.1, "z": 5.0}, runs=3)

@@ -145,7 +145,54 @@ def test_one_agent_is_enough_against_a_constant(tmp_path: Path) -> None:
     assert (row["decision"], row["test"]) == ("larger", "stratified t, Satterthwaite")
     (tmp_path / "s.csv").write_text("agent,task,seed,score\nmine,Pong,0,2\n")
     text = rlbench("compare", "s.csv", "--against", "1", cwd=tmp_path).stdout
-    assert "mine and 1: IQM +1.000; none: a task has only one run." in text
+    assert "mine cannot be compared with 1: IQM +1.000, and a task has only one run." in text
+
+
+def test_successes_against_a_constant(tmp_path: Path) -> None:
+    """Rates stay in 0 and 1, all agents are decided, and p-values are no longer than they are."""
+    hits = {"most": 29, "few": 3, "one": 1, "all": 30, "half": 15}
+    lines = [
+        f"{agent},Pong,{seed},{int(seed < many)}"
+        for agent, many in hits.items()
+        for seed in range(30)
+    ]
+    (tmp_path / "s.csv").write_text("\n".join(["agent,task,seed,score", *lines]))
+    for statistic in ("mean", "iqm"):
+        options = ("compare", "s.csv", "--against", "0.5", "--statistic", statistic)
+        rows = rows_of(*options, cwd=tmp_path)
+        assert [row["decision"] for row in rows] == [
+            "larger", "smaller", "smaller", "larger", "not separated"
+        ]  # fmt: skip
+        for row in rows:
+            assert -0.5 <= (row["low"] or 0) <= (row["high"] or 0) <= 0.5
+            assert row["test"].startswith("Clopper-Pearson")
+            assert row["test"].endswith("over 5 agents")
+        text = rlbench(*options, cwd=tmp_path).stdout
+        assert "p < 0.0001; 97% of its runs are better." in text
+        assert "e-" not in text
+        assert "fewer than 6 tasks" not in text
+        assert ("--statistic mean says more" in text) == (statistic == "iqm")
+    assert "one is worse than 0.5: IQM -0.500 at every success rate that its runs allow" in text
+    text = rlbench("compare", "s.csv", "--against", "2", "--agents", "all", cwd=tmp_path).stdout
+    said = "all cannot be compared with 2: IQM -1.000, and on every task all its runs are equal."
+    assert said in text
+    (tmp_path / "s.csv").write_text(
+        "agent,task,seed,score\n" + "".join(f"x,Pong,{seed},{seed // 7 + 2}\n" for seed in range(8))
+    )
+    text = rlbench("compare", "s.csv", "--against", "2", cwd=tmp_path).stdout
+    assert "x cannot be compared with 2: IQM +0.000, and the scores that the IQM keeps" in text
+    assert "do not vary: try --statistic mean." in text
+
+
+def test_costs_of_0_and_1_against_a_constant(tmp_path: Path) -> None:
+    lines = [f"x,Pong,{seed},{int(seed < 3)}" for seed in range(30)]
+    (tmp_path / "s.csv").write_text("\n".join(["agent,task,seed,score", *lines]))
+    options = ("compare", "s.csv", "--against", "0.5", "--statistic", "mean")
+    (row,) = rows_of(*options, cwd=tmp_path)
+    (cost,) = rows_of(*options, "--lower-is-better", cwd=tmp_path)
+    for same in ("difference", "low", "high", "p_value", "test", "decision"):
+        assert row[same] == pytest.approx(cost[same])
+    assert "x is better than 0.5" in rlbench(*options, "--lower-is-better", cwd=tmp_path).stdout
 
 
 def test_published_agents_against_the_human_level(tmp_path: Path) -> None:

@@ -817,3 +817,22 @@ def test_the_code_in_the_guide_runs(tmp_path: Path) -> None:
     script = "import matplotlib\nmatplotlib.use('Agg')\n" + "\n".join(blocks)
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True, cwd=tmp_path)
     assert (tmp_path / "intervals.png").stat().st_size > 1000
+
+
+def test_the_tool_runs_rliables_tests_with_the_import_changed(tmp_path: Path) -> None:
+    """Here those of a checkout with two tests, of which one fails."""
+    tool = [sys.executable, Path(__file__).parents[2] / "tools/rliable_tests.py", tmp_path]
+    without = subprocess.run(tool, capture_output=True, text=True, check=False)
+    assert (without.returncode, "has no tests" in without.stderr) == (1, True)
+    (tmp_path / "tests/rliable").mkdir(parents=True)
+    for name, expected in (("tests/rliable/a_test.py", 2.0), ("tests/b_test.py", 3.0)):
+        (tmp_path / name).write_text(
+            "import rliable.metrics as metrics\n\n"
+            "def test_mean():\n"
+            "    assert metrics.__name__ == 'rlbench.compat.rliable.metrics'\n"
+            f"    assert metrics.aggregate_mean([[2.0]]) == {expected}\n"
+        )
+    found = subprocess.run(tool, capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert "a_test.py::test_mean PASSED" in found.stdout
+    assert "b_test.py::test_mean FAILED" in found.stdout

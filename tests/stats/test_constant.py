@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from scipy.stats import mstats, t, trim_mean, ttest_1samp
+from scipy.stats import binomtest, mstats, t, trim_mean, ttest_1samp
 
 from rlbench import stats
 from rlbench.errors import InvalidScores, UnknownName
 from rlbench.stats.constant import METHOD, NO_SPREAD
-from rlbench.stats.intervals import ONE_RUN
+from rlbench.stats.intervals import ALL_EQUAL, NO_WIDTH, ONE_RUN
+from rlbench.stats.proportions import METHOD as BY_RATE
 
 GENERATOR = np.random.default_rng(0)
 
@@ -84,11 +85,99 @@ def test_without_spread_nothing_is_decided() -> None:
     for scores, method in (
         (np.full((1, 3), 2.0), ONE_RUN),
         ([[1.0, 2.0], [3.0]], ONE_RUN),
-        (np.full((4, 3), 2.0), NO_SPREAD),
+        (np.full((4, 3), 2.0), ALL_EQUAL),
+        (np.full((3, 1), 0.1), ALL_EQUAL),  # whose mean is not 0.1, but for rounding
+        ([[0.1] * 7 + [5.0]], NO_SPREAD),
     ):
         (found,) = stats.compare_with_constant({"a": scores}, 1.0)
         assert (found.difference.low, found.p_value) == (None, None)
         assert (found.difference.method, found.decision) == (method, "not separated")
+
+
+def successes(hits: int, runs: int) -> list[list[float]]:
+    return [[1.0] * hits + [0.0] * (runs - hits)]
+
+
+@pytest.mark.parametrize(("hits", "runs"), [(3, 5), (29, 30), (3, 30), (30, 30), (0, 10)])
+def test_a_success_rate_on_one_task_has_the_exact_binomial_interval(hits: int, runs: int) -> None:
+    (found,) = stats.compare_with_constant({"a": successes(hits, runs)}, 0.5, statistic="mean")
+    expected = binomtest(hits, runs, 0.5)
+    interval = expected.proportion_ci(0.95, method="exact")
+    assert found.difference.low == pytest.approx(interval.low - 0.5)
+    assert found.difference.high == pytest.approx(interval.high - 0.5)
+    assert found.p_value == pytest.approx(expected.pvalue)
+    assert (found.decision == "not separated") == (expected.pvalue >= 0.05)
+    assert found.difference.method == found.test == BY_RATE
+
+
+def test_the_iqm_of_successes_follows_from_their_rate() -> None:
+    (few,) = stats.compare_with_constant({"a": successes(3, 5)}, 0.5)
+    assert (few.difference.low, few.difference.high) == pytest.approx((-0.5, 0.5))
+    assert few.decision == "not separated"
+    high = binomtest(3, 30).proportion_ci(0.95, method="exact").high
+    (rare,) = stats.compare_with_constant({"a": successes(3, 30)}, 0.5)
+    assert (rare.difference.low, rare.difference.high) == pytest.approx((-0.5, 2 * high - 1))
+    assert rare.decision == "smaller"
+    # At most a quarter of runs succeed, so that the IQM is 0, and 0 decides without an interval.
+    (surely_0,) = stats.compare_with_constant({"a": successes(1, 30)}, 0.5)
+    assert (surely_0.difference.low, surely_0.difference.method) == (None, NO_WIDTH)
+    assert (surely_0.decision, surely_0.p_value < 1e-6) == ("smaller", True)
+
+
+def test_intervals_and_p_values_of_successes_agree() -> None:
+    random = np.random.default_rng(1)
+    decided = 0
+    for _ in range(500):
+        tasks = [
+            (random.random(runs) < random.random()).astype(float)
+            for runs in random.integers(2, 12, size=random.integers(1, 5))
+        ]
+        constant = float(random.choice([-1, 0, 0.1, 0.25, 0.5, 0.75, 0.9, 1, 2]))
+        for statistic in ("mean", "iqm"):
+            (found,) = stats.compare_with_constant({"a": tasks}, constant, statistic=statistic)
+            (mirror,) = stats.compare_with_constant(
+                {"a": [-task for task in tasks]}, -constant, statistic=statistic
+            )
+            assert mirror.p_value == found.p_value
+            assert mirror.difference.point == pytest.approx(-found.difference.point)
+            if found.p_value is None:
+                continue
+            decided += found.decision != "not separated"
+            assert (found.p_value < 0.05) == (found.decision != "not separated")
+            low, high = found.difference.low, found.difference.high
+            if low is not None and high is not None:
+                assert (low <= 0 <= high) == (found.decision == "not separated")
+                assert mirror.difference.low == pytest.approx(-high)
+                assert -constant - 1e-9 <= low < high <= 1 - constant + 1e-9
+    assert 300 < decided < 900
+
+
+@pytest.mark.parametrize("rates", [[0.95], [0.5], [0.1, 0.3, 0.9, 0.9]])
+def test_the_level_holds_for_successes(rates: list[float]) -> None:
+    """400 agents of the null law: at most .05 and 4 standard errors."""
+    random = np.random.default_rng(2)
+    mean = float(np.mean(rates))
+    constants = {"mean": mean, "iqm": float(np.clip(2 * mean - 0.5, 0, 1))}
+    for statistic, constant in constants.items():
+        wrong = 0
+        for _ in range(400):
+            scores = {"a": (random.random((10, len(rates))) < rates).astype(float)}
+            (found,) = stats.compare_with_constant(scores, constant, statistic=statistic)
+            wrong += found.decision != "not separated"
+        assert wrong < 38
+
+
+def test_runs_that_are_all_1_say_nothing_of_a_constant_that_no_rate_can_be() -> None:
+    for constant in (0.0, 1.0, 2.0):
+        (found,) = stats.compare_with_constant({"a": np.ones((5, 2))}, constant)
+        assert (found.difference.method, found.p_value) == (ALL_EQUAL, None)
+
+
+def test_successes_on_one_of_several_tasks_are_tested_as_such() -> None:
+    tasks = [successes(9, 10)[0], [1.5, 1.7, 1.2]]
+    first, second = stats.compare_tasks_with_constants(tasks, [0.5, 0.0])
+    assert first.p_value == pytest.approx(binomtest(9, 10).pvalue)
+    assert second.p_value == pytest.approx(2 * ttest_1samp(tasks[1], 0.0).pvalue)
 
 
 def test_mistakes_are_refused() -> None:

@@ -44,7 +44,14 @@ def test_few_runs_of_few_tasks_are_warned_of() -> None:
 
 
 def test_numbers_between_those_measured_count_as_the_next_lower() -> None:
-    assert coverage_warning("mean", 3, 4) == coverage_warning("mean", 2, 3)
+    """The user's numbers are said first, and those that were measured where they are others."""
+    low, high = measured_coverage("iqm", 6, 2)
+    assert coverage_warning("iqm", 8, 2) == (
+        "On 8 tasks with 2 runs a nominal 95% interval of the IQM was measured to cover "
+        f"{100 * low:.0f} to {100 * high:.0f}% (that of 6 tasks with 2 runs, the next lower "
+        "measured)."
+    )
+    assert measured_coverage("mean", 3, 4) == measured_coverage("mean", 2, 3)
     assert measured_coverage("iqm", 500, 500) == measured_coverage("iqm", 50, 20)
     assert measured_coverage("iqm", 26, 5)[0] >= LEAST
     with pytest.raises(UnknownName, match="iqm"):
