@@ -17,8 +17,8 @@ from rlbench.stats.planning import MOST_RUNS
 
 POWER = 0.8
 NEW_RUNS = (
-    "Test new runs by themselves, or plan with --stop adastop: to add runs to these and test again "
-    "errs more often than alpha says."
+    "Test new runs by themselves, or plan with --stop adastop: adding runs to these and testing "
+    "again errs more often than alpha says."
 )
 
 Scores = dict[str, list[NDArray[np.float64]]]

@@ -224,7 +224,7 @@ ATTACKS: list[tuple[Callable[[Path, Path], None], str, str]] = [
     (_evil_name(".hidden"), "name", "a name is 1 to 200"),
     (_evil_name("x" * 201), "name", "a name is 1 to 200"),
     (_evil_name("run.sh"), "file", "no bundle holds such a file"),
-    (_deep, "place", "too many folders"),
+    (_deep, "place", "nested too deeply"),
     (_change_other, "changed", "it was changed"),
     (_remove_other, "changed", "it was removed"),
     (_add_to_other, "changed", "accepted already"),
