@@ -18,6 +18,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "rlbench"
 LEAST = 3  # words of a message
+# What is no message: code of other processes, licences, BibTeX.
+NONE = re.compile(r"\s*(?:from|import) \w|@\w+\{|.*\blicence: ", re.S)
 WORD = re.compile(r"(?<!\S)[\"'(\[]*[A-Za-z][a-z']*[\"')\]]*[.,:;?!]*(?!\S)")
 HAS_DOCSTRING = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -39,11 +41,14 @@ def messages(path: Path) -> Iterator[Text]:
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             inner |= {id(value) for value in node.values}
-        text = text_of(node)
-        if text and id(node) not in docstrings | inner and len(WORD.findall(text)) >= LEAST:
-            found.append(Text(path, node.lineno, " ".join(text.split())))  # type: ignore[attr-defined]
         if isinstance(node, ast.FunctionDef) and is_command(node):
             found.append(Text(path, node.lineno, str(ast.get_docstring(node))))
+        text = text_of(node)
+        if not text or id(node) in docstrings | inner or NONE.match(text):
+            continue
+        if len(WORD.findall(text)) >= LEAST:
+            line = getattr(node, "lineno", 0)
+            found.append(Text(path, line, " ".join(text.split())))
     yield from sorted(found, key=lambda one: one.line)
 
 
