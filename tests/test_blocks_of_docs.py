@@ -71,6 +71,9 @@ EXECUTED = {
     ("docs/python-api.md", "python"): [
         "tests/api/test_documents.py::test_the_page_runs_and_prints_what_it_says"
     ],
+    ("docs/running.md", "python"): [
+        "tests/test_start.py::test_a_saved_policy_is_evaluated_as_the_guide_says"
+    ],
     ("docs/start.md", "sh"): [
         "tests/test_start.py::test_the_first_steps_run_and_print_what_the_page_says"
     ],
