@@ -213,7 +213,7 @@ ATTACKS: list[tuple[Callable[[Path, Path], None], str, str]] = [
     (_linked_card, "link", "it is a symbolic link"),
     (_linked_folder, "link", "it is a symbolic link"),
     (_hard_link, "link", "it is a hard link"),
-    (_pipe, "link", "it is no file"),
+    (_pipe, "link", "it is not a file"),
     (_sparse, "size", "over the limit of 20,000"),
     (_evil_name("a\u202ecod.exe"), "name", "a name is 1 to 200"),
     (_evil_name("саrd.toml"), "name", "a name is 1 to 200"),
