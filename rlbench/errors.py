@@ -28,6 +28,30 @@ import difflib
 import sys
 from collections.abc import Iterable
 
+__all__ = [
+    "AgentError",
+    "Assumed",
+    "BrokenSuite",
+    "BudgetExhausted",
+    "CannotImport",
+    "ClusterError",
+    "FetchError",
+    "InvalidEnvironment",
+    "InvalidRecord",
+    "InvalidScores",
+    "MissingExtra",
+    "NewerSchema",
+    "RLBenchError",
+    "RecordExists",
+    "RunError",
+    "StaleCheckpoint",
+    "StoreError",
+    "SwappedAxes",
+    "TeacherError",
+    "UnknownName",
+    "UsageError",
+]
+
 
 class RLBenchError(Exception):
     """The base of all errors that rlbench raises on purpose."""

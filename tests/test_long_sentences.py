@@ -1,5 +1,6 @@
-"""`tools/long_sentences.py` counts the words of prose, and no document has a long sentence."""
+"""Tools count the words of prose: no document and no message has a long sentence."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +15,13 @@ def tool(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     import long_sentences
 
     return long_sentences
+
+
+@pytest.fixture
+def lister(tool: ModuleType) -> ModuleType:
+    import list_messages
+
+    return list_messages
 
 
 def test_only_prose_counts(tool: ModuleType) -> None:
@@ -46,3 +54,37 @@ def test_no_document_has_a_long_sentence(tool: ModuleType) -> None:
         if sentence.words > 35
     ]
     assert found == []
+
+
+def test_messages_are_found_without_code(lister: ModuleType, tmp_path: Path) -> None:
+    (module := tmp_path / "a.py").write_text(
+        '"""Of a module. And more."""\n'
+        "import typer\n"
+        "CODE = 'import sys; print(this and that)'\n"
+        "def say(file: Annotated[str, typer.Option(help='The file to read.')]) -> None:\n"
+        '    """Say what is in a file."""\n'
+        "    raise ValueError(f'cannot read {file}: no such {kind!r} here', 'a name')\n"
+        "def other() -> None:\n"
+        '    """No command has this docstring."""\n'
+    )
+    assert [(one.line, one.text) for one in lister.messages(module)] == [
+        (4, "Say what is in a file."),
+        (4, "The file to read."),
+        (6, "cannot read {}: no such {} here"),
+    ]
+    assert [one.line for one in lister.first_sentences(module)] == [1, 5, 8]
+
+
+def test_no_message_and_no_docstring_begins_with_a_long_sentence(
+    tool: ModuleType, lister: ModuleType
+) -> None:
+    def texts() -> Iterator[tuple[Path, int, str]]:
+        for path in lister.modules():
+            for found in lister.messages(path):
+                yield from ((path, found.line, one) for one in tool.sentences(found.text))
+            for found in lister.first_sentences(path):
+                yield from ((path, found.line, one) for one in [*tool.sentences(found.text)][:1])
+
+    checked = list(texts())
+    assert len(checked) > 4000
+    assert [f"{path}:{line}: {one.text}" for path, line, one in checked if one.words > 35] == []

@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.command import rlbench
 from support.documents import ROOT, blocks_of
@@ -44,6 +45,21 @@ def test_the_readme_opens_with_commands_that_print_and_draw_what_it_shows(tmp_pa
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     do(figure.splitlines()[-1], tmp_path)
     assert (tmp_path / "figures/intervals.png").stat().st_size > 0
+
+
+def test_a_saved_policy_is_evaluated_as_the_guide_says(tmp_path: Path) -> None:
+    pytest.importorskip("ale_py")
+    _, section = (ROOT / "docs/running.md").read_text().split("## Evaluate a saved policy\n")
+    (code,), (commands,) = (
+        re.findall(rf"^```{kind}\n(.*?)^```$", section.partition("\n## ")[0], re.S | re.M)
+        for kind in ("python", "sh")
+    )
+    (tmp_path / "my_policy.py").write_text(code)
+    np.save(tmp_path / "weights.npy", np.random.default_rng(0).normal(size=(4 * 84 * 84, 6)))
+    evaluate, look = commands.splitlines()
+    said = do(f"{evaluate} --unofficial episodes=2,max_episode_steps=50", tmp_path)
+    assert "3 runs recorded in runs, 0 failed" in said
+    assert do(look, tmp_path).count("my_policy") == 3
 
 
 def test_the_command_of_the_first_page_runs(tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ MODULES = [
     "rlbench.results",
     "rlbench.stats",
     "rlbench.leaderboard",
+    "rlbench.disturbances",
+    "rlbench.compat.rliable",
+    "rlbench.compat.adastop",
+    "rlbench.errors",
 ]
 
 

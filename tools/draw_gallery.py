@@ -3,8 +3,8 @@
     .venv/bin/python tools/draw_gallery.py [FOLDER]
 
 Chromium draws the board. Scores are those of examples/scores.csv, and what teachers taught comes
-from the records in results/reference. Curves, the scores of the sequential comparison and mastered
-levels are made up, as the page says.
+from the records in results/reference. Curves, mastered levels, and the scores of the sequential
+comparison and of the ablation are made up, as the page says.
 """
 
 import io
@@ -59,7 +59,27 @@ def plots() -> Iterator[Plot]:
     means = {"A": 0.0, "B": 1.0, "C": 1.2}
     batches = {name: [random.normal(mean, 1, size=20)] for name, mean in means.items()}
     yield leaderboard.plot_stopping(stats.adastop(batches, batch=4, max_batches=5), width=WIDTH)
+    yield of_ablation()
     yield from of_curricula()
+
+
+def of_ablation() -> Plot:
+    """Return the figure of an ablation: made-up runs of an agent, and of three without a part."""
+    random = np.random.default_rng(4)
+    full = random.normal(1, 0.5, size=8)  # the means of 8 tasks
+    without = {"no target network": -0.5, "no augmentation": -0.15, "no dueling": 0.02}
+    scores = {
+        name: [random.normal(mean + drop, 0.2, size=10) for mean in full]
+        for name, drop in {"full": 0.0, **without}.items()
+    }
+    result = stats.adastop(
+        scores, batch=5, max_batches=2, statistic="iqm",
+        comparisons=[(name, "full") for name in without],
+    )  # fmt: skip
+    return leaderboard.plot_ablation(
+        stats.drops(scores, result, base="full", statistic="iqm"),
+        base="full", statistic="iqm", scores=scores, looks=2, width=WIDTH,
+    )  # fmt: skip
 
 
 def made_up_curves() -> dict[str, np.ndarray]:

@@ -2,9 +2,9 @@
 
     python tools/long_sentences.py [--words 35] [FILE.md ...]
 
-Without files it reads README, CONTRIBUTING, SECURITY and `docs/`. Prose counts, and so does each
-cell of a table, where a semicolon parts the items of a list, as a dot in the middle of a line does
-in prose. Code blocks, quotations (lines that begin with ``>``), comments and headings do
+Without files it reads README, CHANGELOG, CONTRIBUTING, SECURITY and `docs/`. Prose counts, and so
+does each cell of a table, where a semicolon parts the items of a list, as a dot in the middle of a
+line does in prose. Code blocks, quotations (lines that begin with ``>``), comments and headings do
 not. Code or quoted text within a line counts as one word. The tool prints each long sentence with
 its file, line and number of words. The exit code is 1 if there are any.
 """
@@ -70,7 +70,8 @@ def sentences(text: str) -> Iterator[Sentence]:
 
 def documents() -> list[Path]:
     """Return the documents that are read by default."""
-    roots = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")]
+    names = ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")
+    roots = [ROOT / f"{name}.md" for name in names]
     return [*roots, *sorted(ROOT.glob("docs/**/*.md"))]
 
 

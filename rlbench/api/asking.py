@@ -98,7 +98,7 @@ def parse_seeds(text: str) -> list[int]:
         if 0 < len(seeds) <= MAX_SEEDS:
             return list(seeds)
     if text.strip().isdecimal() and int(text) == 0:
-        raise UsageError("--seeds 0 is no seed at all: write 0-0 for the one seed 0")
+        raise UsageError("--seeds 0 asks for no seed: write 0-0 for seed 0")
     raise UsageError(
         f"seeds {text!r} are neither a number of seeds (5) nor seeds (0-4 or 0,2,5-8); "
         f"at most {MAX_SEEDS:,}, each below 2^32"
@@ -120,8 +120,8 @@ def parse_eval_points(text: str, budget: int) -> tuple[int, ...]:
     points = tuple(sorted(set(numbers)))
     if not points or points[0] < 1 or points[-1] > budget or len(points) > MAX_EXTRA_POINTS:
         raise UsageError(
-            f"--eval-points {text!r} is neither how many evaluations are spread over the budget "
-            f"(10, the end counted) nor where (1000,2000; one: 1000,); at most {MAX_EXTRA_POINTS}, "
+            f"--eval-points {text!r} is neither a number of evaluations (10, with the final one) "
+            f"nor budgets to evaluate at (1000,2000; one: 1000,); at most {MAX_EXTRA_POINTS}, "
             f"within the budget of {budget:,}"
         )
     return points

@@ -190,7 +190,7 @@ def planned(
     Args:
         found: The agents.
         question: What is asked of them.
-        power: The chance of separating a pair to plan for.
+        power: The chance of separating a pair, to plan for.
         difference: To plan for; by default those seen so far.
 
     Raises:

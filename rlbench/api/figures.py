@@ -71,7 +71,7 @@ def to_show(found: Gathered) -> Shown:
     agents, notes, papers, own, curves, *_ = found
     means = [agent for agent, scores in papers.items() if scores.source.means_only]
     if means:
-        notes = [*notes, f"Left out, since there are means and no runs: {', '.join(means)}."]
+        notes = [*notes, f"Left out, since they have means and no runs: {', '.join(means)}."]
     shared = [agent for agent in agents if why_alone(own.get(agent, NOTHING))]
     if shared:
         notes = [*notes, f"Left out, since their seeds share data: {', '.join(shared)}."]

@@ -215,7 +215,7 @@ def _told_apart(found: Sequence[_Found], notes: list[str]) -> dict[str, _Found]:
 
 def _of_one_name(renamed: Sequence[str]) -> list[str]:
     return (
-        [f"Told apart, since they have one name: {', '.join(renamed)}; --rename gives others."]
+        [f"Kept apart, though their names are equal: {', '.join(renamed)}; --rename gives others."]
         if renamed
         else []
     )

@@ -261,7 +261,7 @@ class Results:
         Args:
             statistic: What is compared.
             alpha: The level, over all pairs.
-            power: The chance of separating a pair to plan for.
+            power: The chance of separating a pair, to plan for.
             difference: To plan for; by default those seen so far, which are uncertain.
 
         Raises:

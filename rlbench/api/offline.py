@@ -18,9 +18,9 @@ from rlbench.suites import Suite
 BEST_POINT = "best evaluation point (selected online)"
 CHOSEN_ONLINE = "the evaluation points were chosen by these returns"
 _OPTIMISTIC = (
-    f"The {BEST_POINT}: of each run, the greatest score of all its evaluations. It is chosen by "
-    "the returns that it reports, so it flatters, and it is not the score of the protocol: that is "
-    "of the last evaluation."
+    f"The {BEST_POINT}: the highest score of all evaluations of each run. It is chosen by the "
+    "returns that it reports, so it is biased upwards. The score of the protocol is that of the "
+    "last evaluation."
 )
 
 
@@ -84,7 +84,7 @@ def said_of_data(rows: Sequence[DataRow]) -> list[str]:
     notes = [f"Tasks on which the mean is above that of the {DATA}: {average}."]
     if tested:
         surely = ", ".join(f"{row.agent} {row.surely_above} of {row.tasks}" for row in tested)
-        notes.append(f"Surely above (95%, each agent by itself): {surely}. By {BY_TASK}.")
+        notes.append(f"Significantly above (95%, each agent by itself): {surely}. By {BY_TASK}.")
     for why in dict.fromkeys(row.test for row in rows if row.surely_above is None):
         names = ", ".join(row.agent for row in rows if row.test == why)
         notes.append(f"Not tested against the data: {names} ({why.removeprefix('none: ')}).")

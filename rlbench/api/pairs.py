@@ -18,8 +18,8 @@ from rlbench.stats.planning import MOST_RUNS
 
 POWER = 0.8
 NEW_RUNS = (
-    "Test new runs by themselves, or plan with --stop adastop: to add runs to these and test again "
-    "errs more often than alpha says."
+    "Test new runs by themselves, or plan with --stop adastop: adding runs to these and testing "
+    "again errs more often than alpha says."
 )
 
 NEVER = "no number of new runs would separate them: on every task all runs of each are equal"

@@ -46,8 +46,8 @@ class Scale:
         self.lower_is_better = lower_is_better
         if lower_is_better and (suite or normalise_by):
             raise UsageError(
-                "--lower-is-better is for raw scores: normalised ones are better the higher they "
-                "are; --normalise-by WORST,BEST turns costs round"
+                "--lower-is-better is for raw scores: of normalised scores, higher ones are always "
+                "better. For costs say --normalise-by WORST,BEST"
             )
         if normalise_by:
             low, comma, high = (part.strip() for part in normalise_by.partition(","))
@@ -138,7 +138,7 @@ def common_tasks(agents: Agents) -> list[str]:
         said += f", {other} has {_some(agents[other])}"
         near = [f"{a!r} and {b!r}" for a, b in nearest_of(agents[first], agents[other])[:3]]
         if near:
-            said += f". Spelled most alike: {', '.join(near)}"
+            said += f". Most similar names: {', '.join(near)}"
         if [*agents[first], *agents[other]] == [first, other]:
             said += ". If these are tasks of one agent, say --agent NAME"
     raise UsageError(said)
@@ -166,7 +166,7 @@ def said_of_stand_ins(papers: Mapping[str, Published]) -> list[str]:
     """Return how many runs from papers hold a score of before the end."""
     counts = {agent: sum(map(len, scores.stand_ins.values())) for agent, scores in papers.items()}
     return [
-        f"{agent}: {count} runs hold a score of before the end "
+        f"{agent}: {count} runs have a score from before the end "
         f"(rlbench show {papers[agent].source.slug})."
         for agent, count in counts.items()
         if count
@@ -188,7 +188,6 @@ def said_of_limits(
     )
     dropped = sum(total - within for within, total in kept.values())
     return [
-        f"Only runs with {what}: {counts}. {dropped} run{'s' * (dropped != 1)} left out, so scores "
-        "and tests speak of the others alone; how often an agent keeps the limit is another "
-        "question."
+        f"Only runs with {what}: {counts}. {dropped} run{'s' * (dropped != 1)} left out: scores "
+        "and tests describe the other runs only, not how often an agent keeps the limit."
     ]

@@ -214,8 +214,8 @@ def _of_retention(rows: Sequence[Mapping[str, Any]], suite: Suite | None) -> lis
     notes = []
     if suite and has_clean_evaluation(suite):
         notes.append(
-            "Clean and disturbed scores are of the same policies, but drawn apart: the intervals "
-            f"are wider than they need to be ({docs_url('suites/dmc-families.md')})."
+            "Clean and disturbed scores are of the same policies, but resampled independently: "
+            f"the intervals are wider than they need to be ({docs_url('suites/dmc-families.md')})."
         )
     elif any(row["runs"] < ENOUGH_RUNS for row in rows):
         notes.append(
@@ -228,7 +228,7 @@ def _of_retention(rows: Sequence[Mapping[str, Any]], suite: Suite | None) -> lis
             left_out.setdefault(row["agent"], set()).update(row["games_left_out"].split(", "))
     for agent, games in left_out.items():
         notes.append(
-            f"{agent}: left out, since the clean mean is not above 0 for sure: "
+            f"{agent}: left out, since the clean mean is not significantly above 0: "
             f"{', '.join(sorted(games))}."
         )
     return notes

@@ -40,7 +40,7 @@ def check(
         str,
         typer.Option(
             "--suite",
-            help="Whose environments: atari100k, file.toml or file.py.",
+            help="The suite to check it on: atari100k, file.toml or file.py.",
             autocompletion=suite_names,
         ),
     ] = "",
@@ -61,17 +61,19 @@ def check(
     ] = 120,
     against: Annotated[
         Path | None,
-        typer.Option("--against", help="Submissions as they were: the rest must be new."),
+        typer.Option(
+            "--against", help="The submissions before this one; nothing in them may change."
+        ),
     ] = None,
     namespace: Annotated[
-        str, typer.Option("--namespace", help="Who submits, with --against.")
+        str, typer.Option("--namespace", help="With --against: the namespace of who submits.")
     ] = "",
     json: JsonOption = False,
 ) -> int:
-    """Check that an agent keeps the contract, by running it; without an agent, that a suite does.
+    """Run an agent to check that it keeps the contract; without an agent, check a suite.
 
-    Exit code 1 means that a check failed. A folder is checked as submissions (rlbench submit): no
-    code of theirs is run, and exit code 2 means that something is refused.
+    Exit code 1 means that a check failed. A folder is checked as submissions (rlbench submit):
+    their code is not run, and exit code 2 means that something is refused.
     """
     if against or (agent and names_submissions(agent)):
         if not agent or suite or option:

@@ -78,7 +78,7 @@ def compare_agents(
         bool,
         typer.Option(
             "--despite-protocols",
-            help="Test agents whose protocols differ all the same; every line then says so.",
+            help="Test agents even if their protocols differ; every line then says so.",
         ),
     ] = False,
     batch: Annotated[int, typer.Option("--batch", help="Runs a task in a batch.")] = 5,
@@ -88,7 +88,7 @@ def compare_agents(
         typer.Option(
             "--futility",
             metavar="DIFFERENCE",
-            help="Give a pair up once this difference, which matters to you, can be ruled out.",
+            help="Give up a pair once a difference of this size can be ruled out.",
         ),
     ] = None,
     out: Annotated[
@@ -103,7 +103,7 @@ def compare_agents(
     ] = False,
     tasks: Annotated[str, typer.Option("--tasks", help="With --run: some tasks.")] = "",
     teacher: Annotated[
-        str, typer.Option("--teacher", help="With --run: of agents that name none, AGENT+TEACHER.")
+        str, typer.Option("--teacher", help="With --run: of agents without one, AGENT+TEACHER.")
     ] = "",
     baseline: Annotated[
         str, typer.Option("--baseline", help="With --run: compare all others with this one only.")
@@ -124,7 +124,7 @@ def compare_agents(
         str, typer.Option("--backend", help="With --run: local, ray or slurm.")
     ] = "local",
     ray_address: Annotated[
-        str, typer.Option("--ray-address", help="With --backend ray: of the cluster.")
+        str, typer.Option("--ray-address", help="With --backend ray: the cluster's address.")
     ] = "auto",
     timeout: TimeoutOption = None,
     step_timeout: StepTimeoutOption = STEP_TIMEOUT,
@@ -235,12 +235,12 @@ def plan_runs(
     statistic: StatisticOption = "iqm",
     alpha: AlphaOption = 0.05,
     power: Annotated[
-        float, typer.Option("--power", help="The chance of separating a pair to plan for.")
+        float, typer.Option("--power", help="The chance of separating a pair, to plan for.")
     ] = POWER,
     difference: Annotated[
         float | None,
         typer.Option(
-            "--difference", help="Plan for this difference, by default for those seen so far."
+            "--difference", help="Plan for this difference; by default for the observed ones."
         ),
     ] = None,
     unofficial: UnofficialOption = "",
@@ -263,8 +263,8 @@ def plan_runs(
             echo(f"{a} and {b}: {needed_text(runs, power)}.")
         if difference is None:
             echo(
-                "The power is that for the differences seen so far, which are uncertain; the "
-                "ranges are those of their 80% intervals."
+                "The power is for the observed differences, which are uncertain; the ranges are "
+                "for their 80% intervals."
             )
         echo(NEW_RUNS)
     _print_notes(gathered, found.notes, json)

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 NAMES = ("neorl2", "parkour", reference.NAME)
 _INTERRUPTED = 130
 
-app = typer.Typer(help="Fetch datasets, and look at those that are here.", no_args_is_help=True)
+app = typer.Typer(help="Fetch datasets, and inspect them.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(help="neorl2, parkour or procgen-reference.")]
-TaskOption = Annotated[str, typer.Option("--task", help="One task; else all.")]
+TaskOption = Annotated[str, typer.Option("--task", help="One task; by default all.")]
 
 
 @app.command("fetch", epilog=examples("data fetch"))
@@ -42,7 +42,7 @@ def fetch(
         float, typer.Option("--timeout", min=0.1, help="Seconds to wait for any byte.")
     ] = TIMEOUT,
 ) -> None:
-    """Fetch what is not here yet, check it, and go on where an earlier attempt ended."""
+    """Fetch what is missing, check it, and resume an earlier attempt."""
     _check(name)
     how: dict[str, Any] = {"timeout": timeout, "progress": _Progress()}
     if host:
@@ -105,7 +105,7 @@ def _fetch_data(file: neorl2.DataFile, how: dict[str, Any]) -> str:
     try:
         return neorl2.fetch_data(file, tell, **how | {"mirror": ""})
     except FetchError as error:
-        tell(f"{error}: the file that is here stays")
+        tell(f"{error}: the existing file is kept")
         return status
 
 
@@ -147,7 +147,7 @@ def show(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show what the data are like: returns, their quality, and how much they cover."""
+    """Show the returns, the quality and the coverage of a dataset."""
     if name == "parkour":
         raise UsageError(
             "parkour has no dataset of transitions: rlbench list tasks --suite parkour"
@@ -229,9 +229,9 @@ def import_(
         Path,
         typer.Argument(help="An HDF5 file of D4RL's form, or a file or folder of Minari's."),
     ],
-    name: Annotated[str, typer.Option("--name", help="What it is called from now on.")],
+    name: Annotated[str, typer.Option("--name", help="The name to keep it under.")],
 ) -> None:
-    """Read a dataset of D4RL's or Minari's form, check it, and keep it under a name."""
+    """Import a dataset in the form of D4RL or Minari under a name, and check it."""
     if name in NAMES:
         raise UsageError(f"{name} is a dataset of rlbench's own: choose another --name")
     data = imported.import_dataset(source, name)

@@ -169,7 +169,7 @@ def _rlbench() -> Iterator[Row]:
     elif versions != [rlbench.__version__]:
         yield Row(
             "rlbench", "warning",
-            f"{detail}, but installed under this name is {', '.join(versions)}",
+            f"{detail}, but the installed version is {', '.join(versions)}",
             "pip uninstall rlbench until nothing is left of it, then install it again",
         )  # fmt: skip
     else:
@@ -345,9 +345,7 @@ def _gpus() -> Iterator[Row]:
 
 def _torch() -> Iterator[Row]:
     if importlib.util.find_spec("torch") is None:
-        yield Row(
-            "torch", "missing", "rlbench does without it, agents may not", "pip install torch"
-        )
+        yield Row("torch", "missing", "rlbench does not need it, agents may", "pip install torch")
         return
     works, said = _probe(_TORCH_PROBE)
     if not works:
@@ -429,7 +427,7 @@ def _disk(store: Path) -> Iterator[Row]:
     if not os.access(folder, os.W_OK):
         yield Row("disk", "warning", f"{folder} cannot be written to", "name another: --store")
     elif free < _LITTLE:
-        yield Row("disk", "warning", detail, "make room, or name another place: --store")
+        yield Row("disk", "warning", detail, "free some space, or choose another place: --store")
     else:
         yield Row("disk", "ok", detail)
 

@@ -32,7 +32,7 @@ def evaluate(
         typer.Option(
             "--given",
             metavar="WORD,...",
-            help="What it was given; pretraining, if nothing else is said. nothing: nothing.",
+            help="What it was given: by default pretraining. nothing: nothing was given.",
         ),
     ] = "",
     trust: Annotated[
@@ -51,7 +51,7 @@ def evaluate(
 
     The records say that no budget was spent, and that the policy was given pretraining: it is
     never ranked with agents that learned within the budget. Exit code 1 means that some runs
-    failed, e.g. since the agent learns.
+    failed, e.g. because the agent learns.
     """
     from rlbench.api.running import want_evaluations
     from rlbench.runners import Limits

@@ -30,11 +30,11 @@ def export(
     ] = None,
     proposals: Annotated[
         Path | None,
-        typer.Option("--proposals", help="Write what teachers proposed, for the teacher again."),
+        typer.Option("--proposals", help="Write proposals of teachers, for the teacher `again`."),
     ] = None,
     store: ReadableStoreOption = DEFAULT_STORE,
     curves: Annotated[
-        bool, typer.Option("--curves", help="Write a row an evaluation of each run, with its step.")
+        bool, typer.Option("--curves", help="Write a row for each evaluation, with its step.")
     ] = False,
     unofficial: UnofficialOption = "",
 ) -> None:

@@ -50,7 +50,7 @@ def figures(
     *,
     asked: Asked,
 ) -> None:
-    """Draw figures for a paper; beside each stand its data as CSV and its caption as text.
+    """Draw figures for a paper, each with its data as CSV and its caption as text.
 
     Figures show the tasks that all agents have runs of; tasks and task-curves show every task.
     """

@@ -21,7 +21,7 @@ from rlbench.results.scores import under_other_constants
 from rlbench.results.submissions import Accepted, load
 from rlbench.suites import Suite
 
-app = typer.Typer(help="Build, freeze and look at the leaderboard.", no_args_is_help=True)
+app = typer.Typer(help="Build, freeze and serve the leaderboard.", no_args_is_help=True)
 
 HOST = "127.0.0.1"
 
@@ -37,7 +37,7 @@ def build(
     ] = None,
     replays: Annotated[
         Path | None,
-        typer.Option("--replays", help="What `rlbench verify --json` printed: gives badges."),
+        typer.Option("--replays", help="The output of `rlbench verify --json`: it gives badges."),
     ] = None,
     submissions: Annotated[
         Path | None,
@@ -45,7 +45,7 @@ def build(
     ] = None,
     retrained: Annotated[
         Path | None,
-        typer.Option("--retrained", help="What `rlbench verify --retrained --json` printed."),
+        typer.Option("--retrained", help="The output of `rlbench verify --retrained --json`."),
     ] = None,
     suite: Annotated[
         list[str] | None,
@@ -126,7 +126,7 @@ def release(
     ),
     date: Annotated[str, typer.Option("--date", help="YYYY-MM-DD; today by default.")] = "",
 ) -> None:
-    """Freeze the records and published scores of today: the pool that rank sets speak of."""
+    """Freeze today's records and published scores, as a pool for rank sets."""
     from rlbench.leaderboard.releases import freeze, write_release
 
     day = date or datetime.now(UTC).date().isoformat()

@@ -59,7 +59,7 @@ def run(
         ),
     ] = None,
     teacher: Annotated[
-        str, typer.Option("--teacher", help="Of a curriculum; named as agents are.")
+        str, typer.Option("--teacher", help="The teacher of a curriculum; named as agents are.")
     ] = "",
     name: Annotated[str, typer.Option("--name", help="The agent's display name.")] = "",
     given: Annotated[
@@ -67,7 +67,7 @@ def run(
         typer.Option(
             "--given",
             metavar="WORD,...",
-            help="What a command that says nothing itself was given, e.g. pretraining.",
+            help="What a command was given, if it does not say so, e.g. pretraining.",
         ),
     ] = "",
     trust: Annotated[
@@ -87,7 +87,7 @@ def run(
         str, typer.Option("--backend", help="Where runs go: local, ray or slurm.")
     ] = "local",
     ray_address: Annotated[
-        str, typer.Option("--ray-address", help="Of the Ray cluster; auto: this machine's.")
+        str, typer.Option("--ray-address", help="The Ray cluster's address; auto: this machine's.")
     ] = "auto",
     timeout: TimeoutOption = None,
     step_timeout: StepTimeoutOption = STEP_TIMEOUT,

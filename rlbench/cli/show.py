@@ -49,8 +49,8 @@ def show(
 ) -> None:
     """Show a suite's protocol, or what is known of a run or of a source of published scores.
 
-    Pictures are of the first episode of a run's final evaluation. It is played again by the actions
-    that were kept, and shows what the environment draws, or else what the agent saw.
+    Pictures are of the first episode of a run's final evaluation. It is replayed from the
+    recorded actions, and shows what the environment renders, or else what the agent saw.
     """
     asked = {"picture": picture, "video": video, "terrains": terrains}
     if kinds := [kind for kind, is_asked in asked.items() if is_asked]:

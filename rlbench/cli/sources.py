@@ -60,7 +60,7 @@ _SOURCE_OPTIONS: dict[str, Any] = {
         typer.Option(
             "--rename",
             metavar="OLD=NEW,...",
-            help="Call agents otherwise; 'OLD (FILE)=NEW' is that of one file.",
+            help="Rename agents; 'OLD (FILE)=NEW' renames the one of that file.",
         ),
     ],
     "within": Annotated[
@@ -91,17 +91,17 @@ _READING_OPTIONS: dict[str, Any] = {
         bool, typer.Option("--wide", help="Every column of the files is a task.")
     ],
     "metric": Annotated[
-        str, typer.Option("--metric", help="Take this one of a column of metrics.")
+        str, typer.Option("--metric", help="Take this metric from a column of metrics.")
     ],
     "agent": Annotated[str, typer.Option("--agent", help="The agent of files that name none.")],
     "task": Annotated[str, typer.Option("--task", help="The task of files that name none.")],
     "at_step": Annotated[
         float | None,
-        typer.Option("--at-step", help="Take the last score up to this step, not the last one."),
+        typer.Option("--at-step", help="Take the last score up to this step, not that of the end."),
     ],
     "decimal": Annotated[
         str,
-        typer.Option("--decimal", help="A comma, where files of text have decimal commas."),
+        typer.Option("--decimal", help="A comma, if text files have decimal commas."),
     ],
     "path": Annotated[
         str,

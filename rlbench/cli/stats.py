@@ -75,15 +75,15 @@ def stats(
         bool,
         typer.Option(
             "--measures",
-            help="Print what else was measured, such as a safety cost, beside the raw score.",
+            help="Print other measures, such as a safety cost, with the raw score.",
         ),
     ] = False,
     best_point: Annotated[
         bool,
         typer.Option(
             "--best-point",
-            help="Take the best evaluation of each run instead of the last: selected online, so it "
-            "flatters.",
+            help="Take the best evaluation of each run instead of the last: selected online, so "
+            "biased upwards.",
         ),
     ] = False,
     show_text: Annotated[
@@ -96,8 +96,8 @@ def stats(
 ) -> None:
     """Print IQM, mean, median and optimality gap with 95% intervals.
 
-    Scores are normalised by the suite's reference scores or by two columns; files are else taken
-    as they are, and have no optimality gap.
+    Scores are normalised by the suite's reference scores or by two columns. Without either,
+    scores in files stay as they are, and have no optimality gap.
     """
     how = method_of(method)
     scale = Scale(suite, unofficial, normalise_by, lower_is_better=lower_is_better)
@@ -107,7 +107,7 @@ def stats(
     )  # fmt: skip
     if show_text and (table != "aggregates" or best_point):
         other = table if table != "aggregates" else "best-point"
-        raise UsageError(f"--methods-text tells of aggregates, not of --{other}: leave one out")
+        raise UsageError(f"--methods-text describes aggregates, not --{other}: leave one out")
     gathered = gather(asked, scale, tell, curves=named or kept or measures or best_point)
     agents, rows, notes, total = summary_of(
         gathered, scale, how, table=table, per_task=per_task, best_point=best_point

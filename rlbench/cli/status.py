@@ -19,14 +19,14 @@ from rlbench.results.store import check_recordable
 
 _COLUMNS = ("agent", "task", "seed", "state", "phase", "budget_used", "budget", "episodes",
             "attempt", "for", "where")  # fmt: skip
-_LEFT = "left"  # what begins anew
-_STALE = "stale"  # what nothing goes on with
+_LEFT = "left"  # what starts over
+_STALE = "stale"  # what no command can resume
 
 CleanOption = Annotated[
     bool,
     typer.Option(
         "--clean",
-        help="Remove what stale runs have left: their agent's or teacher's source was changed.",
+        help="Remove the checkpoints of stale runs: their agent's or teacher's source was changed.",
     ),
 ]
 
@@ -34,10 +34,10 @@ CleanOption = Annotated[
 def status(
     store: StoreOption = DEFAULT_STORE, clean: CleanOption = False, json: JsonOption = False
 ) -> None:
-    """Show the runs that are going on or were left unfinished, and how many are done.
+    """Show the runs that are running or unfinished, and how many are done.
 
-    A stale run was left by an agent or a teacher whose source was changed since: nothing goes on
-    with it. --clean removes its checkpoint.
+    A stale run is unfinished, and the source of its agent or teacher was changed since: no command
+    can resume it. --clean removes its checkpoint.
     """
     loaded = load_store(store)
     outcomes = {record.identity.key: record.status for record in loaded.records}

@@ -1,4 +1,4 @@
-"""`rlbench study`: a comparison whose plan stands in a file."""
+"""`rlbench study`: a comparison that a file describes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from rlbench.api.asking import STEP_TIMEOUT, parse_suite
 from rlbench.cli.examples import examples
 from rlbench.cli.options import JsonOption, PriceOption, StepTimeoutOption, TimeoutOption
 
-app = typer.Typer(help="Run comparisons whose plans stand in files.", no_args_is_help=True)
+app = typer.Typer(help="Run comparisons that files describe.", no_args_is_help=True)
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE.toml", help="The study.")]
 
@@ -38,7 +38,7 @@ def run_study(
     price_per_hour: PriceOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Tune, run, test and draw what a file says; the same command goes on.
+    """Tune, run, test and draw what a file describes. The same command resumes.
 
     Exit code 3 means undecided (--dry-run), 1 that runs failed.
     """

@@ -30,11 +30,11 @@ def submit(
         str, typer.Option("--agent", help="Runs of this agent: its label, or the start of its key.")
     ] = "",
     card: Annotated[
-        Path, typer.Option("--card", help="The card; one to fill in is written if need be.")
+        Path, typer.Option("--card", help="The card; without it, a card to fill in is written.")
     ] = DEFAULT_CARD,
     namespace: Annotated[str, typer.Option("--namespace", help="Your folder.")] = "",
     who: Annotated[
-        list[str] | None, typer.Option("--who", help="Whose agent it is; repeat.")
+        list[str] | None, typer.Option("--who", help="An author of the agent; repeat for several.")
     ] = None,
     paper: Annotated[str | None, typer.Option("--paper", help="https://...; or '' for none.")] = (
         None
@@ -53,8 +53,8 @@ def submit(
 ) -> int:
     """Make a bundle of one agent's runs on one suite: the records, their hashes and a card.
 
-    The card says who submits and how many configurations were tried. What options and --card do
-    not say is left empty in a new card. Exit code 2 means that there is no bundle yet.
+    The card says who submits and how many configurations were tried. Fields that neither an
+    option nor --card gives are empty in a new card. Exit code 2 means that there is no bundle yet.
     """
     from rlbench import suites
     from rlbench.results import submissions
@@ -81,7 +81,7 @@ def submit(
     submissions.write_bundle(files, out / place)
     for note in submissions.notes_of(submission):
         echo(note)
-    echo(f"bundle: {out / place}. To look at it again: rlbench check {out / place}")
+    echo(f"bundle: {out / place}. To check it again: rlbench check {out / place}")
     return 0
 
 

@@ -36,7 +36,7 @@ def table(
 ) -> None:
     """Print aggregates with 95% intervals as LaTeX or Markdown.
 
-    Bold are the agents that the test leaves in the best place, where it puts others below.
+    Bold marks the agents that may be the best by the test, if it separates any agent from them.
     """
     from rlbench import leaderboard
     from rlbench.leaderboard.tables import FORMATS

@@ -34,18 +34,19 @@ def verify(
         Path | None,
         typer.Option("--retrained", help="A store of the same agents, trained by somebody else."),
     ] = None,
-    by: Annotated[str, typer.Option("--by", help="Who that is.")] = "",
+    by: Annotated[str, typer.Option("--by", help="With --retrained: who trained them.")] = "",
     json: JsonOption = False,
 ) -> int:
-    """Play the final evaluation of runs again by the actions that were kept.
+    """Replay the recorded actions of final evaluations, and compare returns.
 
-    Exit code 1 means that an environment is not the same here, that a return is not what the
-    actions lead to, or that a run could not be played: its line says why. That the agent chose
-    those actions is not shown. What --json prints is for rlbench leaderboard build --replays; it
-    has a row for each run that was played.
+    Exit code 1 means that an environment is not the same here, that a return differs from the
+    recorded one, or that a run could not be replayed: its line says why. A replay does not show
+    that the agent chose those actions. --json prints a row for each replayed run; rlbench
+    leaderboard build --replays reads it.
 
-    With --retrained nothing is played: the scores of two trainings are compared, and --json is for
-    rlbench leaderboard build --retrained. Exit code 1 means that they do not agree.
+    With --retrained nothing is replayed: the scores of two trainings are compared, and rlbench
+    leaderboard build --retrained reads what --json prints. Exit code 1 means that the scores do
+    not agree.
     """
     from rlbench.runners.replay import verify as verify_record
 
@@ -66,7 +67,7 @@ def verify(
         try:
             verdict = verify_record(record, Store(store), suite=named)
         except RLBenchError as error:
-            echo(f"not played: {name}: {error}", err=True)
+            echo(f"not replayed: {name}: {error}", err=True)
             not_played += 1
             continue
         rows.append(
@@ -121,5 +122,5 @@ def _all_of(loaded: Loaded, store: object) -> list[Record]:
     if not found:
         raise UsageError(f"no run in the store {store} ended well and kept its actions")
     if without := len(ended_well) - len(found):
-        echo(f"records without actions, which are not played: {without}", err=True)
+        echo(f"records without actions, which are not replayed: {without}", err=True)
     return found

@@ -18,6 +18,8 @@ from rlbench.stats.aggregates import columns
 from rlbench.stats.resampling import Floats
 from rlbench.stats.stopping import AdaStopResult, adastop
 
+__all__ = ["MultipleAgentsComparator"]
+
 Decision = Literal["larger", "smaller", "equal", "continue"]
 DECISIONS: Mapping[str, Decision] = {
     "larger": "larger",

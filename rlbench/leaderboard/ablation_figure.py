@@ -63,9 +63,10 @@ def plot_ablation(
     gaps = [gap for gap, _ in drops.values()]
     sentences = [
         f"{IN_TEXT[statistic][0].upper()}{IN_TEXT[statistic][1:]} of "
-        f"{number_of(len(drops), 'agent')} less that of {base}, "
+        f"{number_of(len(drops), 'agent')} minus that of {base}, "
         f"{setting_text(scores.values(), normalised_by)}.",
-        "On the right is what the test decided; differ: which of the two is larger is not sure.",
+        "The right column is the decision of the test; differ: it is not sure which of the two is "
+        "larger.",
     ]
     if any(gap.low is not None for gap in gaps):
         sentences.append(

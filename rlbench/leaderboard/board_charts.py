@@ -156,7 +156,7 @@ def _costs(rows: Sequence[Row]) -> Chart:
         alt=f"IQM against hours a run, for {', '.join(row['agent'] for row in rows)}.",
         caption="IQM with its interval against mean wall-clock hours of a run. The line joins "
         "agents that score more than all that took fewer hours. Each ran on a machine of its "
-        "own, which its page names: hours tell of machines and programs as much as of methods. "
+        "own, which its page names: hours depend on machines and programs as much as on methods. "
         "A run that shared its worker with others (--runs-per-gpu) counts the hours of them all.",
         lines={},
         spec=charts.cost_chart(rows),

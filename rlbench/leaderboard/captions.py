@@ -101,7 +101,7 @@ def band_text(bands: Mapping[str, CurveEstimate], seed: int) -> str:
         text += " Agents with one run on a task have none."
     if len(bands) > MAX_BANDS:
         text += " Of so many agents they are not drawn; the data has them."
-    return text + " They speak of these tasks, not of others."
+    return text + " They describe these tasks, not others."
 
 
 def short_names(names: Sequence[str], inches: float = TEXT_WIDTH) -> list[str]:

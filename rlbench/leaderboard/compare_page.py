@@ -58,7 +58,7 @@ WORDS = {
     "no common": "The two have no task in common.",
     "family": "The test and the interval of the difference hold for all {family} pairs of their "
     "pool together, as rank sets do.",
-    "alone": "They were tested as a pair, by themselves: rank sets do not speak of them.",
+    "alone": "They were tested as a pair, by themselves: rank sets do not cover them.",
     "not equal": "This does not show that they are equal.",
     "tasks": "On {n} of {total} tasks, which both have scores of.",
     "value": "Normalised {statistic}",

@@ -20,7 +20,7 @@ class RetentionRow(NamedTuple):
 
     `point`, `low` and `high` are None where there is none. `runs` is the smallest number of runs of
     a task; `tasks` counts those that the number speaks of, out of `tasks_of_type`; `left_out`
-    counts the games in which no clean score is surely above 0, which `games_left_out` names.
+    counts the games in which no clean score is significantly above 0, which `games_left_out` names.
     """
 
     agent: str
@@ -125,7 +125,7 @@ def _row(
         high=estimate.high if estimate else None,
         method=estimate.method
         if estimate
-        else f"none: no clean mean is surely above {suite.references[0]}",
+        else f"none: no clean mean is significantly above {suite.references[0]}",
         runs=min(len(runs) for part in scores for runs in part),
         tasks=sum(game not in left_out for game in games),
         left_out=len(left_out),

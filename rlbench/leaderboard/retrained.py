@@ -89,7 +89,7 @@ def compare_trainings(
         (one, records), (two, more) = ours[key], theirs[key]
         name = records[0].identity.agent.name
         if min(len(one), len(two)) < len(suite.tasks):
-            raise UsageError(f"{name} has not runs of all tasks of {suite.id} in both stores")
+            raise UsageError(f"{name} does not have runs of all tasks of {suite.id} in both stores")
         if min(map(len, (*one.values(), *two.values()))) < MIN_RUNS:
             raise UsageError(f"{name} has fewer than {MIN_RUNS} runs on a task of {suite.id}")
         seeds = [{r.identity.seed for r in rs} for rs in (records, more)]

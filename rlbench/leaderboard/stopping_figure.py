@@ -77,8 +77,9 @@ def plot_stopping(result: AdaStopResult, *, width: str | float = "neurips") -> P
     sentences = [
         f"A sequential comparison of {number_of(len(result.runs), 'agent')} by AdaStop: the "
         f"difference of each pair over its standard error (line) after each of {done} of at most "
-        f"{most} batches, and what it had to exceed (dashed) to be told "
-        "apart. A line ends where its pair was decided; filled marks are of pairs told apart.",
+        f"{most} batches, and the boundary beyond which the pair is "
+        "separated (dashed). A line ends where its pair was decided; filled marks are of "
+        "separated pairs.",
         f"Level spent: {result.level_spent:.4f}.",
     ]
     if not np.isfinite([v for of_pair in result.statistics.values() for v in of_pair]).all():

@@ -285,8 +285,8 @@ def _kind_of_all(of_runs: Mapping[str, Mapping[Path, object]]) -> tuple[str, lis
     notes = [NOTES[kind]]
     if kind == EVALUATIONS and of_runs[MONITOR]:
         notes.append(
-            f"{MONITOR} files are ignored: they hold returns of training, by which agents may "
-            "come in another order"
+            f"{MONITOR} files are ignored: they hold training returns, which may rank the "
+            "agents differently"
         )
     for better in list(of_runs)[: list(of_runs).index(kind)]:
         if of_runs[better]:

@@ -34,7 +34,7 @@ class Pattern:
 
     Raises:
         UnknownName: There is no such placeholder.
-        UsageError: The pattern is not relative, or nothing stands between two placeholders.
+        UsageError: The pattern is not relative, or there is nothing between two placeholders.
     """
 
     def __init__(self, text: str) -> None:
@@ -132,14 +132,14 @@ def _parts(text: str, segment: str) -> list[str]:
         if match[2] is None and name not in PLACEHOLDERS:
             raise UnknownName("placeholder of --path", name, PLACEHOLDERS)
         if parts and isinstance(parts[-1], _Gap):
-            raise UsageError(f"--path {text!r}: nothing stands between two placeholders")
+            raise UsageError(f"--path {text!r}: there is nothing between two placeholders")
         parts.append(_Gap(name))
         at = match.end()
     if at < len(segment):
         parts.append(segment[at:])
     literals = [part for part in parts if not isinstance(part, _Gap)]
     if any(brace in part for part in literals for brace in "{}"):
-        raise UsageError(f"--path {text!r} has a brace without its other one")
+        raise UsageError(f"--path {text!r} has an unmatched brace")
     return parts
 
 

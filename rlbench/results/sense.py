@@ -29,7 +29,7 @@ def _parts(record: "Record") -> Iterator[str]:
         yield "status ok without an evaluation"
     training = record.training
     if len(training.ends) != len(training.returns):
-        yield "the training has not as many ends as returns"
+        yield "the training's numbers of ends and of returns differ"
     if len(training.ends) > training.episodes or not _counts(training.ends):
         yield "the training's ends are not those of its episodes"
     proposals = record.proposals
@@ -37,7 +37,7 @@ def _parts(record: "Record") -> Iterator[str]:
         proposals.ends, proposals.parameters, proposals.returns, proposals.lengths,
         proposals.successes,
     )}) > 1:  # fmt: skip
-        yield "its proposals are not as many in each column"
+        yield "its columns of proposals differ in length"
 
 
 def _names(record: "Record") -> Iterator[str]:
@@ -92,7 +92,7 @@ def _final(record: "Record") -> Iterator[str]:
     if any(e.budget_used != record.budget_used for e in final):
         yield "its final evaluation was made before the end"
     if any(len(e.returns) != episodes for e in final):
-        yield f"the final evaluation has not the protocol's {episodes} episodes"
+        yield f"the final evaluation does not have the protocol's {episodes} episodes"
 
 
 def _episodes(record: "Record") -> Iterator[str]:
@@ -112,9 +112,9 @@ def _episodes(record: "Record") -> Iterator[str]:
 def _of_evaluation(evaluation: "Evaluation", limit: int) -> Iterator[str]:
     number = len(evaluation.returns)
     if len(evaluation.lengths) != number:
-        yield "an evaluation has not as many returns as lengths"
+        yield "the numbers of returns and of lengths of an evaluation differ"
     if any(len(values) != number for values in evaluation.measures.values()):
-        yield "an evaluation has not as many returns as measures"
+        yield "the numbers of returns and of measures of an evaluation differ"
     if not _counts(evaluation.lengths) or max(evaluation.lengths) > limit:
         yield f"an episode lasted {max(evaluation.lengths)} steps, over the limit of {limit}"
     if evaluation.distinct_starts > number:

@@ -328,7 +328,7 @@ class Store:
             path.stem == stem if record.status == "ok" else path.stem.startswith(f"{stem}.failed")
         )
         if path.relative_to(self.path).parts[:3] != identity.folder or not fits:
-            raise InvalidRecord("it does not stand where its contents say: it was moved or renamed")
+            raise InvalidRecord("it is not where its contents say: it was moved or renamed")
 
     def _failed_file_of(self, identity: Identity, number: int) -> Path:
         final = self.record_of(identity)

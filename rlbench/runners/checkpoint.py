@@ -206,7 +206,7 @@ def _read(path: Path) -> Checkpoint:
         raise InvalidRecord("its files are not those that were written")
     try:
         if content["actions"] < 0:
-            raise InvalidRecord("it counts fewer than no actions")
+            raise InvalidRecord("its number of actions is negative")
         return Checkpoint(**{
             **content,
             "evaluations": tuple(evaluation_of(e) for e in content["evaluations"]),

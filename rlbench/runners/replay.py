@@ -102,7 +102,7 @@ def verify(
         )
     except Exception as error:
         if not isinstance(error.__cause__, _EndOfActions):
-            return Verdict(equal=False, detail=f"playing it again ended with: {error}")
+            return Verdict(equal=False, detail=f"its replay ended with: {error}")
         found = None
     finally:
         env.close()
@@ -146,13 +146,13 @@ def frames(
         return Film(film.frames, fps if is_speed else None)
     except _NoPicture as error:
         raise UsageError(
-            f"the environments of {suite.id} draw nothing, and observations of "
+            f"the environments of {suite.id} do not render, and observations of "
             f"{error} are not pictures"
         ) from None
     except Exception as error:
         if isinstance(error.__cause__, _EndOfActions):
             raise UsageError(f"not all actions of run {key} were kept") from None
-        raise UsageError(f"run {key} cannot be played again: {error}") from error
+        raise UsageError(f"run {key} cannot be replayed: {error}") from error
     finally:
         env.close()
     raise UsageError(f"run {key} ended before its first episode did")
@@ -301,7 +301,7 @@ def _read(record: Record, store: Store) -> NDArray[Any]:
     except zlib.error as error:
         raise StoreError(f"the actions of run {record.identity.key} are torn: {error}") from error
     if len(data) != size:
-        raise StoreError(f"the actions of run {record.identity.key} have not the size {size:,}")
+        raise StoreError(f"the actions of run {record.identity.key} do not have the size {size:,}")
     actions = np.frombuffer(data, dtype).reshape(shape)
     return actions.astype(np.int64) if dtype.kind in "iu" else actions
 

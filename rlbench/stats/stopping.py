@@ -47,9 +47,9 @@ Decision = Literal["larger", "smaller", "not separated", "undecided"]
 Rule = Literal["studentised", "published", "released"]
 
 CLAIM = (
-    "larger and smaller say that the two agents' scores do not have the same distribution, and "
-    "which way the statistic differs in these runs; not separated says that this test did not tell "
-    "them apart, not that they are equal"
+    "larger and smaller say that the two agents' scores differ in distribution, and which way the "
+    "statistic differs in these runs; not separated says that this test did not tell them apart, "
+    "not that they are equal"
 )
 RULES = ("studentised", "published", "released")
 JOINT_PATHS = 10_000

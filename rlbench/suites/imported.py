@@ -55,7 +55,7 @@ def import_dataset(source: Path, name: str) -> Episodes:
 
     Args:
         source: An HDF5 file of D4RL's or Minari's form, or the folder of a dataset of Minari.
-        name: What it is called from now on.
+        name: The name to keep it under.
 
     Raises:
         UsageError: It cannot be read, is no such dataset, or holds something that is refused;

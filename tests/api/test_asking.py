@@ -14,7 +14,7 @@ def test_a_number_counts_seeds_and_a_range_names_them() -> None:
 
 @pytest.mark.parametrize("text", ["0", " 00 "])
 def test_no_seed_at_all_is_told_how_to_name_seed_0(text: str) -> None:
-    with pytest.raises(UsageError, match="write 0-0 for the one seed 0"):
+    with pytest.raises(UsageError, match="write 0-0 for seed 0"):
         parse_seeds(text)
 
 

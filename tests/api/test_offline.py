@@ -83,7 +83,7 @@ def test_agents_are_compared_with_their_data(folder: Path) -> None:
         "Tasks on which the mean is above that of the training data: fast 7 of 7, slow 0 of 7."
         in text
     )
-    assert "Surely above (95%, each agent by itself): fast 7 of 7, slow 0 of 7." in text
+    assert "Significantly above (95%, each agent by itself): fast 7 of 7, slow 0 of 7." in text
 
 
 def test_the_data_are_a_row_of_the_tables(folder: Path) -> None:
@@ -136,7 +136,7 @@ def test_runs_over_the_limit_are_left_out_and_counted(folder: Path) -> None:
     loaded = api.load(folder / "runs", suite="neorl2", within={"cost": 25})
     assert loaded.stats(measures=True).rows[1]["runs"] == 2
     compared = rlbench("compare", "--suite", "neorl2", "--within", "cost=25", cwd=folder).stdout
-    assert "1 run left out, so scores and tests speak of the others alone" in compared
+    assert "1 run left out: scores and tests describe the other runs only" in compared
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_the_best_point_is_labelled_and_never_tested(folder: Path) -> None:
     assert best["fast", "mean"]["selection"] == "best evaluation point (selected online)"
     text = text_of(folder, "--best-point", "--against-data")
     assert "the evaluation points were chosen by these returns" in text
-    assert "it flatters, and it is not the score of the protocol" in text
+    assert "so it is biased upwards. The score of the protocol is that of the last" in text
     assert "Left out, with one evaluation a run: slow." in text
     last = {(r["agent"], r["metric"]): r["point"] for r in rows_of(folder)}
     assert last["fast", "mean"] == pytest.approx(0.6087 + 0.101, abs=1e-4)

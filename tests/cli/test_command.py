@@ -167,7 +167,7 @@ def test_stats_of_a_bare_csv(done: Path, tmp_path: Path) -> None:
     assert mean == pytest.approx(sum(scores) / len(scores))
     mixed = rlbench(*options, str(tmp_path / "a.csv"), "--store", "runs", cwd=done)
     assert {"random (a.csv)", "random (runs)"} < {row["agent"] for row in json.loads(mixed.stdout)}
-    assert "Told apart, since they have one name: my_agent (a.csv)" in mixed.stderr
+    assert "Kept apart, though their names are equal: my_agent (a.csv)" in mixed.stderr
     assert "raw scores" in rlbench("stats", "a.csv", cwd=tmp_path).stdout
 
 
@@ -381,7 +381,7 @@ def test_the_live_table(tmp_path: Path) -> None:
         (["run", "--suite", "atari100k", "--agent", "rando"], "Did you mean 'random'"),
         ([*RANDOM, "--tasks", "Pongg"], "'Pong'"),
         ([*RANDOM, "--tasks", ","], "names no task"),
-        ([*RANDOM, "--seeds", "0"], "--seeds 0 is no seed at all"),
+        ([*RANDOM, "--seeds", "0"], "--seeds 0 asks for no seed"),
         ([*RANDOM, "--seeds", "4-2"], "seeds '4-2'"),
         ([*RANDOM, "--seeds", "a"], "seeds 'a'"),
         ([*RANDOM, "--seeds", "0-99999999"], "at most"),

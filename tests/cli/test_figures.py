@@ -214,7 +214,7 @@ def test_published_agents_of_other_protocols_are_not_ranked(tmp_path: Path) -> N
     options = ("--kind", "intervals,ranks", "--out", "o")
     done = rlbench("figures", *suite, *options, cwd=tmp_path)
     assert re.search(r"^ranks: not drawn: .* are not ranked: ", done.stdout, re.M)
-    assert "Left out, since there are means and no runs: " in done.stdout
+    assert "Left out, since they have means and no runs: " in done.stdout
     caption = (tmp_path / "o/intervals.txt").read_text()
     assert "STORM is published (atari100k.storm): sticky actions 0.25 (ours 0.0)" in caption
     assert "MuZero" not in (tmp_path / "o/intervals.csv").read_text()

@@ -101,7 +101,7 @@ def test_what_differs_from_the_record_is_not_shown(
     changed = replace(record, replay=replace(record.replay, hashes=hashes))
     store.write(changed, Store(folder / "runs").read_actions(record))
     done = rlbench("show", "--picture", record.identity.key, cwd=tmp_path, code=2)
-    assert "cannot be played again: step 5 differs: the environment is not the same" in done.stderr
+    assert "cannot be replayed: step 5 differs: the environment is not the same" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_the_text_prints_the_deviations(tmp_path: Path) -> None:
     assert "how their protocols differ from atari100k@1" in text
     assert "atari100k.storm" in text
     assert "sticky actions 0.25" in text
-    assert "DreamerV3: 8 runs hold a score of before the end" in text
+    assert "DreamerV3: 8 runs have a score from before the end" in text
 
 
 def test_the_same_fields_are_compared_and_ranked(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_suite_without_published_scores_and_changed_constants(tmp_path: Path) 
     bare = rlbench("stats", "--suite", "stump-tracks", *store, cwd=tmp_path, code=2)
     assert "there are no published scores of stump-tracks@1" in one_line_error(bare)
     changed = rlbench("stats", *PAPERS, "--unofficial", "budget=5", cwd=tmp_path, code=2)
-    assert "do not stand beside unofficial ones" in one_line_error(changed)
+    assert "cannot be combined with unofficial ones" in one_line_error(changed)
 
 
 def test_sources_are_listed_and_shown(tmp_path: Path) -> None:

@@ -185,7 +185,8 @@ def test_ones_own_agent_beside_the_published_one(tmp_path: Path) -> None:
     points = {r["agent"]: r["point"] for r in json.loads(done.stdout) if r["metric"] == "iqm"}
     assert list(points) == ["IRIS (mine.csv)", "IRIS (published)"]
     assert points["IRIS (published)"] == pytest.approx(0.501, abs=5e-4)
-    assert "Told apart, since they have one name: IRIS (mine.csv), IRIS (published)" in done.stderr
+    apart = "Kept apart, though their names are equal: IRIS (mine.csv), IRIS (published)"
+    assert apart in done.stderr
     every = (file, *SUITE, "--store", "published")
     new = ("--rename", "IRIS (mine.csv)=mine", "--agents", "SPR,mine,IRIS")
     assert agents_of(*every, *new, cwd=tmp_path) == ["SPR", "mine", "IRIS"]
@@ -252,7 +253,7 @@ def test_no_task_in_common_names_those_spelled_alike(tmp_path: Path) -> None:
     for verb in ("compare", "table"):
         error = error_of(verb, "a.csv", "b.csv", cwd=tmp_path)
         assert "no task in common: a has walker_walk, b has walkerwalk" in error
-        assert "Spelled most alike: 'walker_walk' and 'walkerwalk'" in error
+        assert "Most similar names: 'walker_walk' and 'walkerwalk'" in error
 
 
 def test_adastop_says_in_which_order_runs_are_taken(tmp_path: Path) -> None:

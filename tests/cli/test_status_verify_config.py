@@ -58,7 +58,7 @@ def test_all_runs_that_kept_their_actions_are_played(played: Path, tmp_path: Pat
     of_seed_1 = dataclasses.replace(record.identity, seed=1)
     store.write(dataclasses.replace(record, identity=of_seed_1, replay=None))
     out = rlbench("verify", "--json", cwd=tmp_path)
-    assert out.stderr.splitlines()[0] == "records without actions, which are not played: 1"
+    assert out.stderr.splitlines()[0] == "records without actions, which are not replayed: 1"
     (tmp_path / "replays.json").write_text(out.stdout)
     assert read_replays(tmp_path / "replays.json") == {record.sha256: True}
     (path,) = store.path.glob("*/*/*/0-*.json")
@@ -148,7 +148,7 @@ def test_one_run_that_cannot_be_played_does_not_stop_the_others(
     lines = out.stderr.splitlines()
     assert len(lines) == 4
     for line, reason, key in zip(lines, others, keys, strict=False):
-        assert line.startswith(f"not played: {key} Pong seed ")
+        assert line.startswith(f"not replayed: {key} Pong seed ")
         assert reason in line
     assert lines[3].startswith(f"equal: {record.identity.key}")
     (tmp_path / "replays.json").write_text(out.stdout)

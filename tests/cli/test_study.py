@@ -139,7 +139,7 @@ def test_an_ablation_is_drawn_as_the_test_decided(done: tuple[Path, str]) -> Non
     )
     assert float(flipped["point"]) == pytest.approx(gap)
     caption = (folder / "figures/ablation.txt").read_text()
-    assert caption.startswith("Mean of 2 agents less that of full, over 1 task with ")
+    assert caption.startswith("Mean of 2 agents minus that of full, over 1 task with ")
     assert (folder / "figures/ablation.pdf").read_bytes().startswith(b"%PDF")
 
 

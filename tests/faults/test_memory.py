@@ -66,5 +66,5 @@ def test_a_worker_that_the_kernel_ends_for_memory_is_recorded_as_oom(
     (record,) = Store(tmp_path / "runs").load().records
     assert record.status == "oom"
     assert record.error is not None
-    assert record.error.reason == "the system ended the worker when memory ran out"
+    assert record.error.reason == "the out-of-memory killer ended the worker"
     assert record.error.phase == "train"

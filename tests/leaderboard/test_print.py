@@ -330,7 +330,7 @@ def test_the_gallery_has_each_kind_and_is_small() -> None:
     from rlbench.api.figures import KINDS
 
     pictures = sorted(GALLERY.glob("*.png"))
-    assert {path.stem for path in pictures} == {*KINDS, "stopping"}
+    assert {path.stem for path in pictures} == {*KINDS, "ablation", "stopping"}
     assert sum(path.stat().st_size for path in pictures) < 600_000
     page = (GALLERY.parents[1] / "gallery.md").read_text()
     for path in pictures:

@@ -77,7 +77,7 @@ def test_scores_that_do_not_agree_give_none() -> None:
         (FIRST, "has seed 0 in both stores"),
         (trained(10, 0.5, agent="other"), "no agent of atari100k@1 is in both"),
         (trained(10, 0.5, seeds=2), "fewer than 3 runs"),
-        ([r for r in SAME if r.identity.task != "Pong"], "not runs of all tasks"),
+        ([r for r in SAME if r.identity.task != "Pong"], "not have runs of all tasks"),
     ],
 )
 def test_what_is_no_independent_training_is_refused(second: list[Record], said: str) -> None:

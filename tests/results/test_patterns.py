@@ -40,12 +40,12 @@ def test_names_in_paths(pattern: str, path: str, expected: tuple | None) -> None
     ("pattern", "message"),
     [
         ("{agnet}.csv", "unknown placeholder of --path 'agnet'. Did you mean 'agent'"),
-        ("{agent}{task}.csv", "nothing stands between two placeholders"),
-        ("{agent}*.csv", "nothing stands between two placeholders"),
+        ("{agent}{task}.csv", "there is nothing between two placeholders"),
+        ("{agent}*.csv", "there is nothing between two placeholders"),
         ("/logs/{agent}.csv", "is not the end of a path"),
         ("../{agent}.csv", "is not the end of a path"),
         ("{agent}//{task}.csv", "is not the end of a path"),
-        ("{agent.csv", "a brace without its other one"),
+        ("{agent.csv", "an unmatched brace"),
         ("", "is not the end of a path"),
     ],
 )

@@ -249,7 +249,7 @@ def test_runs_pair_only_where_the_source_says_so(atari: dict[str, Published]) ->
 def test_boards_without_scores_and_changed_suites_are_refused() -> None:
     with pytest.raises(UsageError, match="no published scores of stump-tracks@1; there are of"):
         published.load(suites.get("stump-tracks"))
-    with pytest.raises(UsageError, match="do not stand beside unofficial ones"):
+    with pytest.raises(UsageError, match="cannot be combined with unofficial ones"):
         published.load(ATARI.make_unofficial({"budget": 5}))
     with pytest.raises(UnknownName, match=r"Did you mean 'atari100k\.spr'"):
         published.get("atari100k.sprr")

@@ -101,7 +101,7 @@ def test_a_truncated_file_is_found(length: int) -> None:
         ({"extra": 1}, "extra"),
         ({"schema": 0}, "schema"),
         ({"suite": "../../etc@1"}, "suite"),
-        ({"training": {"episodes": 1, "ends": [1], "returns": []}}, "as many ends"),
+        ({"training": {"episodes": 1, "ends": [1], "returns": []}}, "numbers of ends"),
     ],
 )
 def test_nonsense_is_refused(changes: dict[str, object], message: str) -> None:
@@ -113,7 +113,7 @@ def test_nonsense_is_refused(changes: dict[str, object], message: str) -> None:
 def test_episodes_must_be_complete(field: str) -> None:
     evaluation = json.loads(RECORD.to_bytes())["evaluations"][0]
     short = {**evaluation, field: evaluation[field][:-1]}
-    with pytest.raises(InvalidRecord, match="as many returns"):
+    with pytest.raises(InvalidRecord, match="numbers of returns"):
         Record.from_bytes(forge(evaluations=[short]))
     both = {**short, "returns": evaluation["returns"][:-1], "lengths": evaluation["lengths"][:-1]}
     with pytest.raises(InvalidRecord, match="100 episodes"):

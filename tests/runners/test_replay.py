@@ -120,7 +120,7 @@ def test_what_environments_draw_is_taken_before_what_agents_see(tmp_path: Path) 
 
 
 def test_environments_without_pictures_say_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"of toy@1 draw nothing, and observations of shape \(2,"):
+    with pytest.raises(UsageError, match=r"of toy@1 do not render, and observations of shape \(2,"):
         frames(*recorded(TOY, 0, tmp_path), [0])
 
 

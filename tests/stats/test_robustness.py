@@ -205,11 +205,11 @@ def test_a_row_an_agent_and_type(tmp_path: Path) -> None:
     assert crop["point"] == pytest.approx(0.43, abs=0.12)
     for row in of_b:
         assert (row["point"], row["games_left_out"]) == (None, "Pong")
-        assert row["method"] == "none: no clean mean is surely above random"
+        assert row["method"] == "none: no clean mean is significantly above random"
     strengths = json.loads(rlbench(*command, "--per-task", "--json", cwd=tmp_path).stdout)
     assert [r["type"] for r in strengths if r["agent"] == "A"] == ["sticky-1", "crop-1", "crop-2"]
     table = rlbench(*command, cwd=tmp_path).stdout
-    assert "B: left out, since the clean mean is not above 0 for sure: Pong." in table
+    assert "B: left out, since the clean mean is not significantly above 0: Pong." in table
     assert "3/78" in table
 
 

@@ -189,7 +189,7 @@ def _final(data: dict[str, Any]) -> dict[str, Any]:
 WRONG += [
     ("record", "has returns from", _with_record(
         lambda data, rng: _final(data)["returns"].__setitem__(rng.randrange(12), 1000.5))),
-    ("record", "has not the protocol's 12 episodes", _with_record(
+    ("record", "does not have the protocol's 12 episodes", _with_record(
         lambda data, rng: _final(data).update(
             returns=_final(data)["returns"][:11], lengths=[9] * 11, distinct_starts=5))),
     ("record", "over the limit of 60", _with_record(
@@ -314,7 +314,7 @@ def _no_training(d: Draft, rng: random.Random) -> None:
     d.change(k, budget_used=0, evaluations=(final,), training=training)
 
 
-@wrong("episodes", "before the end has not|not one evaluation of each name|began alike")
+@wrong("episodes", "before the end does not|not have one evaluation of each name|began alike")
 def _evaluations(d: Draft, rng: random.Random) -> None:
     k = rng.choice(d.ok())
     early, final = d.records[k].evaluations

@@ -2,3 +2,5 @@
 
 Code changes one line: ``from rlbench.compat.rliable import library, metrics, plot_utils``.
 """
+
+__all__ = ["library", "metrics", "plot_utils"]

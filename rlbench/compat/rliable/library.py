@@ -32,6 +32,17 @@ from rlbench.stats.intervals import check_options
 from rlbench.stats.profiles import convolved_ends
 from rlbench.stats.resampling import Floats, layout_of
 
+__all__ = [
+    "StratifiedBootstrap",
+    "StratifiedIndependentBootstrap",
+    "average_score_distributions",
+    "create_performance_profile",
+    "get_interval_estimates",
+    "mean_score_deviation",
+    "run_score_deviation",
+    "score_distributions",
+]
+
 Name = TypeVar("Name", bound=Hashable)
 
 

@@ -16,6 +16,14 @@ from rlbench.errors import InvalidScores
 from rlbench.limits import advice, allowed
 from rlbench.stats.resampling import Floats
 
+__all__ = [
+    "aggregate_iqm",
+    "aggregate_mean",
+    "aggregate_median",
+    "aggregate_optimality_gap",
+    "probability_of_improvement",
+]
+
 Scores = ArrayLike | Probe
 
 

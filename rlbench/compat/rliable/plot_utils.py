@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = [
+    "plot_interval_estimates",
+    "plot_performance_profiles",
+    "plot_probability_of_improvement",
+    "plot_sample_efficiency_curve",
+]
+
 Colors = Mapping[Any, Any] | None
 Palette = str | Sequence[Any]
 Estimates = Mapping[Any, Any]

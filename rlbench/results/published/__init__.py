@@ -128,7 +128,7 @@ class Published:
                 f"the runs of {self.source.slug} do not pair across tasks: resample task by task"
             )
         if len(set(self.runs.values())) != 1:
-            raise InvalidScores(f"{self.source.slug} has not the same runs on every task")
+            raise InvalidScores(f"{self.source.slug} does not have the same runs on every task")
         return np.column_stack(list(self.normalised().values()))
 
 
@@ -158,7 +158,7 @@ def load(suite: Suite) -> dict[str, Published]:
             stand beside unofficial ones.
     """
     if suite.unofficial:
-        raise UsageError("published scores do not stand beside unofficial ones: leave out "
+        raise UsageError("published scores cannot be combined with unofficial ones: leave out "
                          "--unofficial or --store published")  # fmt: skip
     found = sources(suite.name)
     if not found:

@@ -246,7 +246,7 @@ def _walk(
             continue
         if entry.is_dir(follow_symlinks=False):
             if name.count("/") + 2 > MAX_DEPTH:
-                refused.append(Refusal("place", f"{where}/{name}", "too many folders in each other",
+                refused.append(Refusal("place", f"{where}/{name}", "folders are nested too deeply",
                                        "use rlbench submit"))  # fmt: skip
                 continue
             yield from _walk(folder / entry.name, f"{name}/", refused, where)
@@ -259,7 +259,7 @@ def link_problem(status: os.stat_result) -> str:
     if stat.S_ISLNK(status.st_mode):
         return "it is a symbolic link"
     if not stat.S_ISREG(status.st_mode):
-        return "it is no file, but a pipe, a socket or a device"
+        return "it is not a file but a pipe, a socket or a device"
     return "it is a hard link to another file" if status.st_nlink > 1 else ""
 
 

@@ -207,7 +207,7 @@ def _place(s: Submission) -> Iterator[Refusal]:
         )
     expected = names_of(list(s.records.values()))
     for name in s.records.keys() - expected.keys():
-        yield s.refuse("place", name, "it does not stand where its contents say")
+        yield s.refuse("place", name, "it is not where its contents say")
     for name in expected.keys() - s.records.keys():
         yield s.refuse(
             "place", name, "a record belongs here, e.g. a failed attempt that is missing"
@@ -303,15 +303,16 @@ def _points(s: Submission) -> Iterator[Refusal]:
         own = [e for e in record.evaluations if not e.extra]
         early = own[: len(own) - len(protocol.evaluations)]
         if any(len(e.returns) != protocol.episodes_at_points for e in early):
-            yield s.refuse("episodes", name, "an evaluation before the end has not the protocol's "
-                           f"{protocol.episodes_at_points} episodes", "run it again")  # fmt: skip
+            yield s.refuse("episodes", name, "an evaluation before the end does not have the "
+                           f"protocol's {protocol.episodes_at_points} episodes",
+                           "run it again")  # fmt: skip
         for point, end in pairwise(protocol.points):
             if end > record.budget_used or end - point <= protocol.train_envs:
                 continue
             at = Counter(e.name for e in own if point <= e.budget_used < end)
             if at != dict.fromkeys(protocol.evaluations, 1):
-                yield s.refuse("episodes", name, "it has not one evaluation of each name at budget "
-                               f"{point}", "run it again")  # fmt: skip
+                yield s.refuse("episodes", name, "it does not have one evaluation of each name at "
+                               f"budget {point}", "run it again")  # fmt: skip
                 break
 
 
@@ -322,8 +323,8 @@ def _starts(s: Submission) -> Iterator[Refusal]:
         if s.suite.starts_vary and task.starts_vary and len(final.returns) >= 8 and (
             final.distinct_starts < 2
         ):  # fmt: skip
-            yield s.refuse("episodes", name, "all its episodes began alike, which this suite's do "
-                           "not", "run it again")  # fmt: skip
+            yield s.refuse("episodes", name, "all its episodes began alike, unlike those of this "
+                           "suite", "run it again")  # fmt: skip
 
 
 def _timing(s: Submission) -> Iterator[Refusal]:

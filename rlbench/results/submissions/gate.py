@@ -138,7 +138,7 @@ def _strays(top: Path, places: Sequence[str], *, whole: bool) -> Iterator[Refusa
                 yield Refusal("link", ascii(name)[1:-1][:200], "it is a symbolic link", "remove it")
     for namespace in sorted({place.partition("/")[0] for place in places}):
         if not NAMESPACE.fullmatch(namespace):
-            yield Refusal("name", ascii(namespace)[1:-1][:100], "no namespace is called so",
+            yield Refusal("name", ascii(namespace)[1:-1][:100], "it is not a valid namespace",
                           "use a to z, 0 to 9 and -")  # fmt: skip
         with os.scandir(top / namespace) as entries:
             for entry in sorted(entries, key=lambda e: e.name):

@@ -157,15 +157,15 @@ class _Covered:
         source = found.pop() if len(found) == 1 else ""
         if not source:
             raise UsageError(
-                f"cannot read the source of {thing.__name__!r}, so nothing would tell runs "
-                "of it from those of another: put it into a file, and give that"
+                f"cannot read the source of {thing.__name__!r}, so its runs could not be "
+                "told from those of another agent: put it into a file"
             )
         return _Definition(source, vars(sys.modules[thing.__module__]))
 
     def _refused(self, what: str) -> UsageError:
         return UsageError(
-            f"the agent {self._agent!r} uses {what}, which no hash of its source covers: make it "
-            "in the agent, give it by config=, or put the agent into a file"
+            f"the agent {self._agent!r} uses {what}, which the hash of its source does not cover: "
+            "make it in the agent, give it by config=, or put the agent into a file"
         )
 
 

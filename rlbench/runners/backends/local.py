@@ -131,7 +131,7 @@ class LocalWorker:
         names = {number.value: number.name for number in signal.Signals}
         name = names.get(-exit_code, f"signal {-exit_code}")
         if name == "SIGKILL" and _system_kills() > self._kills_before:
-            return Cause("oom", "the system ended the worker when memory ran out")
+            return Cause("oom", "the out-of-memory killer ended the worker")
         return Cause(
             "failed" if name in _OWN_FAULTS else "stopped", f"the worker was ended by {name}"
         )

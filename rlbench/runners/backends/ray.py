@@ -80,7 +80,7 @@ def connect(address: str, environment: Mapping[str, Any]) -> Any:
         raise MissingExtra("the Ray backend", "ray") from error
     if ray.is_initialized():
         if ray.get_runtime_context().namespace != _NAMESPACE:
-            raise UsageError("this process is connected with Ray already: call ray.shutdown()")
+            raise UsageError("this process is already connected to Ray: call ray.shutdown()")
         ray.shutdown()  # of an earlier call: the code to be sent may be another
     before = signal.getsignal(signal.SIGTERM)
     try:
@@ -90,7 +90,7 @@ def connect(address: str, environment: Mapping[str, Any]) -> Any:
         )  # fmt: skip
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UsageError(
-            f"cannot connect with a Ray cluster at {address!r}: {one_line(error)}; see: ray status"
+            f"cannot connect to a Ray cluster at {address!r}: {one_line(error)}; see: ray status"
         ) from error
     finally:
         if threading.current_thread() is threading.main_thread():
@@ -200,7 +200,7 @@ class RayWorker:
         except self._backend.ray.exceptions.RayActorError as error:
             self._note_loss(str(error))
         except Exception as error:  # of Ray, which has many
-            self._hear(ClusterError(f"a worker on the cluster is lost: {one_line(error)}"))
+            self._hear(ClusterError(f"a worker on the cluster was lost: {one_line(error)}"))
         finally:
             self._backend.pending.discard(self)
             if self._code is None:

@@ -354,7 +354,7 @@ class _Pool:
                 worker.close(run, done=False)
                 self._waiting.put_back(run)
                 return
-            what = data["reason"] or "the worker was asked to leave"
+            what = data["reason"] or "the worker was asked to stop"
             data = worker.fail(run, "failed", f"{what} again and again, but not by the command")
         if data["status"] == "anew":
             data = {"status": "stopped", "reason": ""}

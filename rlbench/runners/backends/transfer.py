@@ -77,9 +77,9 @@ def unpack(archive: Path, folder: Path) -> None:
             with tarfile.open(archive) as file:
                 file.extractall(temporary, filter="data")
         except tarfile.TarError as error:
-            raise OSError(f"what came is not an archive: {error}") from error
+            raise OSError(f"what was received is not an archive: {error}") from error
         if Checkpoints(temporary, 0.0).latest() is None:
-            raise OSError("the checkpoint did not come whole")
+            raise OSError("the checkpoint was received incompletely")
         name = newest(temporary)
         flush(temporary)
         (temporary / "actions").replace(folder / "actions")

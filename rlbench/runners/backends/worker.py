@@ -174,7 +174,7 @@ class Attempt:
 
     def begin_anew(self, error: StaleCheckpoint) -> None:
         """Forget what an earlier attempt left."""
-        _log(f"rlbench: the run begins anew: {error}")
+        _log(f"rlbench: the run starts over: {error}")
         self._checkpoints.clear()
         self.progress = Progress()
 

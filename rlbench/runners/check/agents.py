@@ -221,8 +221,8 @@ def _differs_by_seed(trial: Trial) -> str:
     actions = trial.train(agent).actions
     answers = _answer(agent, trial.seen, "eval")
     if _equal(actions, trial.training.actions) and _equal(answers, trial.answers):
-        raise Skipped("it acts alike: the agent draws nothing, or not from its seed")
-    return "it acts otherwise"
+        raise Skipped("it acts the same: the agent draws nothing, or not from its seed")
+    return "it acts differently"
 
 
 def _learns_nothing_in_evaluation(trial: Trial) -> str:
@@ -275,7 +275,7 @@ def _resumes(trial: Trial) -> str:
     ):
         _compare(
             what, left, right, "an agent that was interrupted half-way and one that was not",
-            ": after an interruption a run would not be what it would have been",
+            ": an interruption would change a run",
         )  # fmt: skip
     return "a loaded agent goes on as if there had been no interruption"
 

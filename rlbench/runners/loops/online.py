@@ -174,7 +174,7 @@ class OnlineRun:
         self._trace.clear()
         if self._trace.digest(rollout.obs) != checkpoint.digest:
             raise StaleCheckpoint(
-                f"playing the first {checkpoint.budget_used} steps again led elsewhere"
+                f"replaying the first {checkpoint.budget_used} steps led elsewhere"
             )
         return rollout
 

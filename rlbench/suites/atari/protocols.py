@@ -59,8 +59,8 @@ _NOTES = (
     "for value-based agents) adds it itself.",
     "The reference scores are older than this protocol, so random play under it does not "
     "normalise to 0 exactly. The agent `random`, which draws from the minimal action set, was "
-    "measured at .013 on Pong, -.014 on Breakout (standard errors .001 and .003, 300 episodes "
-    "each) and .04 on Boxing (standard error .013, 1,100 episodes).",
+    "measured at .013 on Pong and -.014 on Breakout (standard errors .001 and .003, 300 episodes "
+    "each). On Boxing it was .04 (standard error .013, 1,100 episodes).",
 )
 
 ATARI100K = Suite(

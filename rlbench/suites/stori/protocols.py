@@ -82,9 +82,9 @@ def _task(setting: _Setting) -> Task:
 
 
 _KINDS = (
-    "The kinds: 1 the action is sometimes another; 2.1 events of the game happen at random; 2.2 "
-    "the concept drifts between 3.1 and another kind; 3.1 the game as it is; 3.2 parts of the "
-    "picture are hidden. Probabilities are per frame, not per step."
+    "The kinds: in 1 the action is sometimes another, in 2.1 events of the game happen at random, "
+    "and 2.2 drifts between 3.1 and another kind. 3.1 is the game as it is, and 3.2 hides parts of "
+    "the picture. Probabilities are per frame, not per step."
 )
 _REFERENCES = (
     "The original normalises nothing and publishes no reference score for its settings. Here all "
@@ -103,8 +103,8 @@ STORI = Suite(
         "The budget is 100,000 agent steps, which are 400,000 frames of play. Training and "
         "evaluation have the same setting.",
         "The settings are those of the original with its faults mended (its protocol card lists "
-        "them): all randomness comes from the environment's seed, by a stream a perturbation; "
-        "a cancelled hit is not paid with the opposite sign; what is hidden is hidden in the "
+        "them). All randomness comes from the environment's seed, by a stream a perturbation. "
+        "A cancelled hit is not paid with the opposite sign. What is hidden is hidden in the "
         "picture of the same frame.",
         _REFERENCES,
     ),
@@ -154,8 +154,8 @@ STORI_ORIGINAL = replace(
         "Episodes begin without no-ops, as in the original's STORM. What the original draws from "
         "global generators comes from the environment's seed here; given the same draws, every "
         "frame is the same, bit for bit.",
-        "A hit that is cancelled in Boxing is paid with the opposite sign in the next frame; a "
-        "hidden picture is that of one NOOP ahead; in 2.2 a sudden drift comes one step early, and "
+        "A hit that is cancelled in Boxing is paid with the opposite sign in the next frame. A "
+        "hidden picture is that of one NOOP ahead. In 2.2 a sudden drift comes one step early, and "
         "each switch begins the disturbance anew. `stori` mends these.",
         _REFERENCES,
     ),

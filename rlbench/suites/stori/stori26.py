@@ -121,7 +121,7 @@ STORI26 = replace(
         "reward-delay act in training alone, since an evaluation counts true rewards.",
         "A disturbance acts on agent steps: on the action of a step, and on the picture of a step "
         "after pooling and resizing. In the original STORI it acts on each frame of the emulator, "
-        "before two frames are pooled, so that what a mask hides can shine through from the other "
+        "before two frames are pooled. So what a mask hides can shine through from the other "
         "frame, and an action is disturbed more often. The scores of the two do not compare.",
         "What is drawn at step t of episode e in a slot depends on the slot's stream, e and t "
         "alone: not on actions, on the game or on other episodes.",

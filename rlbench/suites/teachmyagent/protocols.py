@@ -84,7 +84,7 @@ PARKOUR = Suite(
     notes=(
         *_NOTES,
         "The terrain is drawn by a fixed network from three numbers of the box called medium, "
-        "[-0.35, 0.05] x [0.6, 1.0] x [-0.1, 0.3]; the other parameters are the water level in "
+        "[-0.35, 0.05] x [0.6, 1.0] x [-0.1, 0.3]. The other parameters are the water level in "
         "[0, 1], and the height [0, 4] and spacing [0, 5] of the creepers.",
     ),
     protocol=_protocol(

@@ -269,12 +269,12 @@ receive()
 """
 ASKED = HELLO + 'send("hello", version=1, learns="observe"); receive()\n'
 FAULTS = {
-    "exits": (ASKED + "sys.exit(3)", r"ended with exit code 3 where 'act' was awaited"),
+    "exits": (ASKED + "sys.exit(3)", r"ended with exit code 3 where 'act' was expected"),
     "exits with 0": (ASKED + "os._exit(0)", r"ended with exit code 0 where"),
     "dies": (ASKED + "os.kill(os.getpid(), signal.SIGSEGV)", "was ended by SIGSEGV where 'act'"),
     "unnamed signal": (ASKED + "os.kill(os.getpid(), 40)", "was ended by signal 40 where"),
-    "exits at once": ("", r"ended with exit code 0 where 'hello' was awaited"),
-    "raises": ("raise ValueError", r"ended with exit code 1 where 'hello' was awaited"),
+    "exits at once": ("", r"ended with exit code 0 where 'hello' was expected"),
+    "raises": ("raise ValueError", r"ended with exit code 1 where 'hello' was expected"),
     "stops in a message": (
         ASKED + "sys.stdout.buffer.write(struct.pack('<I', 50) + b'{}')",
         "ended with exit code 0 in the middle of a message",
@@ -285,11 +285,11 @@ FAULTS = {
     ),
     "closes its output": (
         ASKED + "sys.stdout.close(); os.close(1); time.sleep(60)",
-        "closed its standard output where 'act' was awaited",
+        "closed its standard output where 'act' was expected",
     ),
     "closes both": (
         ASKED + "actions('int64', [1], bytes(8)); os.close(0); os.close(1); time.sleep(60)",
-        "closed its standard output where 'act' was awaited",
+        "closed its standard output where 'act' was expected",
     ),
     "prints": (ASKED + "print('hello'); time.sleep(60)", r"sent b'hell' .* print to its standard"),
     "prints first": ("print('Loading the network'); import time; time.sleep(60)", "sent b'Load'"),
@@ -305,7 +305,7 @@ FAULTS = {
     "no object": (ASKED + "raw([1])", "not an object with a type"),
     "no type": (ASKED + "raw({})", "not an object with a type"),
     "a type that is not text": (ASKED + "raw({'type': ['act']})", "not an object with a type"),
-    "unknown type": (ASKED + "send('dance')", "sent \"dance\" where 'act' was awaited"),
+    "unknown type": (ASKED + "send('dance')", "sent \"dance\" where 'act' was expected"),
     "another type": (ASKED + "send('step', array('q', [0]))", "sent \"step\" where 'act' was"),
     "no array": (ASKED + "send('act')", r"'act' with the arrays \[\], not \['action'\]"),
     "another array": (
@@ -326,7 +326,7 @@ FAULTS = {
     "no version": (HELLO + "send('hello', learns='observe')", "speaks version null"),
     "learns": (HELLO + "send('hello', version=1, learns='fit')", 'learns = "fit", not one of noth'),
     "learns a list": (HELLO + "send('hello', version=1, learns=[])", r"learns = \[\], not one"),
-    "no hello": (HELLO + "send('act')", "sent \"act\" where 'hello' was awaited"),
+    "no hello": (HELLO + "send('act')", "sent \"act\" where 'hello' was expected"),
     "error": (ASKED + "send('error', reason='no\\nGPU')", r'the command says: "no\\nGPU"'),
     "error and gone": (
         ASKED + "actions('int64', [1], bytes(8)); receive(); send('error', reason='lost')",
@@ -363,13 +363,13 @@ OWN_FAULTS = {
         OWN + "send('reset'); receive()\nwhile True:\n"
         "    header, _ = receive() if send('step', array('q', [0])) else receive()\n"
         "    if header['type'] == 'end': send('step', array('q', [0])); receive()\n",
-        "\"step\" where 'act' was awaited",
+        "\"step\" where 'act' was expected",
     ),
     "dies in an evaluation": (
         OWN + "send('reset'); receive()\nwhile True:\n"
         "    header, _ = receive() if send('step', array('q', [0])) else receive()\n"
         "    if header['type'] == 'act': sys.exit(6)\n",
-        "ended with exit code 6 where 'act' was awaited",
+        "ended with exit code 6 where 'act' was expected",
     ),
 }  # fmt: skip
 

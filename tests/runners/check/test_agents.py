@@ -624,7 +624,7 @@ BROKEN: dict[str, list[tuple[Callable[..., Any], str, str]]] = {
     ],
     "resume": [
         (watches(observe=grows_bold), "act differently in training, from step 30 on", "discrete"),
-        (watches(observe=grows_bold), "would not be what it would have been", "box"),
+        (watches(observe=grows_bold), "an interruption would change a run", "box"),
         (fits(load=forgets("random")), "one that was not act differently in ev", "offline"),
         (fits(load=begins_anew), "checkpoint(2) after 20 updates: an agent that was", "offline"),
         (fits(load=is_done_when_loaded), "fit() returned after 20 of 40 updates", "offline"),

@@ -596,7 +596,7 @@ def test_a_run_may_be_interrupted_again_and_again(tmp_path: Path) -> None:
 def test_a_teacher_that_proposes_otherwise_makes_a_checkpoint_stale(tmp_path: Path) -> None:
     """Another teacher is another run; here the same one draws from elsewhere."""
     interrupt(MOMENTS["between steps"][0], tmp_path)
-    with pytest.raises(StaleCheckpoint, match="playing the first 148 steps again led elsewhere"):
+    with pytest.raises(StaleCheckpoint, match="replaying the first 148 steps led elsewhere"):
         play(
             teacher=lambda task, *, seed: uniform(task, seed=seed + 1),
             checkpoints=Checkpoints(tmp_path, every=0.0),

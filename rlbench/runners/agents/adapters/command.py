@@ -331,19 +331,19 @@ class Command:
         if type_ == "error":
             raise AgentError(f"the command says: {_short(header.get('reason'))}")
         if type_ not in expected:
-            raise AgentError(f"the command sent {_short(type_)} where {awaited} was awaited")
+            raise AgentError(f"the command sent {_short(type_)} where {awaited} was expected")
         described = _described_arrays(header, expected[type_])
         return Message(header, {name: self._array(*rest) for name, rest in described.items()})
 
     def _header(self, awaited: str) -> dict[str, Any]:
         start = self._out.read(_LENGTH.size)
         if len(start) < _LENGTH.size:
-            when = "in the middle of a message" if start else f"where {awaited} was awaited"
+            when = "in the middle of a message" if start else f"where {awaited} was expected"
             raise AgentError(self._end(when))
         (length,) = _LENGTH.unpack(start)
         if length > MAX_HEADER:
             raise AgentError(
-                f"the command sent {start!r} where a header's length was awaited, which would be"
+                f"the command sent {start!r} where a header's length was expected, which would be"
                 f" {length:,} bytes; does it print to its standard output?"
             )
         try:
