@@ -48,8 +48,8 @@ Rule = Literal["studentised", "published", "released"]
 
 CLAIM = (
     "larger and smaller say that the two agents' scores differ in distribution, and which way the "
-    "statistic differs in these runs; not separated says that this test did not tell them apart, "
-    "not that they are equal"
+    "statistic differs in these runs; not separated only says that this test did not tell them "
+    "apart"
 )
 RULES = ("studentised", "published", "released")
 JOINT_PATHS = 10_000
