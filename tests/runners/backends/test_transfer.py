@@ -85,7 +85,7 @@ def test_a_checkpoint_that_lost_a_file_on_its_way_replaces_none(tmp_path: Path) 
     save(there, steps=10, actions=b"0" * 10, agent=b"old")
     save(here, steps=20, actions=b"0" * 20, agent=b"new")
     (here / "20-0/agent/weights").unlink()
-    with pytest.raises(OSError, match="did not come whole"):
+    with pytest.raises(OSError, match="received incompletely"):
         move(here, there, tmp_path / "archive")
     assert transfer.newest(there) == "10-0"
     assert Checkpoints(there, 1.0).latest() is not None
