@@ -46,6 +46,8 @@ def fetch(
     _check(name)
     how: dict[str, Any] = {"timeout": timeout, "progress": _Progress()}
     if host:
+        if not host.startswith(("http://", "https://")):
+            raise UsageError(f"--host {host} is not an address of http or https")
         how["host"] = host.rstrip("/")
     try:
         if name == "neorl2":

@@ -348,7 +348,7 @@ QUICK = {
     "Cancelled": Fault(raises(asyncio.CancelledError()), "failed", "CancelledError"),
     "Terminate": Fault(
         lambda _: os.kill(os.getpid(), signal.SIGTERM), "failed",
-        "asked to leave again and again, but not by the command", step=0,
+        "the worker was asked to stop again and again, but not by the command", step=0,
     ),
     "Real-time": Fault(lambda _: os.kill(os.getpid(), 40), "failed", "ended by signal 40 again"),
     "Fork": Fault(fork_and_sleep),

@@ -204,7 +204,7 @@ def test_the_command_refuses_what_has_no_tasks_and_no_transitions(
     cache: Path, tmp_path: Path
 ) -> None:
     asked = ["data", "fetch", reference.NAME, "--task", "maze"]
-    assert "has no tasks" in rlbench(*asked, cwd=tmp_path, code=2).stderr
+    assert "are the same for all tasks" in rlbench(*asked, cwd=tmp_path, code=2).stderr
     shown = rlbench("data", "show", reference.NAME, cwd=tmp_path, code=2)
     assert "is an engine, not a dataset" in shown.stderr
 
