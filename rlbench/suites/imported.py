@@ -6,6 +6,7 @@ An imported dataset is kept as ``imported/<name>.npz`` in the folder of data: th
 
 import hashlib
 import io
+import math
 import os
 import re
 import warnings
@@ -111,8 +112,8 @@ def dataset_of(task: Task, constants: Mapping[str, Constant]) -> Dataset:
     The last ``validation_episodes`` of the dataset are to choose by, the others to learn from.
 
     Raises:
-        UsageError: The dataset is not here, is another, has too few episodes, or does not fit the
-            spaces of the environment.
+        UsageError: The dataset is not here, is another, has too few episodes or another mean
+            return than the task states, or does not fit the spaces of the environment.
     """
     from rlbench.suites.gymnasium_ids import make_one  # gymnasium is imported when needed
 
@@ -130,8 +131,15 @@ def dataset_of(task: Task, constants: Mapping[str, Constant]) -> Dataset:
     if held >= len(starts):
         raise UsageError(f"{name} has {len(starts)} episodes: too few to hold {held} back")
     split = int(starts[len(starts) - held])
+    train = _rows(data, slice(0, split))
+    mean = float(train.reward.sum() / train.first.sum())
+    if task.data is not None and not math.isclose(task.data, mean, rel_tol=1e-4, abs_tol=1e-4):
+        raise UsageError(
+            f"the training episodes of {name} return {mean:.6g} on average, not {task.data:g}: "
+            f"correct data_return of {task.name}"
+        )
     return Dataset(
-        train=_rows(data, slice(0, split)),
+        train=train,
         validation=_rows(data, slice(split, None)),
         observation_space=spaces[0],
         action_space=spaces[1],

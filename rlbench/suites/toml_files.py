@@ -46,7 +46,8 @@ _PROTOCOL = ("budget", "episodes", "eval_envs", "max_episode_steps", "train_envs
              "point_episodes", "score_rule", "score_threshold")  # fmt: skip
 _OF_TASK = ("budget", "episodes", "max_episode_steps")  # what a task may set itself
 _DATA = ("dataset", "dataset_sha256", "validation_episodes")  # of a task that is offline
-_TASK = ("id", "name", "low", "high", "returns", "kwargs", "wrappers", *_OF_TASK, *_DATA)
+_TASK = ("id", "name", "low", "high", "returns", "kwargs", "wrappers", *_OF_TASK, *_DATA,
+         "data_return")  # fmt: skip
 _NO_KWARGS = {
     "id": "the task names it",
     "max_episode_steps": "the protocol has it",
@@ -212,6 +213,8 @@ def _task(
             "dataset_sha256": table.read("dataset_sha256", _sha256),
             "validation_episodes": table.read("validation_episodes", _count, 1),
         }
+    elif "data_return" in row:
+        raise UsageError(f"{file}: task {gymnasium_id}: data_return is of a task with a dataset")
     protocol.override(overrides)  # raises if the whole makes no sense
     return Task(
         name=table.read("name", _text, gymnasium_id),
@@ -219,6 +222,7 @@ def _task(
         high=table.read("high", _number),
         overrides=overrides,
         returns=table.read("returns", _pair_of(_number), (-math.inf, math.inf)),
+        data=table.read("data_return", _number) if "data_return" in row else None,
     )
 
 

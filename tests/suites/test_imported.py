@@ -290,6 +290,18 @@ def test_a_suite_in_a_toml_file_learns_from_an_imported_dataset(data: Path, tmp_
     rlbench(*run, cwd=tmp_path)
     (row,) = json.loads(rlbench("list", "runs", "--json", cwd=tmp_path).stdout)
     assert (row["suite"], row["status"]) == ("poles-offline@1", "ok")
+    (tmp_path / "wrong.toml").write_text(SUITE.replace("SHA256", sha256) + "data_return = -1\n")
+    wrong = suites.get(str(tmp_path / "wrong.toml"))
+    mean = found.train.reward.sum() / 3
+    with pytest.raises(UsageError, match=f"poles return {mean:.6g} on average, not -1: correct"):
+        wrong.dataset(wrong.tasks[0])
+    stated = SUITE.replace("SHA256", sha256) + f"data_return = {mean:.6g}\n"
+    (tmp_path / "suite.toml").write_text(stated)
+    with_data = suites.get(str(tmp_path / "suite.toml"))
+    assert with_data.digest(with_data.tasks[0]) == suite.digest(task)
+    assert with_data.data_returns() == {"CartPole-v1": pytest.approx(mean / 500, rel=1e-5)}
+    assert len(with_data.dataset(with_data.tasks[0]).train) == len(found.train)
+    assert "training data" in rlbench("stats", "--suite", "suite.toml", cwd=tmp_path).stdout
     (tmp_path / "other.toml").write_text(SUITE.replace("SHA256", "0" * 64))
     other = suites.get(str(tmp_path / "other.toml"))
     with pytest.raises(UsageError, match=r"is another dataset than the one that is asked for$"):
