@@ -33,8 +33,9 @@ INKS = {
 }
 INK, SOFT, LINE = (light for light, _ in INKS.values())
 
-# Surely worse, even, surely better; below, the colours of text on them (contrast at least 4.5).
+# Significantly worse, even, significantly better.
 DIVERGING = ("#7e3a08", "#f7f7f7", "#01574f")
+# Of text on them, with a contrast of at least 4.5.
 ON_PALE, ON_STRONG = "#000000", "#ffffff"
 STRONG = 0.37  # how far from even the colour of a cell is strong
 
