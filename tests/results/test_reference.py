@@ -37,6 +37,18 @@ def test_the_card_of_neorl2_prints_the_scores_of_our_own_runs() -> None:
         ]
 
 
+def test_the_card_of_neorl2_prints_what_random_actions_score() -> None:
+    lines = (ROOT / "docs/suites/neorl2.md").read_text(encoding="utf-8").splitlines()
+    (line,) = (line for line in lines if line.startswith("| `random`, official evaluation |"))
+    runs = rlbench.load(store=REFERENCE, suite="neorl2").stats(per_task=True)
+    found = {row["task"]: row for row in runs.rows if row["agent"] == "random"}
+    assert all(row["runs"] == 3 for row in found.values())
+    of_tasks = [found[name] for name in ("DMSD", "Simglucose", "SafetyHalfCheetah")]
+    assert [cell.strip() for cell in line.strip("|").split("|")][1:4] == [
+        f"{short(row['mean'])} [{short(row['low'])}, {short(row['high'])}]" for row in of_tasks
+    ]
+
+
 def test_the_card_of_dmc_prints_the_scores_of_our_own_runs() -> None:
     card = (ROOT / "docs/suites/dmc.md").read_text(encoding="utf-8")
     records = Store(REFERENCE).load("dmc-mini@1").records
