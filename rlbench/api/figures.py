@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 OF_CURVES = ("curves", "task-curves", "speedups")
 OF_CURRICULA = ("teaching", "levels")
-KINDS = (
+Kind = Literal[
     "intervals", "profiles", "curves", "improvement", "ranks", "cd", "tasks", "task-curves",
-    "speedups", *OF_CURRICULA,
-)  # fmt: skip
+    "speedups", "teaching", "levels",
+]  # fmt: skip
+KINDS: tuple[str, ...] = get_args(Kind)
 
 Floats = NDArray[np.float64]
 RANKING = ("improvement", "ranks", "cd", "speedups")  # figures that say which agent is better

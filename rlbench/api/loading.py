@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-Kind = Literal[
-    "intervals", "profiles", "curves", "improvement", "ranks", "cd", "tasks", "task-curves",
-    "speedups", "teaching", "levels",
-]  # fmt: skip
+    from rlbench.api.figures import Kind
 
 
 class Results:
@@ -279,7 +276,7 @@ class Results:
 
     @in_python
     def figure(
-        self, kind: Kind = "intervals", *, baseline: str = "", width: str | float = "neurips"
+        self, kind: "Kind" = "intervals", *, baseline: str = "", width: str | float = "neurips"
     ) -> "Figure":
         """Draw a figure; nothing is written.
 
@@ -484,7 +481,7 @@ def compare(*sources: Any, **options: Any) -> Answer:
     return load(*sources, **options).compare(**own)
 
 
-def figure(kind: Kind, *sources: Any, **options: Any) -> "Figure":
+def figure(kind: "Kind", *sources: Any, **options: Any) -> "Figure":
     """Draw a figure: ``load(*sources, ...).figure(kind, ...)`` in one call.
 
     Args:
