@@ -134,7 +134,8 @@ def _next_step(pair: Comparison, needed: Needed) -> str:
     if (pair.a, pair.b) not in needed:
         return ""
     runs = needed[pair.a, pair.b]
-    return f" They would need {needed_text(runs, POWER)}." if runs else f" N{NEVER[1:]}."
+    said = f"They would need {needed_text(runs, POWER)}" if runs else NEVER[0].upper() + NEVER[1:]
+    return f" {said}."
 
 
 def _sentence(pair: Comparison, statistic: str, more: str, scale: Scale) -> str:

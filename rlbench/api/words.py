@@ -59,7 +59,7 @@ def p_value_text(p_value: float) -> str:
     >>> p_value_text(0.0153), p_value_text(3e-20)
     ('0.015', '< 0.0001')
     """
-    return "< 0.0001" if p_value < LEAST_P else f"{p_value:.2g}"
+    return f"< {LEAST_P:.4f}" if p_value < LEAST_P else f"{p_value:.2g}"
 
 
 def format_cell(value: object) -> str:

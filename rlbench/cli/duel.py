@@ -83,8 +83,10 @@ def duel(
     from rlbench.api.entrants import want_of_all
     from rlbench.api.stores import loaded_or_empty
     from rlbench.runners import Limits
+    from rlbench.runners.tracking import check_trackers
 
     settings: Settings = context.obj
+    check_trackers(settings.track)
     placement = Placement(
         backend=backend, address=ray_address, options=settings.clusters, device=device, jobs=jobs,
         runs_per_gpu=runs_per_gpu,
@@ -107,8 +109,9 @@ def duel(
         waiting = [name for name in needed if len(returns[name]) // episodes == done]
         wanted = want_of_all(entrants, waiting, [done], store=store, placement=placement)
         if code := run_together(
-            wanted, f"round {done + 1}", Limits(step_timeout, timeout), quiet=json, trains=False
-        ):
+            wanted, f"round {done + 1}", Limits(step_timeout, timeout), quiet=json, trains=False,
+            checkpoint_every=settings.checkpoint_every, track=settings.track,
+        ):  # fmt: skip
             return code
     assert result is not None
     _report(result, returns, compared_by, json=json)

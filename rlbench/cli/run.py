@@ -175,7 +175,7 @@ def run_wanted(wanted: "Wanted", limits: "Limits", *, quiet: bool, **how: Any) -
 
 def _without_points(wanted: "Wanted") -> int:
     """Return how many of the runs that are there lack evaluations that are asked for."""
-    keys = {identity.key: identity for identity in wanted.identities}
+    keys = {identity.key for identity in wanted.identities}
     return sum(
         record.status == "ok"
         and record.identity.key in keys

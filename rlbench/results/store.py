@@ -151,7 +151,7 @@ class Store:
         return compressed
 
     def size_of(self, record: Record) -> int:
-        """Return the bytes of an ``ok`` record's file and of the actions beside it, if any."""
+        """Return the size in bytes of an ``ok`` record: its file and its file of actions."""
         paths = [self.record_of(record.identity)]
         if record.replay is not None:
             paths.append(self._actions_file(record.identity, record.replay.actions))

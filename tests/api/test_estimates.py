@@ -25,7 +25,7 @@ def wanted(suite: str, unofficial: str, store: Path, *, tasks: int, seeds: int =
 
 
 def bytes_in(store: Path) -> list[int]:
-    """Return the bytes of each run: its record and the actions beside it."""
+    """Return the size in bytes of each run: its record and its file of actions."""
     return [
         sum(path.stat().st_size for path in record.parent.glob(f"{record.stem}*"))
         for record in store.glob("*-1/*/*/*.json")

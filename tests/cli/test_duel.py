@@ -40,6 +40,15 @@ def test_the_better_policy_is_found_in_one_round(folder: Path) -> None:
     assert row["p_value"] < 0.05
 
 
+def test_a_file_tells_the_trackers_of_a_duel(folder: Path) -> None:
+    (folder / "how.toml").write_text('track = ["nothing"]\n')
+    words = (GOOD, BAD, "--suite", "poles.toml", "--store", "tracked", "--config", "how.toml")
+    assert "'nothing'" in rlbench("duel", *words, cwd=folder, code=2).stderr
+    (folder / "how.toml").write_text('track = ["tensorboard"]\n')
+    rlbench("duel", *words, cwd=folder)
+    assert list((folder / "tracked/tracking").iterdir())
+
+
 def test_a_decision_is_about_returns_over_the_width_of_their_bounds() -> None:
     """One start state in two of a task of [0, 1] outweighs a little of a task of [0, 1000]."""
     generator = np.random.default_rng(0)
