@@ -56,6 +56,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "rlbench export --suite atari100k --csv scores.csv",
         "rlbench export --suite stump-tracks-1m --proposals history.json",
         "rlbench export --suite atari100k --csv -",
+        "rlbench export --suite atari100k-sticky --training-episodes 100 --csv t.csv",
     ),
     "stats": (
         "rlbench stats scores.csv --suite atari100k",

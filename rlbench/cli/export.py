@@ -14,9 +14,11 @@ from rlbench.errors import StoreError, UsageError
 from rlbench.files import replace_file
 from rlbench.results import published, rows, write_csv
 from rlbench.results.curricula import curricula_of, dump_curricula
+from rlbench.results.record import MAX_TRAINING_EPISODES
 from rlbench.results.scores import COLUMNS, CURVE_COLUMNS
 from rlbench.suites import Suite
 
+LAST_KEPT = MAX_TRAINING_EPISODES // 2  # training episodes at the end that every record has
 PUBLISHED_COLUMNS = (
     "suite", "task", "agent", "run", "status", "score", "normalised", "source", "paper", "url",
     "licence", "deviations",
@@ -36,6 +38,16 @@ def export(
     curves: Annotated[
         bool, typer.Option("--curves", help="Write a row for each evaluation, with its step.")
     ] = False,
+    training_episodes: Annotated[
+        int | None,
+        typer.Option(
+            "--training-episodes",
+            min=1,
+            max=LAST_KEPT,
+            metavar="N",
+            help="Score each run by its last N training episodes instead.",
+        ),
+    ] = None,
     unofficial: UnofficialOption = "",
 ) -> None:
     """Write one row a run, failed ones too, with raw and normalised scores."""
@@ -49,11 +61,21 @@ def export(
     columns: tuple[str, ...]
     if store == PUBLISHED and curves:
         raise UsageError("published scores have no curves: leave --curves out")
+    if training_episodes and (curves or store == PUBLISHED):
+        with_ = "--curves" if curves else f"--store {PUBLISHED}"
+        raise UsageError(f"--training-episodes does not go with {with_}: leave one of them out")
     if store == PUBLISHED:
         table, columns = _published_rows(chosen), PUBLISHED_COLUMNS
     else:
-        table = rows(records_of(store, chosen, tell, old=True), chosen, curves=curves)
+        table = rows(
+            records_of(store, chosen, tell, old=True),
+            chosen,
+            curves=curves,
+            training_episodes=training_episodes or 0,
+        )
         columns = CURVE_COLUMNS if curves else COLUMNS
+    if training_episodes:
+        table = _of_training(table, training_episodes)
     text = io.StringIO(newline="")
     write_csv(table, text, columns)
     if str(csv) == "-":
@@ -61,6 +83,27 @@ def export(
         return
     _write(csv, text.getvalue().encode())
     echo(f"{len(table)} {'evaluations' if curves else 'runs'} in {csv}")
+
+
+def _of_training(table: list[dict[str, Any]], number: int) -> list[dict[str, Any]]:
+    """Say by what the rows are scored; leave out runs in which no training episode ended.
+
+    Raises:
+        UsageError: No run has a score by its training episodes.
+    """
+    scored = [row for row in table if row["status"] == "ok" and row["score"] is not None]
+    if not scored:
+        raise UsageError("no training episode ended in these runs: leave --training-episodes out")
+    left_out = [row for row in table if row["status"] == "ok" and row["score"] is None]
+    tell(
+        f"The scores are mean returns of a run's last {number} training episodes, "
+        "not those of the protocol's evaluation."
+    )
+    if short := sum(row["episodes"] < number for row in scored):
+        tell(f"In {short} of {len(scored)} runs fewer training episodes ended: all of them count.")
+    if left_out:
+        tell(f"Runs in which no training episode ended, left out: {len(left_out)}.")
+    return [row for row in table if row not in left_out]
 
 
 def _write_proposals(path: Path, store: Path, suite: Suite) -> None:

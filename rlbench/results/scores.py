@@ -327,7 +327,9 @@ COLUMNS = (
 CURVE_COLUMNS = (*COLUMNS, "step")
 
 
-def rows(records: Iterable[Record], suite: Suite, *, curves: bool = False) -> list[dict[str, Any]]:
+def rows(
+    records: Iterable[Record], suite: Suite, *, curves: bool = False, training_episodes: int = 0
+) -> list[dict[str, Any]]:
     """Return one flat row per record of the suite, with the names in `COLUMNS`.
 
     The score of a failed run is None. The agent is named as `collect` names it. A record of schema
@@ -338,6 +340,10 @@ def rows(records: Iterable[Record], suite: Suite, *, curves: bool = False) -> li
         suite: The suite.
         curves: Return one row an evaluation of a run instead, by the names in `CURVE_COLUMNS`; of
             two at one budget the later counts, and a run without one has one row.
+        training_episodes: If positive, the score of a run is the mean return of its last so many
+            training episodes, as papers do that evaluate by training (Machado et al. 2018). Records
+            keep at least the last 5,000. A run in which no episode ended has no score. Such a mean
+            is normalised only where the protocol's own score is a mean.
     """
     out = []
     records = list(records)
@@ -350,7 +356,11 @@ def rows(records: Iterable[Record], suite: Suite, *, curves: bool = False) -> li
         if curves and record.status == "ok":
             evaluations = list({e.budget_used: e for e in record.main_evaluations}.values())
         for evaluation in evaluations:
-            row = about | _of_evaluation(record, evaluation, suite)
+            row = about | (
+                _of_training(record, training_episodes, suite)
+                if training_episodes
+                else _of_evaluation(record, evaluation, suite)
+            )
             out.append({**row, "step": evaluation and evaluation.budget_used} if curves else row)
     return out
 
@@ -384,6 +394,22 @@ def _of_evaluation(record: Record, evaluation: Evaluation | None, suite: Suite) 
         "normalised": float(suite.normalise(suite.task(record.identity.task), np.array(score))),
         "episodes": len(evaluation.returns),
         "distinct_starts": evaluation.distinct_starts,
+    }
+
+
+def _of_training(record: Record, number: int, suite: Suite) -> dict[str, Any]:
+    """Return what a row says of a run's last training episodes."""
+    returns = record.training.returns[-number:] if record.status == "ok" else ()
+    if not returns:
+        return dict.fromkeys(("score", "normalised", "episodes", "distinct_starts"))
+    score = fmean(returns)
+    task = suite.task(record.identity.task)
+    by_mean = record.identity.constants.get("score_rule", "mean") == "mean"
+    return {
+        "score": score,
+        "normalised": float(suite.normalise(task, np.array(score))) if by_mean else None,
+        "episodes": len(returns),
+        "distinct_starts": None,
     }
 
 

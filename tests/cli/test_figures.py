@@ -13,6 +13,7 @@ from support.records import ATARI, make_record
 
 from rlbench import stats
 from rlbench.results import Evaluation, Store, read_scores, select
+from rlbench.results.record import Training
 
 EXAMPLE = Path(__file__).parents[2] / "examples/scores.csv"
 RAW = "agent,task,seed,score\n"
@@ -169,6 +170,28 @@ def test_an_export_with_curves_says_what_the_store_says(store_of_curves: Path) -
     options = ("--suite", "atari100k", "--store", "published", "--curves", "--csv", "p.csv")
     error = rlbench("export", *options, cwd=store_of_curves, code=2).stderr
     assert "published scores have no curves" in one_line_error(error)
+
+
+def test_an_export_by_training_episodes_says_what_its_scores_are(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    store.prepare()
+    none = Training(episodes=0, ends=(), returns=())
+    store.write(replace(make_record("Pong", "mine", 0), training=none))
+    store.write(make_record("Pong", "mine", 1, status="failed"))
+    options = ("export", "--suite", "atari100k", "--training-episodes", "100", "--csv", "t.csv")
+    error = rlbench(*options, cwd=tmp_path, code=2).stderr
+    assert "no training episode ended in these runs" in one_line_error(error)
+    trained = Training(episodes=3, ends=(9, 18, 27), returns=(-21.0, -20.0, -19.0))
+    store.write(replace(make_record("Pong", "mine", 2), training=trained))
+    done = rlbench(*options, cwd=tmp_path)
+    assert "last 100 training episodes, not those of the protocol's evaluation" in done.stderr
+    assert "In 1 of 1 runs fewer training episodes ended" in done.stderr
+    assert "no training episode ended, left out: 1" in done.stderr
+    with (tmp_path / "t.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["status"], row["score"]) for row in rows] == [("failed", ""), ("ok", "-20.0")]
+    error = rlbench(*options, "--curves", cwd=tmp_path, code=2).stderr
+    assert "--training-episodes does not go with --curves" in one_line_error(error)
 
 
 def test_what_cannot_be_drawn_is_said_in_one_line_each(tmp_path: Path) -> None:

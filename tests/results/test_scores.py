@@ -2,14 +2,17 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from support.records import ATARI, make_record
 
+from rlbench import suites
 from rlbench.errors import InvalidScores, UnknownName
 from rlbench.results import Scores, belongs, collect, rows, write_csv
+from rlbench.results.record import Training
 from rlbench.results.scores import FRAME_COLUMNS
 
 
@@ -57,6 +60,30 @@ def test_csv_says_what_is_missing_and_starts_no_formula() -> None:
     assert (first["score"], first["status"], first["episodes"]) == ("-20.0", "ok", "100")
     assert float(first["normalised"]) == pytest.approx(0.7 / 35.3)
     assert (second["score"], second["normalised"], second["status"]) == ("", "", "failed")
+
+
+def test_a_run_can_be_scored_by_its_last_training_episodes() -> None:
+    record = make_record("Pong", "a", 0, 5.0)
+    trained = Training(episodes=4, ends=(10, 20, 30, 40), returns=(-21.0, -20.0, -3.0, 1.0))
+    none = Training(episodes=0, ends=(), returns=())
+    records = [
+        replace(record, training=trained),
+        replace(make_record("Pong", "a", 1, 5.0), training=none),
+    ]
+    last, without = rows(records, ATARI, training_episodes=2)
+    pong = ATARI.task("Pong")
+    assert (last["score"], last["episodes"], last["distinct_starts"]) == (-1.0, 2, None)
+    assert last["normalised"] == pytest.approx((-1.0 - pong.low) / (pong.high - pong.low))
+    assert (without["status"], without["score"]) == ("ok", None), "no training episode ended"
+    assert rows(records, ATARI, training_episodes=9)[0]["score"] == pytest.approx(-43 / 4)
+
+
+def test_a_mean_return_is_not_normalised_where_the_score_is_a_percentage() -> None:
+    suite = suites.get("stump-tracks-1m")
+    record = make_record(suite.tasks[0].name, suite=suite)
+    trained = Training(episodes=1, ends=(10,), returns=(231.0,))
+    (row,) = rows([replace(record, training=trained)], suite, training_episodes=1)
+    assert (row["score"], row["normalised"]) == (231.0, None)
 
 
 def frame() -> pd.DataFrame:
