@@ -34,15 +34,16 @@ class Outlook:
     Args:
         price: Of an hour of a slot, if the cost is asked for.
         json: Print rows, at the end.
+        trains: Runs spend the budget; else policies are evaluated as they are.
 
     Attributes:
         awaiting: The agents of a study whose settings are not chosen yet.
     """
 
-    def __init__(self, price: float | None, *, json: bool = False) -> None:
+    def __init__(self, price: float | None, *, json: bool = False, trains: bool = True) -> None:
         self.awaiting: set[str] = set()
         self._price, self._json = price, json
-        self._estimator = Estimator()
+        self._estimator = Estimator(trains=trains)
         self._total, self._parts = Estimate(), 0
         self._rows: list[dict[str, Any]] = []
         self._assumed: set[str] = set()  # what was said of it
@@ -58,6 +59,7 @@ class Outlook:
         wanted: Mapping[str, Wanted],
         *,
         batches: int = 1,
+        called: str = "batches",
         awaiting: Collection[str] = (),
     ) -> None:
         """Tell of runs.
@@ -66,6 +68,7 @@ class Outlook:
             part: What they are of, for a program.
             wanted: By agent; those that share places are done side by side.
             batches: How many there may be of these runs; these are the first.
+            called: What these are called.
             awaiting: The agents whose settings are not chosen yet: all of their runs are counted.
         """
         found: dict[str, Needs] = {}
@@ -83,7 +86,7 @@ class Outlook:
             for _ in range(batches - 1):
                 total = total.plus(more)
             self._tell_of_all(
-                "and all batches that may follow, at most", "all batches, at most", total
+                f"and all {called} that may follow, at most", f"all {called}, at most", total
             )
         self._total, self._parts = self._total.plus(total), self._parts + 1
 
