@@ -1,5 +1,6 @@
 """`rlbench compare --run`: the test decides which runs come next."""
 
+import dataclasses
 import inspect
 import json
 import os
@@ -299,3 +300,22 @@ def test_a_plan_that_was_changed_is_no_plan(copied: Path) -> None:
         line = compare(*BETTER, *PLAN, cwd=folder, code=2).stderr.splitlines()[-1]
         assert str(Path("runs/plans") / path.name) in line
         assert "Move it away" in line
+
+
+def test_a_plan_says_how_the_level_is_spent(copied: Path) -> None:
+    """Its hash covers it, and a plan of before that is refused in a line."""
+    folder = copied
+    (fixed,) = read_plans(folder / "runs")
+    assert fixed.plan.spending == "linear"
+    assert dataclasses.replace(fixed.plan, spending="all at the end").id != fixed.plan.id
+    content = json.loads(fixed.path.read_text())
+    old = {**content, "schema_version": 1}
+    del (plan := dict(content["plan"]))["spending"]
+    fixed.path.write_text(json.dumps({**old, "plan": plan}))
+    line = compare(*BETTER, *PLAN, cwd=folder, code=2).stderr.splitlines()[-1]
+    assert "schema 1" in line
+    fixed.path.rename(folder / "old.json")
+    again = compare(*BETTER, *PLAN, cwd=folder)
+    assert "runs were in the store when it was fixed" in again.stderr
+    assert "start" not in again.stdout
+    assert read_plans(folder / "runs")[0].plan == fixed.plan
