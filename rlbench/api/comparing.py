@@ -22,10 +22,12 @@ from rlbench.errors import UnknownName, UsageError
 from rlbench.results.rankable import ranked_together, why_not_ranked
 from rlbench.stats import AdaStopResult, adastop, plan, runs_needed
 from rlbench.stats.comparisons import TestStatistic
+from rlbench.stats.futility import cost
 from rlbench.stats.permutation import STATISTICS
 from rlbench.stats.stopping import CLAIM
 
 ADASTOP = "adastop"  # the stopping rule that there is
+_POWERS = (0.8, 0.9, 0.99)  # for which the cost of futility is told
 
 Row = dict[str, Any]
 
@@ -180,6 +182,29 @@ def blind_warnings(looks: Sequence[int]) -> list[str]:
         f"nothing can be decided after batch {', '.join(map(str, looks))}, whatever the scores: "
         "there are too few permutations for the level. Take larger batches."
     ]
+
+
+def futility_lines(difference: float | None, max_batches: int, alpha: float) -> list[str]:
+    """Return what it costs and saves to give pairs up early; nothing without futility.
+
+    Args:
+        difference: The one that matters, if pairs are given up.
+        max_batches: How many looks there may be.
+        alpha: The level.
+    """
+    if difference is None:
+        return []
+    said = [
+        f"Futility: a pair is given up once a difference of {difference:g} can be ruled out. In a "
+        "model of normal differences this costs and saves:"
+    ]
+    for power in _POWERS:
+        of = cost(max_batches, alpha=alpha, power=power)
+        said.append(
+            f"  if the whole plan finds {difference:g} with power {power:g}: power "
+            f"{of.power - of.lost:.2f} instead; equal agents are saved {of.saved:.0%} of their runs"
+        )
+    return said
 
 
 def planned(

@@ -8,7 +8,7 @@ import numpy as np
 
 from rlbench.api.asking import CHECKPOINT_SECONDS, DEFAULT_STORE, Asked, parse_suite
 from rlbench.api.clusters import Placement
-from rlbench.api.comparing import blind_warnings
+from rlbench.api.comparing import blind_warnings, futility_lines
 from rlbench.api.entrants import (
     Entrants,
     parse_entrant,
@@ -39,10 +39,7 @@ from rlbench.results.reading import Reading
 from rlbench.runners import Limits
 from rlbench.runners.tracking import check_trackers
 from rlbench.stats.aggregates import LABELS
-from rlbench.stats.futility import cost
 from rlbench.stats.stopping import CLAIM, blind_looks
-
-_POWERS = (0.8, 0.9, 0.99)  # for which the cost of futility is told beforehand
 
 
 class How(NamedTuple):
@@ -193,18 +190,8 @@ def _print_described(plan: ComparisonPlan, entrants: Entrants) -> None:
         f"{plan.max_batches} (seeds {plan.first_seed} to {last}), level {plan.alpha:g} over all "
         "pairs and batches"
     )
-    if plan.futility is None:
-        return
-    echo(
-        f"Futility: a pair is given up once a difference of {plan.futility:g} can be ruled out. "
-        "In a model of normal differences this costs and saves:"
-    )
-    for power in _POWERS:
-        of = cost(plan.max_batches, alpha=plan.alpha, power=power)
-        echo(
-            f"  if the whole plan finds {plan.futility:g} with power {power:g}: power "
-            f"{of.power - of.lost:.2f} instead; equal agents are saved {of.saved:.0%} of their runs"
-        )
+    for line in futility_lines(plan.futility, plan.max_batches, plan.alpha):
+        echo(line)
 
 
 def _print_fixed(fixed: FixedPlan, *, quiet: bool) -> None:
