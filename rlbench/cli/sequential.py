@@ -8,7 +8,7 @@ import numpy as np
 
 from rlbench.api.asking import CHECKPOINT_SECONDS, DEFAULT_STORE, Asked, parse_suite
 from rlbench.api.clusters import Placement
-from rlbench.api.comparing import blind_warnings, futility_lines
+from rlbench.api.comparing import blind_warnings, futility_lines, statistic_of
 from rlbench.api.entrants import (
     Entrants,
     parse_entrant,
@@ -225,13 +225,14 @@ def _print_fixed(fixed: FixedPlan, *, quiet: bool) -> None:
 
 
 def _warn_of_blind_looks(plan: ComparisonPlan) -> None:
-    blind = blind_looks(plan.batch, plan.max_batches, plan.alpha, len(plan.digests))
+    numbers = plan.batch, plan.max_batches, plan.alpha, len(plan.digests)
+    blind = blind_looks(*numbers)
     if len(blind) == plan.max_batches:
         raise UsageError(
             "this plan can decide nothing, whatever the scores: there are too few permutations for "
             "the level. Take larger batches, or more of them"
         )
-    for line in blind_warnings(blind):
+    for line in blind_warnings(blind, *numbers, statistic_of(plan.statistic)):
         tell(f"warning: {line}")
 
 

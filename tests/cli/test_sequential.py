@@ -181,6 +181,24 @@ def test_a_dry_run_does_nothing(folder: Path) -> None:
     assert not (folder / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "warns"),
+    [
+        (("--batch", "5", "--max-batches", "5"), True),
+        (("--batch", "5", "--max-batches", "5", "--statistic", "mean"), False),
+        (("--batch", "6", "--max-batches", "5"), False),
+        (("--batch", "5", "--max-batches", "2"), False),
+        (("--batch", "4", "--max-batches", "1"), True),
+    ],
+)
+def test_a_first_look_that_tells_hardly_anything(
+    options: tuple[str, ...], warns: bool, folder: Path
+) -> None:
+    words = (*BETTER, "--suite", "poles.toml", "--run", *options, "--dry-run")
+    said = compare(*words, cwd=folder, code=3).stderr
+    assert ("hardly anything can be decided" in said) == warns, said
+
+
 def test_a_dry_run_says_what_it_costs(copied: Path) -> None:
     """At a price of 3600 an hour, a second of a slot costs 1."""
     words = (*PLAN, "--jobs", "2", "--dry-run", "--price-per-hour", "3600", "--new-plan")

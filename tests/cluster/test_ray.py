@@ -224,7 +224,8 @@ def comparison(bench: Bench) -> Bench:
     words = bench.command[at + 1 :]
     del words[words.index("--agent") : words.index("--agent") + 2]
     bench.command[at:] = [
-        "compare", *agents, *words, "--run", "--tasks", "Walk", "--batch", "4", "--max-batches", "1"
+        "compare", *agents, *words, "--run", "--tasks", "Walk", "--batch", "2",
+        "--max-batches", "1", "--alpha", "0.4",
     ]  # fmt: skip
     return bench
 
@@ -235,11 +236,11 @@ def test_the_agents_of_a_comparison_go_side_by_side(cluster: Cluster, tmp_path: 
     for folder in folders:
         folder.mkdir()
     here, there = comparison(Bench(folders[0])), comparison(on(cluster, folders[1], APART))
-    here.run()
-    done = there.run()
-    assert len(there.records()) == 8
+    here.run(seconds=300)
+    done = there.run(seconds=300)
+    assert len(there.records()) == 4
     check_complete(there, here.records())
     starts = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("start ")]
     assert set(starts[:2]) == {"mine,", "other,"}
-    assert len(lines_of_logs(there)) == 8
+    assert len(lines_of_logs(there)) == 4
     assert not any(str(tmp_path) in line for line in lines_of_logs(there))

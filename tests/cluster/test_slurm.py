@@ -99,11 +99,11 @@ def test_the_agents_of_a_comparison_share_an_array(executor: str, tmp_path: Path
             if option in words:
                 del words[words.index(option) : words.index(option) + 2]
         bench.command[at:] = [
-            "compare", *agents, *words, "--run", "--tasks", "Walk", "--batch", "4",
-            "--max-batches", "1",
+            "compare", *agents, *words, "--run", "--tasks", "Walk", "--batch", "2",
+            "--max-batches", "1", "--alpha", "0.4",
         ]  # fmt: skip
-        bench.run()
-    assert len(there.records()) == 8
+        bench.run(seconds=300)
+    assert len(there.records()) == 4
     check_complete(there, here.records())
     (files,) = there.store.glob("slurm/*/jobs.json")
-    assert len(json.loads(files.read_text())) == 8
+    assert len(json.loads(files.read_text())) == 4
