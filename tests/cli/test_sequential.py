@@ -22,6 +22,7 @@ from rlbench.leaderboard.sequential import sequentials
 from rlbench.results import Store
 from rlbench.results.plans import read_plans
 
+EXAMPLE = Path(__file__).parents[2] / "examples/my_agent.py"
 BETTER = ("good=agents.py:Balance", "bad=agents.py:Balance [flipped=true]")
 STUDY = """
 suite = "poles.toml"
@@ -337,3 +338,31 @@ def test_a_plan_says_how_the_level_is_spent(copied: Path) -> None:
     assert "runs were in the store when it was fixed" in again.stderr
     assert "start" not in again.stdout
     assert read_plans(folder / "runs")[0].plan == fixed.plan
+
+
+@pytest.mark.slow
+def test_real_runs_on_atari(tmp_path: Path) -> None:
+    """A better agent is found at once; one under two names goes to the end.
+
+    `benchmarks/sequential_runs.py` is the same at a larger scale.
+    """
+    pytest.importorskip("ale_py")
+    (tmp_path / "my_agent.py").write_text(EXAMPLE.read_text())
+    words = (
+        "--suite", "atari100k", "--tasks", "Freeway", "--unofficial",
+        "budget=1000,episodes=1,max_episode_steps=500", "--statistic", "mean", "--stop", "adastop",
+        "--batch", "4", "--max-batches", "2", "--alpha", "0.1", "--run",
+    )  # fmt: skip
+    better = compare("learner=my_agent.py", "random", *words, cwd=tmp_path).stdout
+    assert "told apart after batch 1: the mean of learner was larger." in better
+    assert "8 of 16 planned runs were needed" in better
+    equal = ("a=my_agent.py", "b=my_agent.py", *words, "--store", "equal")
+    out = compare(*equal, cwd=tmp_path).stdout
+    assert "a and b are not separated after batch 2." in out
+    assert "16 of 16 planned runs were needed" in out
+    scores: dict[str, dict[int, float]] = {"a": {}, "b": {}}
+    for record in Store(tmp_path / "equal").load().records:
+        scores[record.identity.agent.name][record.identity.seed] = record.score
+    # Its seed does not depend on its name.
+    assert scores["a"] == scores["b"]
+    assert len(set(scores["a"].values())) > 1

@@ -1,5 +1,6 @@
 """Runs on a real Ray cluster: equal records, whatever is killed."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -128,6 +129,26 @@ def test_a_command_that_is_asked_to_stop_keeps_what_it_can(
     check_complete(bench, expected)
     attempts = [record.timing["attempts"] for record in bench.timed_records().values()]
     assert sorted(attempts) == [1, 1, 2, 2]
+
+
+@DISKS
+def test_a_worker_that_is_killed(
+    disk: str, cluster: Cluster, expected: dict[str, Record], tmp_path: Path
+) -> None:
+    """As on one machine: that is no failure, and the run goes on from its checkpoint."""
+    journal = tmp_path / "journal"
+    bench = on(cluster, tmp_path, disk, *OPTIONS)
+    with (tmp_path / "config.toml").open("a") as file:
+        file.write(f'[ray.runtime_env.env_vars]\nHOLD = "3"\nJOURNAL = "{journal}"\n')
+    process = bench.start()
+    workers = wait_until(lambda: learners(journal))
+    os.kill(int(next(iter(workers))), signal.SIGKILL)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, (out, err)
+    assert bench.failures() == []
+    check_complete(bench, expected)
+    attempts = [record.timing["attempts"] for record in bench.timed_records().values()]
+    assert sorted(attempts) == [1, 1, 1, 2]
 
 
 AGENT = """
