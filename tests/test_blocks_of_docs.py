@@ -361,7 +361,8 @@ def test_toml_goes_through_its_reader(block: Block, tmp_path: Path) -> None:
     path.write_text(block.text)
     if "agents" in content:
         study = read_study(path)
-        check_tasks(study.suite, parts(study.tasks))
+        for one in study.suites:
+            check_tasks(one.suite, parts(one.tasks))
     elif "namespace" in content:
         fields, problem = read_fields(block.text.encode())
         assert not problem

@@ -1,7 +1,7 @@
 """Which backend runs go to, and where they may be there: `--backend` and its tables of options."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 
 from rlbench.api.places import Places, parse_places
 from rlbench.errors import UnknownName, UsageError
-from rlbench.runners import Recipe, Run, Slot, run_all
+from rlbench.runners import Run, Slot, run_all
+from rlbench.runners.run import Players
 from rlbench.suites import Suite
 
 BACKENDS = ("local", "ray", "slurm")
+
+FoundPlaces = tuple[Places, Callable[..., None]]  # where runs may be, and what executes them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,20 +44,18 @@ class Work(NamedTuple):
 
     Attributes:
         suite: The suite.
-        agent: Makes the agent.
-        teacher: Makes the teacher, in a curriculum.
+        players: What makes each agent, and its teacher in a curriculum.
         runs: How many runs there are.
-        has_group: The agent can make several that are stepped in lock-step.
+        has_group: Each agent can make several that are stepped in lock-step.
     """
 
     suite: Suite
-    agent: Recipe
-    teacher: Recipe | None
+    players: Sequence[Players]
     runs: int
     has_group: bool
 
 
-def find_places(placement: Placement, work: Work) -> tuple[Places, Callable[..., None]]:
+def find_places(placement: Placement, work: Work) -> FoundPlaces:
     """Return where runs may be, and what executes them as `run_all` does.
 
     Raises:
@@ -74,7 +75,7 @@ def find_places(placement: Placement, work: Work) -> tuple[Places, Callable[...,
     return places, run_all
 
 
-def _on_ray(placement: Placement, work: Work) -> tuple[Places, Callable[..., None]]:
+def _on_ray(placement: Placement, work: Work) -> FoundPlaces:
     from rlbench.runners.backends.ray import Needs, RayBackend, connect
     from rlbench.runners.backends.shipping import ship
 
@@ -83,7 +84,7 @@ def _on_ray(placement: Placement, work: Work) -> tuple[Places, Callable[..., Non
     rename: Callable[[Run], Run] = _in_place
     with tempfile.TemporaryDirectory(prefix="rlbench-") as folder:
         if "working_dir" not in environment:
-            rename = ship(work.agent, work.teacher, work.suite, Path(folder)).rename
+            rename = ship(work.players, work.suite, Path(folder)).rename
             environment["working_dir"] = folder
         ray = connect(placement.address, environment)
     wants_gpus, group = _gpus(placement, work, has_gpus=bool(ray.cluster_resources().get("GPU")))
@@ -141,7 +142,7 @@ def _gpus(placement: Placement, work: Work, *, has_gpus: bool) -> tuple[bool, in
     return wants, group
 
 
-def _by_slurm(placement: Placement, work: Work) -> tuple[Places, Callable[..., None]]:
+def _by_slurm(placement: Placement, work: Work) -> FoundPlaces:
     from rlbench.runners.backends.slurm import check_parameters, run_array
 
     parameters = dict(placement.options.get("slurm", {}))

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, NamedTuple, cast
 
+import numpy as np
+
 from rlbench.api.apart import Compared, Question, apart_rows, barring, despite_of
 from rlbench.api.asking import Asked
 from rlbench.api.gathering import Gathered, gather
@@ -22,10 +24,14 @@ from rlbench.errors import UnknownName, UsageError
 from rlbench.results.rankable import ranked_together, why_not_ranked
 from rlbench.stats import AdaStopResult, adastop, plan, runs_needed
 from rlbench.stats.comparisons import TestStatistic
+from rlbench.stats.futility import cost
 from rlbench.stats.permutation import STATISTICS
 from rlbench.stats.stopping import CLAIM
 
 ADASTOP = "adastop"  # the stopping rule that there is
+_FEW_RUNS = 10  # of a batch, on one task
+_FAR_APART = 5  # times that agents far apart are compared, to see whether a look tells them apart
+_POWERS = (0.8, 0.9, 0.99)  # for which the cost of futility is told
 
 Row = dict[str, Any]
 
@@ -169,17 +175,78 @@ def stopping(
         agents = ", ".join(result.undecided_agents)
         said.append(f"To go on, runs {done * batch + 1} to {(done + 1) * batch} of: {agents}.")
     notes.append(_order(found.unordered, list(found.agents)))
-    return Stopping(result, rows, said, notes, blind_warnings(result.blind_looks))
+    tasks = max(map(len, scores.values()))
+    warnings = blind_warnings(
+        result.blind_looks, batch, max_batches, question.alpha, tasks, question.statistic
+    )
+    return Stopping(result, rows, said, notes, warnings)
 
 
-def blind_warnings(looks: Sequence[int]) -> list[str]:
-    """Return at which looks nothing can be decided."""
+def blind_warnings(
+    looks: Sequence[int],
+    batch: int,
+    max_batches: int,
+    alpha: float,
+    tasks: int,
+    statistic: TestStatistic,
+) -> list[str]:
+    """Return at which looks nothing can be decided, or hardly anything.
+
+    On one task, the IQM of few runs leaves the outer ones out. So splits that swap these differ as
+    much as the one that was observed, even if no run of one agent is among those of the other.
+
+    Args:
+        looks: Those at which nothing can be decided.
+        batch: Runs a task in a batch.
+        max_batches: How many looks there may be.
+        alpha: The level.
+        tasks: How many there are.
+        statistic: What is compared.
+    """
     if not looks:
-        return []
+        if tasks > 1 or statistic != "iqm" or batch > _FEW_RUNS:
+            return []
+        generator = np.random.default_rng(0)
+        for _ in range(_FAR_APART):
+            low, high = generator.normal(size=(2, batch))
+            far = {"low": low, "high": high + 100}
+            found = adastop(
+                far, batch=batch, max_batches=max_batches, alpha=alpha, statistic=statistic
+            )
+            if found.decisions["low", "high"] == "smaller":
+                return []
+        return [
+            "after batch 1 hardly anything can be decided, even between agents whose runs are far "
+            "apart: on one task the IQM leaves the outer runs out. Take larger batches, or "
+            "--statistic mean."
+        ]
     return [
         f"nothing can be decided after batch {', '.join(map(str, looks))}, whatever the scores: "
         "there are too few permutations for the level. Take larger batches."
     ]
+
+
+def futility_lines(difference: float | None, max_batches: int, alpha: float) -> list[str]:
+    """Return what it costs and saves to give pairs up early; nothing without futility.
+
+    Args:
+        difference: The one that matters, if pairs are given up.
+        max_batches: How many looks there may be.
+        alpha: The level.
+    """
+    if difference is None:
+        return []
+    said = [
+        f"Futility: a pair is given up once a difference of {difference:g} can be ruled out. In a "
+        "model of normal differences this costs and saves:"
+    ]
+    for power in _POWERS:
+        of = cost(max_batches, alpha=alpha, power=power)
+        said.append(
+            f"  if the whole plan finds {difference:g} with power {power:g}: power "
+            f"{of.power - of.lost:.2f} instead; equal agents are saved {of.saved:.0%} of their runs"
+        )
+    return said
 
 
 def planned(

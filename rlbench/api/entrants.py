@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.api.asking import TEACHER_PREFIX, parse_options
-from rlbench.api.clusters import Placement
-from rlbench.api.places import parse_places
+from rlbench.api.clusters import Placement, Work, find_places
 from rlbench.api.running import Wanted, find_agent, find_teacher, given_of_policy, want
 from rlbench.api.stores import loaded_or_empty
 from rlbench.errors import UsageError
 from rlbench.results import Identity, Record, identities
 from rlbench.results.labels import labels
 from rlbench.runners import Resolved, Run
+from rlbench.runners.run import Players
 from rlbench.suites import Suite, Task
 
 _NAMED = re.compile(r"(?:([^=:/\[]{1,100})=)?(.+?)(?:\s*\[(.*)\])?", re.DOTALL)
@@ -184,9 +183,7 @@ def want_of_all(
     store: Path,
     placement: Placement,
 ) -> list[Wanted]:
-    """Return the runs of some agents that are wanted, by agent.
-
-    On this machine, all have the places that they share.
+    """Return the runs of some agents that are wanted, by agent; all share the same places.
 
     Args:
         entrants: The agents, on a suite.
@@ -198,24 +195,30 @@ def want_of_all(
     Raises:
         UsageError: Something does not fit.
     """
-    loaded = loaded_or_empty(store, entrants.suite)
-    wanted = [
-        want(
-            entrants.suite, entrants.tasks, entrants.agents[name], seeds,
-            store=store, teacher=entrants.teachers.get(name), placement=placement, loaded=loaded,
-        )
-        for name in names
-    ]  # fmt: skip
-    if placement.backend != "local":
-        return wanted
-    places = parse_places(
-        placement.device,
-        jobs=placement.jobs,
-        runs_per_gpu=placement.runs_per_gpu,
-        runs=sum(len(of_agent.identities) for of_agent in wanted),
-        has_group=all(of_agent.agent.has_group for of_agent in wanted),
+    named = list(names)
+    agents = [entrants.agents[name] for name in named]
+    teachers = [entrants.teachers.get(name) for name in named]
+    players = [
+        Players(agent.recipe, teacher.recipe if teacher else None)
+        for agent, teacher in zip(agents, teachers, strict=True)
+    ]
+    found_places = find_places(
+        placement,
+        Work(
+            suite=entrants.suite,
+            players=players,
+            runs=len(named) * len(entrants.tasks) * len(seeds),
+            has_group=all(agent.has_group for agent in agents),
+        ),
     )
-    return [replace(of_agent, places=places) for of_agent in wanted]
+    loaded = loaded_or_empty(store, entrants.suite)
+    return [
+        want(
+            entrants.suite, entrants.tasks, agent, seeds, store=store, teacher=teacher,
+            placement=placement, loaded=loaded, found_places=found_places,
+        )
+        for agent, teacher in zip(agents, teachers, strict=True)
+    ]  # fmt: skip
 
 
 def in_turn(of_agents: Sequence[Sequence[Run]]) -> list[Run]:

@@ -94,9 +94,14 @@ class _Probe(NamedTuple):
 
 
 class Estimator:
-    """Says what runs will take; each environment is timed once."""
+    """Says what runs will take; each environment is timed once.
 
-    def __init__(self) -> None:
+    Args:
+        trains: Runs spend the budget; else there is the last evaluation only.
+    """
+
+    def __init__(self, *, trains: bool = True) -> None:
+        self._trains = trains
         self._probes: dict[tuple[str, str, str], _Probe] = {}
 
     def needs(self, wanted: Wanted) -> Needs:
@@ -116,7 +121,7 @@ class Estimator:
 
     def _known(self, wanted: Wanted) -> tuple[Mapping[str, _Run], str, str] | None:
         """Return what a run of each task takes by earlier runs, if there are any."""
-        alike, basis = _alike(wanted)
+        alike, basis = _alike(wanted, trains=self._trains)
         if not alike:
             return None
         of_all = _average(alike, wanted)
@@ -141,8 +146,8 @@ class Estimator:
             task, points = suite.task(name), wanted.points[name]
             protocol = suite.protocol_of(task)
             bound = protocol.max_episode_steps
-            most[name] = _run_of(suite, task, points, probe, bound, bound)
-            played.append(evaluation_episodes(protocol, points))
+            most[name] = _run_of(suite, task, points, probe, bound, bound, trains=self._trains)
+            played.append(evaluation_episodes(protocol, points, trains=self._trains))
             bounds.append(bound)
         average = _mean(most.values())
         assumed = (
@@ -153,9 +158,12 @@ class Estimator:
         lengths = [length for _, length in ended.values()]
         if len(ended) == number and _span(lengths) != _span(bounds):
             seen = _mean(
-                _run_of(suite, suite.task(name), wanted.points[name], probe, length, probe.longest)
+                _run_of(
+                    suite, suite.task(name), wanted.points[name], probe, length, probe.longest,
+                    trains=self._trains,
+                )
                 for name, (probe, length) in ended.items()
-            )
+            )  # fmt: skip
             assumed += (
                 f" (by random actions they had {_span(lengths)} on average; then a run takes "
                 f"{duration(seen.seconds)} and {size_text(seen.disk)})"
@@ -173,13 +181,16 @@ class Estimator:
         return self._probes[key]
 
 
-def evaluation_episodes(protocol: Protocol, extra: Collection[int]) -> int:
+def evaluation_episodes(protocol: Protocol, extra: Collection[int], *, trains: bool = True) -> int:
     """Return how many episodes all evaluations of a run have: at every point, under every name.
 
     Args:
         protocol: Of the run's task.
         extra: Evaluation points besides those of the protocol.
+        trains: The run spends the budget; else there is the last evaluation only.
     """
+    if not trains:
+        return len(protocol.evaluations) * protocol.episodes
     points = {*protocol.points, *(point for point in extra if point < protocol.budget)}
     before = (len(points) - 1) * protocol.episodes_at_points
     return len(protocol.evaluations) * (before + protocol.episodes)
@@ -194,14 +205,20 @@ def _estimate(runs: Iterable[_Run], wanted: Wanted) -> Estimate:
     return Estimate(len(found), seconds, wall, sum(run.disk for run in found))
 
 
-def _alike(wanted: Wanted) -> tuple[list[Record], str]:
-    """Return earlier runs of the agent, or else of its code with other options, and what of."""
+def _alike(wanted: Wanted, *, trains: bool) -> tuple[list[Record], str]:
+    """Return earlier runs of the agent, or else of its code with other options, and what of.
+
+    Args:
+        wanted: The runs that are wanted.
+        trains: They spend the budget; else earlier runs did not spend it either.
+    """
     suite, first = wanted.suite, wanted.identities[0]
     of_suite = [
         record
         for record in wanted.loaded.records
         if record.status == "ok"
         and record.slot_seconds is not None
+        and (trains or record.budget_used == 0)
         and record.identity.suite == suite.id
         and record.identity.unofficial == suite.unofficial
     ]
@@ -237,6 +254,8 @@ def _run_of(
     probe: _Probe,
     length: float,
     longest: float,
+    *,
+    trains: bool,
 ) -> _Run:
     """Return what a run takes whose evaluation episodes have so many steps.
 
@@ -249,17 +268,19 @@ def _run_of(
         probe: A look at its environment.
         length: Steps of an episode, on average.
         longest: Steps of the longest.
+        trains: It spends the budget.
     """
     protocol = suite.protocol_of(task)
-    episodes = evaluation_episodes(protocol, extra)
-    trained = 0 if protocol.kind == "offline" else protocol.budget
+    episodes = evaluation_episodes(protocol, extra, trains=trains)
+    trained = protocol.budget if trains and protocol.kind != "offline" else 0
+    points = len({*protocol.points, *extra}) if trains else 1
     slots = min(protocol.eval_envs, protocol.episodes)
     actions = slots * max(longest, -(-protocol.episodes // slots) * length)
     training = min(trained / (probe.length or protocol.max_episode_steps), MAX_TRAINING_EPISODES)
     disk = (
         min(actions, MAX_BYTES / probe.raw) * probe.packed
         + _RECORD_BYTES
-        + _EVALUATION_BYTES * len(protocol.evaluations) * len({*protocol.points, *extra})
+        + _EVALUATION_BYTES * len(protocol.evaluations) * points
         + _EPISODE_BYTES * episodes
         + _TRAINING_BYTES * training
     )

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from rlbench.api.asking import CHECKPOINT_SECONDS, TEACHER_PREFIX, parse_eval_points
-from rlbench.api.clusters import Placement, Work, find_places
+from rlbench.api.clusters import FoundPlaces, Placement, Work, find_places
 from rlbench.api.places import Places
 from rlbench.api.progress import Display
 from rlbench.api.stores import Tell, loaded_or_empty
@@ -31,6 +31,7 @@ from rlbench.runners.agents.agent import AGENTS
 from rlbench.runners.agents.objects import find_object, importable_spec
 from rlbench.runners.agents.resolving import resolve_found
 from rlbench.runners.backends.here import run_here
+from rlbench.runners.run import Players
 from rlbench.suites import Suite, Task
 
 
@@ -86,6 +87,7 @@ def want(
     placement: Placement = Placement(),  # noqa: B008 - it is immutable
     factory: AgentFactory | None = None,
     loaded: Loaded | None = None,
+    found_places: FoundPlaces | None = None,
 ) -> Wanted:
     """Return the runs of an agent that are wanted.
 
@@ -100,6 +102,7 @@ def want(
         placement: Where they may be.
         factory: Makes the agent in this process, if no other can.
         loaded: What the store holds of the suite, if it was read already.
+        found_places: What `find_places` returned, if the runs share places with others.
 
     Raises:
         UsageError: Something does not fit.
@@ -114,16 +117,10 @@ def want(
     suite.check_can_run(suite.task(name) for name in dict.fromkeys(run.task for run in left))
     if factory is not None and placement.backend != "local":
         raise UsageError("an agent that only this process knows runs here: put it into a file")
-    places, execute_all = find_places(
-        placement,
-        Work(
-            suite=suite,
-            agent=agent.recipe,
-            teacher=teacher.recipe if teacher else None,
-            runs=len(found),
-            has_group=agent.has_group,
-        ),
-    )
+    if found_places is None:
+        players = Players(agent.recipe, teacher.recipe if teacher else None)
+        found_places = find_places(placement, Work(suite, [players], len(found), agent.has_group))
+    places, execute_all = found_places
     return Wanted(
         suite=suite, agent=agent, teacher=teacher, store=Store(store), loaded=loaded,
         identities=found, left=left, points=points, places=places,

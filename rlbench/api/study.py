@@ -47,14 +47,26 @@ class Part(NamedTuple):
     options: Mapping[str, Any]
 
 
+class NamedSuite(NamedTuple):
+    """A suite of the study.
+
+    Attributes:
+        suite: What names it.
+        tasks: Some of its tasks, with commas; all if there is nothing.
+        unofficial: Constants that are changed, as the command line writes them.
+    """
+
+    suite: str
+    tasks: str
+    unofficial: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """What a file says.
 
     Attributes:
-        suite: What names the suite.
-        tasks: Some of its tasks, with commas; all if there is nothing.
-        unofficial: Constants that are changed, as the command line writes them.
+        suites: Those that the agents are compared on, each by its own plan.
         store: Where records go.
         figures: Where figures go, if anywhere.
         placement: The backend, and what is asked of it.
@@ -63,9 +75,7 @@ class Study:
         tuning: By the name of an agent that is tuned.
     """
 
-    suite: str
-    tasks: str
-    unofficial: str
+    suites: tuple[NamedSuite, ...]
     store: Path
     figures: Path | None
     placement: Placement
@@ -109,9 +119,7 @@ def read_study(path: Path) -> Study:
     if (baseline := settings.get("baseline")) is not None and baseline not in agents:
         raise UnknownName(f"baseline in {path}:", baseline, agents)
     study = Study(
-        suite=data["suite"],
-        tasks=",".join(data.get("tasks", ())),
-        unofficial=unofficial_text(data.get("unofficial", {})),
+        suites=_suites(data, path),
         store=Path(data.get("store", DEFAULT_STORE)),
         figures=Path(data["figures"]) if "figures" in data else None,
         placement=Placement(
@@ -132,6 +140,23 @@ def read_study(path: Path) -> Study:
     )
     _check_seeds(study, path)
     return study
+
+
+def _suites(data: Mapping[str, Any], path: Path) -> tuple[NamedSuite, ...]:
+    """Return the suites that a file names, either in the tables ``suites`` or as its only one."""
+    own = sorted({"suite", "tasks", "unofficial"} & set(data))
+    if "suites" in data and own:
+        raise UsageError(f"{path}: {own[0]} belongs into the tables [[suites]], as there are some")
+    if "suites" not in data and "suite" not in data:
+        raise UsageError(f'{path}: it names no suite: write suite = "atari100k", or [[suites]]')
+    return tuple(
+        NamedSuite(
+            one["suite"],
+            ",".join(one.get("tasks", ())),
+            unofficial_text(one.get("unofficial", {})),
+        )
+        for one in data.get("suites", [data])
+    )
 
 
 def _lineage(name: str, agents: Mapping[str, Any], path: Path) -> tuple[Part, ...]:

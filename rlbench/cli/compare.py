@@ -14,6 +14,7 @@ from rlbench.api.comparing import (
     check_number,
     check_stop,
     compared,
+    futility_lines,
     gather_to_compare,
     is_apart,
     planned,
@@ -182,6 +183,8 @@ def compare_agents(
     question = Question(chosen, alpha, scale, despite_protocols)
     if stop and not is_apart(gathered, question):
         decided = stopping(gathered, question, batch, max_batches, futility)
+        for line in [] if json else futility_lines(futility, max_batches, alpha):
+            echo(line)
         _show_adastop(decided, json)
         draw_stopping(decided.result, out)
         _print_notes(gathered, decided.notes, json)

@@ -34,16 +34,18 @@ class Outlook:
     Args:
         price: Of an hour of a slot, if the cost is asked for.
         json: Print rows, at the end.
+        trains: Runs spend the budget; else policies are evaluated as they are.
 
     Attributes:
         awaiting: The agents of a study whose settings are not chosen yet.
     """
 
-    def __init__(self, price: float | None, *, json: bool = False) -> None:
+    def __init__(self, price: float | None, *, json: bool = False, trains: bool = True) -> None:
         self.awaiting: set[str] = set()
         self._price, self._json = price, json
-        self._estimator = Estimator()
+        self._estimator = Estimator(trains=trains)
         self._total, self._parts = Estimate(), 0
+        self._suite: str | None = None  # of the part that is told of
         self._rows: list[dict[str, Any]] = []
         self._assumed: set[str] = set()  # what was said of it
 
@@ -58,23 +60,26 @@ class Outlook:
         wanted: Mapping[str, Wanted],
         *,
         batches: int = 1,
+        called: str = "batches",
         awaiting: Collection[str] = (),
     ) -> None:
         """Tell of runs.
 
         Args:
             part: What they are of, for a program.
-            wanted: By agent; those that share places are done side by side.
+            wanted: By agent; all share the same places.
             batches: How many there may be of these runs; these are the first.
+            called: What these are called.
             awaiting: The agents whose settings are not chosen yet: all of their runs are counted.
         """
+        self._suite = next(iter(wanted.values())).suite.id
         found: dict[str, Needs] = {}
         for name, of_agent in wanted.items():
             is_open = name in awaiting
             runs = replace(of_agent, left=of_agent.identities) if is_open else of_agent
             found[name] = self._estimator.needs(runs)
             self._tell_of_agent(part, name, runs, found[name], is_open=is_open)
-        slots = _shared_slots(list(wanted.values()))
+        slots = len(next(iter(wanted.values())).places.slots)
         total = _together([needs.left for needs in found.values()], found, slots)
         if len(wanted) > 1:
             self._tell_of_all("all of these", part, total)
@@ -83,12 +88,13 @@ class Outlook:
             for _ in range(batches - 1):
                 total = total.plus(more)
             self._tell_of_all(
-                "and all batches that may follow, at most", "all batches, at most", total
+                f"and all {called} that may follow, at most", f"all {called}, at most", total
             )
         self._total, self._parts = self._total.plus(total), self._parts + 1
 
     def end(self) -> None:
         """Say what all parts take, if there are several; print the rows."""
+        self._suite = None
         if self._parts > 1:
             self._tell_of_all("the whole study, at most", "the whole study, at most", self._total)
         if self._json:
@@ -134,7 +140,8 @@ class Outlook:
         """Keep a row."""
         price = self._price
         self._rows.append({
-            "part": part, "agent": agent, "runs": found.runs, "at_a_time": jobs,
+            "suite": self._suite, "part": part, "agent": agent,
+            "runs": found.runs, "at_a_time": jobs,
             "seconds": round(found.seconds, 3), "wall_seconds": round(found.wall, 3),
             "disk_bytes": round(found.disk),
             "cost": None if price is None else found.seconds / 3600 * price,
@@ -142,19 +149,11 @@ class Outlook:
         })  # fmt: skip
 
 
-def _shared_slots(wanted: Sequence[Wanted]) -> int:
-    """Return in how many slots the runs of several agents go on side by side; 0 if they do not."""
-    shared = len({id(of_agent.places) for of_agent in wanted}) == 1
-    return len(wanted[0].places.slots) if shared else 0
-
-
 def _together(parts: Sequence[Estimate], needs: Mapping[str, Needs], slots: int) -> Estimate:
-    """Return what the runs of several agents take, side by side if they share slots."""
+    """Return what the runs of several agents take, side by side in so many slots."""
     total = Estimate()
     for part in parts:
         total = total.plus(part)
-    if not slots:
-        return total
     longest = max(of_agent.each for of_agent in needs.values()) if total.runs else 0.0
     return total._replace(wall=max(total.seconds / slots, longest))
 

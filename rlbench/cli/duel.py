@@ -1,6 +1,6 @@
 """`rlbench duel`: policies on common start states, until it is decided which is better."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +10,7 @@ from rlbench.cli.config import Settings
 from rlbench.cli.options import (
     ConfigOption,
     JsonOption,
+    PriceOption,
     StepTimeoutOption,
     StoreOption,
     SuiteOption,
@@ -22,6 +23,8 @@ from rlbench.errors import UsageError
 
 if TYPE_CHECKING:
     from rlbench.api.duels import By, Returns
+    from rlbench.api.running import Wanted
+    from rlbench.cli.dry_run import Outlook
     from rlbench.stats import DuelResult
 
 MAX_EPISODES = 1000  # of a round, as many as environments side by side
@@ -70,18 +73,24 @@ def duel(
     timeout: TimeoutOption = None,
     step_timeout: StepTimeoutOption = STEP_TIMEOUT,
     config: ConfigOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the next round, and what rounds take.")
+    ] = False,
+    price_per_hour: PriceOption = None,
     unofficial: UnofficialOption = "",
     json: JsonOption = False,
 ) -> int:
     """Say which of several saved or fixed policies is better, on as few episodes as it takes.
 
     All play the same start states, round after round, until all pairs are decided. You may stop
-    and go on at any time. Exit code 3 means that a pair is undecided after the last round.
+    and go on at any time. Exit code 3 means that a pair is undecided (--dry-run), or is so after
+    the last round.
     """
     from rlbench.api.clusters import Placement
     from rlbench.api.duels import by_of, decide, policies_of, returns_so_far
     from rlbench.api.entrants import want_of_all
     from rlbench.api.stores import loaded_or_empty
+    from rlbench.cli.dry_run import Outlook
     from rlbench.runners import Limits
     from rlbench.runners.tracking import check_trackers
 
@@ -104,13 +113,19 @@ def duel(
         result = decide(entrants, returns, compared_by, alpha)
         needed = tuple(entrants.agents) if result is None else result.undecided_policies
         done = min((len(returns[name]) // episodes for name in needed), default=max_rounds)
-        if done >= max_rounds:
+        wanted = {}
+        if done < max_rounds:
+            found = want_of_all(entrants, needed, [done], store=store, placement=placement)
+            wanted = dict(zip(needed, found, strict=True))
+        if dry_run:
+            outlook = Outlook(price_per_hour, json=json, trains=False)
+            _print_next(needed, wanted, done, max_rounds, outlook)
+            return EXIT_UNDECIDED if needed else 0
+        if not wanted:
             break
-        waiting = [name for name in needed if len(returns[name]) // episodes == done]
-        wanted = want_of_all(entrants, waiting, [done], store=store, placement=placement)
         if code := run_together(
-            wanted, f"round {done + 1}", Limits(step_timeout, timeout), quiet=json, trains=False,
-            checkpoint_every=settings.checkpoint_every, track=settings.track,
+            list(wanted.values()), f"round {done + 1}", Limits(step_timeout, timeout), quiet=json,
+            trains=False, checkpoint_every=settings.checkpoint_every, track=settings.track,
         ):  # fmt: skip
             return code
     assert result is not None
@@ -129,6 +144,33 @@ def _described(by: "By", tasks: int, episodes: int, alpha: float) -> str:
         f"A duel {what}: {episodes} common start states a round on each of {tasks} tasks; bets, "
         f"level {alpha:g} at any time, over all pairs. No training budget is spent."
     )
+
+
+def _print_next(
+    needed: Sequence[str],
+    wanted: "Mapping[str, Wanted]",
+    done: int,
+    max_rounds: int,
+    outlook: "Outlook",
+) -> None:
+    """Print what the next round takes, and all rounds that may follow; do nothing.
+
+    Args:
+        needed: The policies that are undecided.
+        wanted: Their runs of the next round, by policy; none after the last round.
+        done: How many rounds they have played.
+        max_rounds: How many there may be.
+        outlook: Says it.
+    """
+    if wanted:
+        part = f"round {done + 1} of at most {max_rounds}"
+        outlook.say(f"{part} comes next:")
+        outlook.add(part, wanted, batches=max_rounds - done, called="rounds")
+    elif needed:
+        outlook.say(f"undecided after round {done}, the last: --max-rounds {2 * done} allows more")
+    else:
+        outlook.say("decided: no more rounds are needed")
+    outlook.end()
 
 
 def _report(result: "DuelResult", returns: "Returns", by: "By", *, json: bool) -> None:

@@ -191,7 +191,7 @@ def run_together(
     """Do the runs of several agents side by side; return an exit code if not all have a score.
 
     Args:
-        wanted: By agent; those that share places, as on this machine, are done side by side.
+        wanted: By agent, at least one; all share the same places.
         title: What they are of, printed first.
         limits: How long things may take.
         quiet: Print errors only.
@@ -203,19 +203,17 @@ def run_together(
     if not quiet:
         echo(title)
     runs = [prepare(of_agent, tell, **how) for of_agent in wanted]
-    parts = list(zip(runs, wanted, strict=True))
-    if len({id(of_agent.places) for of_agent in wanted}) == 1:
-        parts = [(in_turn(runs), wanted[0])]
-    for of_part, of_agent in parts:
-        if code := _execute_part(of_part, of_agent, limits, quiet=quiet):
-            return code
+    if code := _execute_together(in_turn(runs), wanted[0], limits, quiet=quiet):
+        return code
     if sum(map(len, runs)) < sum(len(of_agent.left) for of_agent in wanted):
         tell("rlbench: undecided: it goes on once all these runs have a score")
         return EXIT_FAILED
     return 0
 
 
-def _execute_part(runs: Sequence["Run"], wanted: "Wanted", limits: "Limits", *, quiet: bool) -> int:
+def _execute_together(
+    runs: Sequence["Run"], wanted: "Wanted", limits: "Limits", *, quiet: bool
+) -> int:
     """Do runs that share places; return an exit code if not all have a score."""
     from rlbench.api.running import execute
     from rlbench.cli.progress import make_display

@@ -1,6 +1,6 @@
 """`rlbench compare --run`: do the runs that a sequential comparison needs until it is decided."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from rlbench.api.asking import CHECKPOINT_SECONDS, DEFAULT_STORE, Asked, parse_suite
 from rlbench.api.clusters import Placement
-from rlbench.api.comparing import blind_warnings
+from rlbench.api.comparing import blind_warnings, futility_lines, statistic_of
 from rlbench.api.entrants import (
     Entrants,
     parse_entrant,
@@ -39,17 +39,26 @@ from rlbench.results.reading import Reading
 from rlbench.runners import Limits
 from rlbench.runners.tracking import check_trackers
 from rlbench.stats.aggregates import LABELS
-from rlbench.stats.futility import cost
 from rlbench.stats.stopping import CLAIM, blind_looks
 
-_POWERS = (0.8, 0.9, 0.99)  # for which the cost of futility is told beforehand
+
+class Decided(NamedTuple):
+    """What came of a comparison.
+
+    Attributes:
+        code: The exit code.
+        rows: A pair a row, if it is decided.
+    """
+
+    code: int
+    rows: Sequence[Mapping[str, Any]] = ()
 
 
 class How(NamedTuple):
     """How a comparison is carried out.
 
     Attributes:
-        tasks: Some tasks, or nothing for all.
+        tasks: Some tasks, or nothing for all; those of a study are in its file.
         teacher: Of agents that name none, in a curriculum.
         new_plan: Begin another plan for agents that have one.
         dry_run: Print the plan and its next runs, and do nothing.
@@ -101,7 +110,13 @@ def run_comparison(
     specs = [parse_entrant(spec) for spec in asked.sources]
     named = with_teachers(chosen, specs, how.teacher)
     entrants = resolve_entrants(chosen, parse_tasks(chosen, how.tasks), named)
-    return decide(entrants, path, how, placement, settings)
+    outlook = Outlook(how.price, json=how.json)
+    found = decide(entrants, path, how, placement, settings, outlook)
+    if how.dry_run:
+        outlook.end()
+    elif how.json and not found.code:
+        print_json(found.rows)
+    return found.code
 
 
 def decide(
@@ -110,9 +125,9 @@ def decide(
     how: How,
     placement: Placement,
     settings: Mapping[str, Any],
-    outlook: Outlook | None = None,
-) -> int:
-    """Do runs until all pairs are decided, and report; return the exit code.
+    outlook: Outlook,
+) -> Decided:
+    """Do runs until all pairs are decided, and report, but not as rows for a program.
 
     Args:
         entrants: The agents, on a suite.
@@ -120,15 +135,14 @@ def decide(
         how: How it is carried out.
         placement: Where runs are made.
         settings: As `plan_of` takes them.
-        outlook: What a dry run has said already.
+        outlook: What a dry run has said already; it is told what comes next.
     """
     plan = plan_of(entrants, **settings)
     _warn_of_blind_looks(plan)
     if not how.json:
         _print_described(plan, entrants)
     if how.dry_run:
-        outlook = outlook or Outlook(how.price, json=how.json)
-        return _print_next(plan, entrants, path, outlook, placement)
+        return Decided(_print_next(plan, entrants, path, outlook, placement))
     check_trackers(how.track)
     records = loaded_or_empty(path, entrants.suite).records
     at = standing(plan, entrants, records)
@@ -141,11 +155,13 @@ def decide(
             wanted, title, how.limits, quiet=how.json, checkpoint_every=how.checkpoint_every,
             track=how.track,
         ):  # fmt: skip
-            return code
+            return Decided(code)
         records = loaded_or_empty(path, entrants.suite).records
         at = standing(plan, entrants, records)
         wanted = _next_runs(plan, entrants, at, path, placement)
-    _report(plan, entrants, at, records, json=how.json)
+    rows = _rows(plan, at)
+    if not how.json:
+        _report(plan, entrants, at, records, rows)
     assert at.result is not None
     draw_stopping(at.result, how.out)
     if base := settings.get("baseline"):
@@ -153,7 +169,7 @@ def decide(
             at.result, looked_at(plan, entrants, at, records), how.out, base=base,
             statistic=plan.statistic, alpha=plan.alpha, suite=entrants.suite,
         )  # fmt: skip
-    return 0
+    return Decided(0, rows)
 
 
 def _next_runs(
@@ -193,18 +209,8 @@ def _print_described(plan: ComparisonPlan, entrants: Entrants) -> None:
         f"{plan.max_batches} (seeds {plan.first_seed} to {last}), level {plan.alpha:g} over all "
         "pairs and batches"
     )
-    if plan.futility is None:
-        return
-    echo(
-        f"Futility: a pair is given up once a difference of {plan.futility:g} can be ruled out. "
-        "In a model of normal differences this costs and saves:"
-    )
-    for power in _POWERS:
-        of = cost(plan.max_batches, alpha=plan.alpha, power=power)
-        echo(
-            f"  if the whole plan finds {plan.futility:g} with power {power:g}: power "
-            f"{of.power - of.lost:.2f} instead; equal agents are saved {of.saved:.0%} of their runs"
-        )
+    for line in futility_lines(plan.futility, plan.max_batches, plan.alpha):
+        echo(line)
 
 
 def _print_fixed(fixed: FixedPlan, *, quiet: bool) -> None:
@@ -219,13 +225,14 @@ def _print_fixed(fixed: FixedPlan, *, quiet: bool) -> None:
 
 
 def _warn_of_blind_looks(plan: ComparisonPlan) -> None:
-    blind = blind_looks(plan.batch, plan.max_batches, plan.alpha, len(plan.digests))
+    numbers = plan.batch, plan.max_batches, plan.alpha, len(plan.digests)
+    blind = blind_looks(*numbers)
     if len(blind) == plan.max_batches:
         raise UsageError(
             "this plan can decide nothing, whatever the scores: there are too few permutations for "
             "the level. Take larger batches, or more of them"
         )
-    for line in blind_warnings(blind):
+    for line in blind_warnings(blind, *numbers, statistic_of(plan.statistic)):
         tell(f"warning: {line}")
 
 
@@ -241,7 +248,6 @@ def _print_next(
         at = standing(plan, entrants, loaded_or_empty(path, entrants.suite).records)
     if not at.needed:
         outlook.say("decided: no more runs are needed")
-        outlook.end()
         return 0
     batch = f"batch {at.next_batch} of at most {plan.max_batches}"
     outlook.say(f"{batch} comes next:")
@@ -250,29 +256,36 @@ def _print_next(
         batch, dict(zip(at.needed, wanted, strict=True)),
         batches=plan.max_batches - at.next_batch + 1, awaiting=outlook.awaiting,
     )  # fmt: skip
-    outlook.end()
     return EXIT_UNDECIDED
 
 
-def _report(
-    plan: ComparisonPlan, entrants: Entrants, at: Standing, records: list[Record], *, json: bool
-) -> None:
-    """Print what was decided, after how many batches, and what that saved."""
-    result = at.result
-    assert result is not None
+def _rows(plan: ComparisonPlan, at: Standing) -> list[dict[str, Any]]:
+    """Return a pair a row: what was decided, after how many batches, and by which plan."""
+    assert at.result is not None
     rows: list[dict[str, Any]] = []
-    for (a, b), decision in result.decisions.items():
-        seen = result.statistics[a, b]
+    for (a, b), decision in at.result.decisions.items():
+        seen = at.result.statistics[a, b]
         rows.append(
             {
                 "a": a, "b": b, "decision": decision, "batches": len(seen),
                 "statistic": seen[-1] if np.isfinite(seen[-1]) else None,
                 "runs": len(seen) * plan.batch * len(plan.digests), "plan": plan.id,
+                "suite": plan.suite,
             }
         )  # fmt: skip
-    if json:
-        print_json(rows)
-        return
+    return rows
+
+
+def _report(
+    plan: ComparisonPlan,
+    entrants: Entrants,
+    at: Standing,
+    records: list[Record],
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Print what was decided, after how many batches, and what that saved."""
+    result = at.result
+    assert result is not None
     done, most = result.looks
     print_table(rows, list(rows[0])[:6], f"decided after batch {done} of at most {most}")
     for row in rows:

@@ -1,14 +1,27 @@
 """`rlbench study`: a comparison that a file describes."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rlbench.api.asking import STEP_TIMEOUT, parse_suite
 from rlbench.cli.examples import examples
 from rlbench.cli.options import JsonOption, PriceOption, StepTimeoutOption, TimeoutOption
+from rlbench.cli.output import EXIT_UNDECIDED, print_json
+from rlbench.cli.run import EXIT_FAILED, EXIT_INTERRUPTED
+from rlbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from rlbench.api.clusters import Placement
+    from rlbench.api.study import Study
+    from rlbench.cli.dry_run import Outlook
+    from rlbench.cli.sequential import Decided, How
+    from rlbench.suites import Suite, Task
+
+_WORST_FIRST = (EXIT_INTERRUPTED, EXIT_FAILED, EXIT_UNDECIDED)  # exit codes of several suites
 
 app = typer.Typer(help="Run comparisons that files describe.", no_args_is_help=True)
 
@@ -42,27 +55,71 @@ def run_study(
 
     Exit code 3 means undecided (--dry-run), 1 that runs failed.
     """
-    from rlbench.api.entrants import resolve_entrants
     from rlbench.api.study import read_study
     from rlbench.cli.dry_run import Outlook
-    from rlbench.cli.run import parse_tasks
-    from rlbench.cli.sequential import How, decide
-    from rlbench.cli.tuning import tuned
+    from rlbench.cli.sequential import How
     from rlbench.runners import Limits
 
     study = read_study(file)
-    chosen = parse_suite(study.suite, study.unofficial)
-    tasks = parse_tasks(chosen, study.tasks)
+    suites = _suites_of(study, file)
     placement = replace(study.placement, device=device, jobs=jobs, runs_per_gpu=runs_per_gpu)
     how = How(
-        study.tasks, "", new_plan, dry_run, json, study.figures, price_per_hour,
+        "", "", new_plan, dry_run, json, study.figures, price_per_hour,
         Limits(step_timeout, timeout),
     )  # fmt: skip
     outlook = Outlook(price_per_hour, json=json)
-    agents, code = tuned(study, chosen, tasks, placement, how, outlook)
+    codes, rows = list[int](), list[Mapping[str, Any]]()
+    for suite, tasks in suites:
+        if len(suites) > 1:
+            outlook.say(f"suite {suite.id}")
+            how = how._replace(out=study.figures and study.figures / suite.name)
+        found = _carry_out(study, suite, tasks, placement, how, outlook)
+        codes.append(found.code)
+        rows += found.rows
+        if found.code == EXIT_INTERRUPTED:
+            break
+    if dry_run:
+        outlook.end()
+    elif json and rows:
+        print_json(rows)
+    return next((code for code in _WORST_FIRST if code in codes), 0)
+
+
+def _suites_of(study: "Study", file: Path) -> list[tuple["Suite", list["Task"]]]:
+    """Return the suites of a study, each with the tasks that agents are compared on.
+
+    Raises:
+        UsageError: One cannot be found, or is named twice.
+    """
+    from rlbench.cli.run import parse_tasks
+
+    found: list[tuple[Suite, list[Task]]] = []
+    for one in study.suites:
+        suite = parse_suite(one.suite, one.unofficial)
+        if suite.name in {other.name for other, _ in found}:
+            raise UsageError(f"{file}: the suite {suite.name} is named twice: use two files")
+        found.append((suite, parse_tasks(suite, one.tasks)))
+    return found
+
+
+def _carry_out(
+    study: "Study",
+    suite: "Suite",
+    tasks: list["Task"],
+    placement: "Placement",
+    how: "How",
+    outlook: "Outlook",
+) -> "Decided":
+    """Tune and compare the agents of a study on a suite."""
+    from rlbench.api.entrants import resolve_entrants
+    from rlbench.cli.sequential import Decided, decide
+    from rlbench.cli.tuning import tuned
+
+    outlook.awaiting = set()
+    agents, code = tuned(study, suite, tasks, placement, how, outlook)
     if code:
-        return code
-    entrants = resolve_entrants(chosen, tasks, agents)
+        return Decided(code)
+    entrants = resolve_entrants(suite, tasks, agents)
     settings = dict(study.settings)
     # In a curriculum, labels name teachers as well.
     of_name = dict(zip(study.agents, entrants.agents, strict=True))

@@ -25,7 +25,7 @@ from rlbench.results.record import Record, check_schema
 from rlbench.suites import Constant, Suite, Task, sha256_of
 
 FOLDER = "plans"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_BYTES = 1_000_000
 
 Pair = tuple[str, str]
@@ -48,6 +48,8 @@ class ComparisonPlan:
         futility: The difference that matters, see `rlbench.stats.futility`; None for no futility.
         statistic: What is compared.
         rule: Of `rlbench.stats.adastop`.
+        spending: How the level is spent over the looks, and with futility the chance to give up a
+            pair whose difference matters: in equal parts.
         teachers: By the label of the agent, in a curriculum.
     """
 
@@ -63,6 +65,7 @@ class ComparisonPlan:
     futility: float | None
     statistic: str
     rule: str = "studentised"
+    spending: str = "linear"
     teachers: Mapping[str, AgentId] = field(default_factory=dict)
 
     @property
@@ -251,6 +254,11 @@ def fix_plan(store: Path, plan: ComparisonPlan, seen: int) -> FixedPlan:
 def _read(path: Path) -> FixedPlan:
     try:
         content = strict_json.load(read_bounded(path, MAX_BYTES))
+        if isinstance(content, dict) and content.get("schema_version") == 1:
+            raise StoreError(
+                f"{path} is a plan of schema 1, which does not say how the level is spent. Move it "
+                "away: the same command fixes it again and keeps its runs"
+            )
         check_schema(content, "plan")
         plan = ComparisonPlan.from_dict(content["plan"])
     except OSError as error:

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from rlbench import suites
 from rlbench.errors import UsageError
@@ -15,6 +15,18 @@ from rlbench.suites import Suite
 LEAVE = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)]
 CHANGED = "the files of the {} were changed since the command began; the same command runs them"
 STACK_DUMP = getattr(signal, "SIGUSR2", None)  # there is none on Windows
+
+
+class Players(NamedTuple):
+    """Who takes part in a run.
+
+    Attributes:
+        agent: What the agent is made from.
+        teacher: What the teacher is made from, if there is one.
+    """
+
+    agent: Recipe
+    teacher: Recipe | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +67,11 @@ class Run:
     def attempts(self) -> dict[str, float]:
         """The counts of attempts in the record's `timing`."""
         return {"attempts": self.attempt, "signalled": self.signalled}
+
+    @property
+    def players(self) -> Players:
+        """Who takes part."""
+        return Players(self.agent, self.teacher)
 
     @property
     def key(self) -> str:

@@ -75,7 +75,7 @@ def duel(differences: Mapping[Pair, ArrayLike], *, alpha: float = 0.05) -> DuelR
     if not 0 < alpha < 1 or not differences:
         raise InvalidScores(f"alpha {alpha} must be inside (0, 1), and there must be a pair")
     seen = {pair: _checked(pair, values) for pair, values in differences.items()}
-    greatest = {pair: _greatest_fortunes(values) for pair, values in seen.items()}
+    greatest = {pair: fortunes(values).max(axis=1) for pair, values in seen.items()}
     raw = [min(1.0, 2 / float(both.max())) for both in greatest.values()]
     p_values = dict(zip(greatest, holm(raw).tolist(), strict=True))
     decisions: dict[Pair, DuelDecision] = {
@@ -99,8 +99,15 @@ def _checked(pair: Pair, values: ArrayLike) -> Floats:
     return found
 
 
-def _greatest_fortunes(values: Floats) -> Floats:
-    """Return the greatest that bets on the first and on the second policy ever were, (2,)."""
+def fortunes(values: Floats) -> Floats:
+    """Return what bets on the first and on the second policy have become after each start state.
+
+    Args:
+        values: Differences of a pair, (starts,) in [-1, 1].
+
+    Returns:
+        (2, starts), each the multiple of what was begun with.
+    """
     bets = np.stack([SHARES, -SHARES])[:, None]
     logs = np.log1p(bets * values[:, None]).cumsum(axis=1)
-    return np.asarray(np.exp(np.minimum(logs, LOG_CAP)).mean(axis=2).max(axis=1))
+    return np.asarray(np.exp(np.minimum(logs, LOG_CAP)).mean(axis=2))

@@ -10,12 +10,13 @@ from rlbench.api.clusters import Placement, Work, find_places
 from rlbench.errors import MissingExtra, UnknownName, UsageError
 from rlbench.runners import Recipe, run_all
 from rlbench.runners.backends.ray import Needs
+from rlbench.runners.run import Players
 
 
 def work(*, runs: int = 3, has_group: bool = False) -> Work:
     agent = Recipe(spec="random", options={})
     suite = suites.get("atari100k")
-    return Work(suite=suite, agent=agent, teacher=None, runs=runs, has_group=has_group)
+    return Work(suite=suite, players=[Players(agent)], runs=runs, has_group=has_group)
 
 
 def test_here() -> None:

@@ -56,6 +56,8 @@ def test_extra_points_are_evaluated_too() -> None:
     assert evaluation_episodes(protocol, ()) == 2 + 2 + 6
     # One is there already, and one is the end.
     assert evaluation_episodes(protocol, (10, 15, 50)) == 2 + 2 + 2 + 6
+    # A policy is evaluated at the end alone.
+    assert evaluation_episodes(protocol, (10, 15, 50), trains=False) == 6
 
 
 @pytest.mark.parametrize(

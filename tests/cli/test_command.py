@@ -298,6 +298,19 @@ def test_compare_until_decided(tmp_path: Path) -> None:
         {"a": "x", "b": "z", "decision": "smaller"},
         {"a": "y", "b": "z", "decision": "smaller"},
     ]
+    futile = rlbench(*options, "--futility", "9", cwd=tmp_path)
+    said = futile.stdout.splitlines()
+    assert said[0].startswith(
+        "Futility: a pair is given up once a difference of 9 can be ruled out"
+    )
+    costs = [
+        re.match(r"  if .* power ([\d.]+): power ([\d.]+) instead; .* (\d+)% ", s) for s in said
+    ]
+    found = [[float(number) for number in match.groups()] for match in costs if match]
+    assert [power for power, _, _ in found] == [0.8, 0.9, 0.99]
+    assert all(0 < power - kept < 0.06 and saved > 10 for power, kept, saved in found)
+    assert said.index("AdaStop after batch 1 of at most 2") > 3
+    json.loads(rlbench(*options, "--futility", "9", "--json", cwd=tmp_path).stdout)
     scores_file(tmp_path / "s.csv", {"x": 0.0, "y": 0.1, "z": 5.0}, runs=6)
     rows = json.loads(rlbench(*options, "--json", cwd=tmp_path).stdout)
     assert rows[0]["decision"] == "not separated"

@@ -83,6 +83,50 @@ def test_equal_policies_get_the_same_from_the_same_starts(folder: Path) -> None:
     assert "a and b are undecided after 15 start states." in more
 
 
+def test_a_dry_run_says_what_rounds_take(folder: Path) -> None:
+    """At a price of 3600 an hour, a second of a slot costs 1."""
+    words = (
+        f"a={FLIPPED}", f"b={FLIPPED}", "--suite", "poles.toml", "--store", "dry",
+        "--episodes", "5", "--max-rounds", "3", "--jobs", "1",
+    )  # fmt: skip
+    asked = (*words, "--dry-run", "--price-per-hour", "3600")
+    out = rlbench("duel", *asked, cwd=folder, code=3).stdout
+    assert "round 1 of at most 3 comes next:" in out
+    assert "assumed: all 5 evaluation episodes of a run are as long as they may be, 60 " in out
+    assert "and all rounds that may follow, at most: 6 runs, about" in out
+    assert not (folder / "dry").exists()
+
+    one = [word if word != "3" else "1" for word in words]
+    rlbench("duel", *one, cwd=folder, code=3)
+    said = rlbench("duel", *one, "--dry-run", cwd=folder, code=3).stdout
+    assert "undecided after round 1, the last: --max-rounds 2 allows more" in said
+    a, b, both, most = json.loads(rlbench("duel", *asked, "--json", cwd=folder, code=3).stdout)
+    assert [row["agent"] for row in (a, b, both, most)] == ["a", "b", None, None]
+    assert [row["runs"] for row in (a, b, both, most)] == [1, 1, 2, 4]
+    assert [row["part"] for row in (a, most)] == ["round 2 of at most 3", "all rounds, at most"]
+    seconds = {
+        record.identity.agent.name: record.slot_seconds
+        for record in Store(folder / "dry").load().records
+    }
+    assert (a["cost"], b["cost"]) == pytest.approx((seconds["a"], seconds["b"]), abs=0.01)
+    assert most["cost"] == pytest.approx(2 * both["cost"], abs=0.01)
+    # What a training run of the same agent took says nothing about a round.
+    rlbench(
+        "run", "--agent", FLIPPED.split()[0], "-o", "flipped=true", "--name", "a", "--suite",
+        "poles.toml", "--unofficial", "episodes=5,eval_envs=5", "--seeds", "1", "--store", "dry",
+        cwd=folder,
+    )  # fmt: skip
+    again = json.loads(rlbench("duel", *asked, "--json", cwd=folder, code=3).stdout)
+    assert again[0]["basis"] == a["basis"] == "from 1 runs of this agent in the store"
+
+
+def test_a_dry_run_of_a_duel_that_is_decided(folder: Path) -> None:
+    words = (GOOD, BAD, "--suite", "poles.toml", "--store", "over")
+    rlbench("duel", *words, cwd=folder)
+    assert "decided: no more" in rlbench("duel", *words, "--dry-run", cwd=folder).stdout
+    assert json.loads(rlbench("duel", *words, "--dry-run", "--json", cwd=folder).stdout) == []
+
+
 def test_wins_decide_where_returns_have_no_bounds(folder: Path) -> None:
     text = (folder / "poles.toml").read_text()
     (folder / "open.toml").write_text(text.replace("returns = [0, 60]\n", ""))

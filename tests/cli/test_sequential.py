@@ -1,5 +1,6 @@
 """`rlbench compare --run`: the test decides which runs come next."""
 
+import dataclasses
 import inspect
 import json
 import os
@@ -21,6 +22,7 @@ from rlbench.leaderboard.sequential import sequentials
 from rlbench.results import Store
 from rlbench.results.plans import read_plans
 
+EXAMPLE = Path(__file__).parents[2] / "examples/my_agent.py"
 BETTER = ("good=agents.py:Balance", "bad=agents.py:Balance [flipped=true]")
 STUDY = """
 suite = "poles.toml"
@@ -180,6 +182,24 @@ def test_a_dry_run_does_nothing(folder: Path) -> None:
     assert not (folder / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "warns"),
+    [
+        (("--batch", "5", "--max-batches", "5"), True),
+        (("--batch", "5", "--max-batches", "5", "--statistic", "mean"), False),
+        (("--batch", "6", "--max-batches", "5"), False),
+        (("--batch", "5", "--max-batches", "2"), False),
+        (("--batch", "4", "--max-batches", "1"), True),
+    ],
+)
+def test_a_first_look_that_tells_hardly_anything(
+    options: tuple[str, ...], warns: bool, folder: Path
+) -> None:
+    words = (*BETTER, "--suite", "poles.toml", "--run", *options, "--dry-run")
+    said = compare(*words, cwd=folder, code=3).stderr
+    assert ("hardly anything can be decided" in said) == warns, said
+
+
 def test_a_dry_run_says_what_it_costs(copied: Path) -> None:
     """At a price of 3600 an hour, a second of a slot costs 1."""
     words = (*PLAN, "--jobs", "2", "--dry-run", "--price-per-hour", "3600", "--new-plan")
@@ -299,3 +319,50 @@ def test_a_plan_that_was_changed_is_no_plan(copied: Path) -> None:
         line = compare(*BETTER, *PLAN, cwd=folder, code=2).stderr.splitlines()[-1]
         assert str(Path("runs/plans") / path.name) in line
         assert "Move it away" in line
+
+
+def test_a_plan_says_how_the_level_is_spent(copied: Path) -> None:
+    """Its hash covers it, and a plan of before that is refused in a line."""
+    folder = copied
+    (fixed,) = read_plans(folder / "runs")
+    assert fixed.plan.spending == "linear"
+    assert dataclasses.replace(fixed.plan, spending="all at the end").id != fixed.plan.id
+    content = json.loads(fixed.path.read_text())
+    old = {**content, "schema_version": 1}
+    del (plan := dict(content["plan"]))["spending"]
+    fixed.path.write_text(json.dumps({**old, "plan": plan}))
+    line = compare(*BETTER, *PLAN, cwd=folder, code=2).stderr.splitlines()[-1]
+    assert "schema 1" in line
+    fixed.path.rename(folder / "old.json")
+    again = compare(*BETTER, *PLAN, cwd=folder)
+    assert "runs were in the store when it was fixed" in again.stderr
+    assert "start" not in again.stdout
+    assert read_plans(folder / "runs")[0].plan == fixed.plan
+
+
+@pytest.mark.slow
+def test_real_runs_on_atari(tmp_path: Path) -> None:
+    """A better agent is found at once; one under two names goes to the end.
+
+    `benchmarks/sequential_runs.py` is the same at a larger scale.
+    """
+    pytest.importorskip("ale_py")
+    (tmp_path / "my_agent.py").write_text(EXAMPLE.read_text())
+    words = (
+        "--suite", "atari100k", "--tasks", "Freeway", "--unofficial",
+        "budget=1000,episodes=1,max_episode_steps=500", "--statistic", "mean", "--stop", "adastop",
+        "--batch", "4", "--max-batches", "2", "--alpha", "0.1", "--run",
+    )  # fmt: skip
+    better = compare("learner=my_agent.py", "random", *words, cwd=tmp_path).stdout
+    assert "told apart after batch 1: the mean of learner was larger." in better
+    assert "8 of 16 planned runs were needed" in better
+    equal = ("a=my_agent.py", "b=my_agent.py", *words, "--store", "equal")
+    out = compare(*equal, cwd=tmp_path).stdout
+    assert "a and b are not separated after batch 2." in out
+    assert "16 of 16 planned runs were needed" in out
+    scores: dict[str, dict[int, float]] = {"a": {}, "b": {}}
+    for record in Store(tmp_path / "equal").load().records:
+        scores[record.identity.agent.name][record.identity.seed] = record.score
+    # Its seed does not depend on its name.
+    assert scores["a"] == scores["b"]
+    assert len(set(scores["a"].values())) > 1

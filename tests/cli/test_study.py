@@ -193,6 +193,7 @@ def test_what_a_study_says_can_be_said_by_compare(done: tuple[Path, str]) -> Non
         ("batch = 4", "batch = 0", "is not a study"),
         ("batch = 4", "bach = 4", "is not a study"),
         ("suite =", "suite ", "is not a study"),
+        ('suite = "poles.toml"', "", "it names no suite"),
         ('base = "full"', 'base = "fool"', "the base of agent 'flipped'"),
         ('base = "full"', 'base = "same"', "the base of agent 'flipped'"),
         ('agent = "agents.py:Balance"', "", "agent 'full' has no agent"),
@@ -209,3 +210,102 @@ def test_what_does_not_fit_is_said_in_one_line(
         read_study(path)
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+SUITES = """
+store = "runs"
+figures = "figures"
+
+[[suites]]
+suite = "poles.toml"
+
+[[suites]]
+suite = "long.toml"
+unofficial = {max_episode_steps = 80}
+
+[comparison]
+batch = 4
+max_batches = 2
+
+[agents.good]
+agent = "agents.py:Balance"
+tune = {seeds = "100-101", settings = [{flipped = true}, {flipped = false}]}
+
+[agents.bad]
+agent = "agents.py:Balance"
+options = {flipped = true}
+"""
+
+
+def write_suites(folder: Path) -> Path:
+    write_files(folder)
+    text = (folder / "poles.toml").read_text().replace('"poles"', '"long"')
+    (folder / "long.toml").write_text(text)
+    (folder / "study.toml").write_text(SUITES)
+    return folder
+
+
+def test_a_study_of_two_suites(tmp_path: Path) -> None:
+    """Each has its tuning, its plan and its figures; a dry run adds them up."""
+    folder, words = write_suites(tmp_path), ("study", "run", "study.toml")
+    dry = rlbench(*words, "--dry-run", cwd=folder, code=3).stdout
+    assert [dry.count(f"suite {name}@1\n") for name in ("poles", "long")] == [1, 1]
+    assert f"the whole study, at most: {2 * (4 + 16)} runs, about " in dry
+    rows = json.loads(rlbench(*words, "--dry-run", "--json", cwd=folder, code=3).stdout)
+    assert [row["suite"] for row in rows] == ["poles@1"] * 7 + ["long@1"] * 7 + [None]
+    assert (rows[-1]["part"], rows[-1]["runs"]) == ("the whole study, at most", 40)
+    assert not (folder / "runs").exists()
+
+    out = rlbench(*words, cwd=folder).stdout
+    poles, long = out.split("suite long@1\n")
+    for part in (poles, long):
+        assert part.count("tuning of good: IQM over 2 seeds") == 1
+        assert "the IQM of good was larger." in part
+    assert (folder / "figures/poles/stopping.csv").exists()
+    assert (folder / "figures/long/stopping.csv").exists()
+    decided = json.loads(rlbench(*words, "--json", cwd=folder).stdout)
+    assert [(row["suite"], row["decision"]) for row in decided] == [
+        ("poles@1", "larger"), ("long@1", "larger")
+    ]  # fmt: skip
+    plans = {path.stem for path in (folder / "runs/plans").iterdir()}
+    assert {row["plan"] for row in decided} == plans
+    records = Store(folder / "runs").load().records
+    assert {(r.identity.suite, tuple(r.identity.unofficial)) for r in records} == {
+        ("poles@1", ()), ("long@1", ("max_episode_steps",))
+    }  # fmt: skip
+    again = json.loads(rlbench(*words, "--dry-run", "--json", cwd=folder).stdout)
+    assert again == []
+
+
+def test_a_suite_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    folder = write_suites(tmp_path)
+    text = (folder / "agents.py").read_text()
+    breaks = (
+        'if task.suite.startswith("poles"):\n            raise ValueError("not here")\n        '
+    )
+    (folder / "agents.py").write_text(
+        text.replace("self.flipped, self.pace", breaks + "self.flipped, self.pace", 1)
+    )
+    done = rlbench("study", "run", "study.toml", "--json", cwd=folder, code=1)
+    assert "not here" in done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (row["suite"], row["decision"]) == ("long@1", "larger")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('store = "runs"', 'suite = "poles.toml"', "suite belongs into the tables [[suites]]"),
+        ('store = "runs"', 'tasks = ["x"]', "tasks belongs into the tables [[suites]]"),
+        ('"long.toml"', '"poles.toml"', "the suite poles is named twice"),
+        ("[[suites]]", "[[other]]", "is not a study"),
+    ],
+)
+def test_suites_that_do_not_fit_are_refused(
+    old: str, new: str, reason: str, tmp_path: Path
+) -> None:
+    folder = write_suites(tmp_path)
+    (folder / "study.toml").write_text(SUITES.replace(old, new))
+    (line,) = rlbench("study", "run", "study.toml", cwd=folder, code=2).stderr.splitlines()
+    assert reason in line
+    assert not (folder / "runs").exists()

@@ -1,6 +1,8 @@
 """Runs on a real Ray cluster: equal records, whatever is killed."""
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from support.registered import register
 from rlbench.results import Record
 
 pytestmark = pytest.mark.cluster
+COMMAND_AGENT = Path(__file__).parents[2] / "examples/cmd_agent.py"
 
 OPTIONS = ("--tasks", "Walk,Hike", "--seeds", "2", "-o", "pace=0.01")
 SELDOM = 1000.0  # seconds between two checkpoints
@@ -128,6 +131,26 @@ def test_a_command_that_is_asked_to_stop_keeps_what_it_can(
     assert sorted(attempts) == [1, 1, 2, 2]
 
 
+@DISKS
+def test_a_worker_that_is_killed(
+    disk: str, cluster: Cluster, expected: dict[str, Record], tmp_path: Path
+) -> None:
+    """As on one machine: that is no failure, and the run goes on from its checkpoint."""
+    journal = tmp_path / "journal"
+    bench = on(cluster, tmp_path, disk, *OPTIONS)
+    with (tmp_path / "config.toml").open("a") as file:
+        file.write(f'[ray.runtime_env.env_vars]\nHOLD = "3"\nJOURNAL = "{journal}"\n')
+    process = bench.start()
+    workers = wait_until(lambda: learners(journal))
+    os.kill(int(next(iter(workers))), signal.SIGKILL)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, (out, err)
+    assert bench.failures() == []
+    check_complete(bench, expected)
+    attempts = [record.timing["attempts"] for record in bench.timed_records().values()]
+    assert sorted(attempts) == [1, 1, 1, 2]
+
+
 AGENT = """
 from pathlib import Path
 
@@ -159,3 +182,86 @@ def test_the_agent_is_on_this_machine_only(cluster: Cluster, tmp_path: Path) -> 
     (line,) = [line for line in log.read_text().splitlines() if line.startswith("made in")]
     assert line.endswith("agent.py the data")
     assert str(tmp_path) not in line
+
+
+def named(bench: Bench, agent: str, *options: str) -> Bench:
+    """Return a bench whose command names another agent, on one task and seed."""
+    bench.command[bench.command.index("--agent") + 1] = agent
+    bench.command += ["--tasks", "Walk", "--seeds", "1", *options]
+    return bench
+
+
+def lines_of_logs(bench: Bench) -> list[str]:
+    """Return what the agents printed where they were made."""
+    logs = "".join(log.read_text() for log in bench.store.glob("logs/*.log"))
+    return [line for line in logs.splitlines() if line.startswith("made in")]
+
+
+def test_the_package_is_on_this_machine_only(cluster: Cluster, tmp_path: Path) -> None:
+    for name, text in {
+        "pack/__init__.py": "",
+        "pack/deep/__init__.py": "",
+        "pack/deep/agent.py": AGENT.replace("from beside", "from ..beside"),
+        "pack/beside.py": "ACTION = 1\n",
+        "data.txt": "the data",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    bench = named(on(cluster, tmp_path, APART), "pack.deep.agent:make", "-o", "data=@data.txt")
+    bench.run()
+    (line,) = lines_of_logs(bench)
+    assert line.endswith("pack/deep/agent.py the data")
+    assert str(tmp_path) not in line
+
+
+def test_a_working_folder_is_sent_whole(cluster: Cluster, tmp_path: Path) -> None:
+    """So a file that no option names is there, and an agent that is a command."""
+    (tmp_path / "agent.py").write_text(AGENT.replace("from beside import ACTION", "ACTION = 1"))
+    (tmp_path / "notes.txt").write_text("the notes")
+    bench = named(on(cluster, tmp_path, APART), "agent.py", "-o", "data=notes.txt")
+    with (tmp_path / "config.toml").open("a") as file:
+        file.write('[ray.runtime_env]\nworking_dir = "."\n')
+    bench.run()
+    (line,) = lines_of_logs(bench)
+    assert line.endswith("agent.py the notes")
+    assert str(tmp_path) not in line
+
+    (tmp_path / "command.py").write_text(COMMAND_AGENT.read_text())
+    bench.command[bench.command.index("--agent") + 1] = f"cmd:{sys.executable} command.py"
+    del bench.command[-2:]
+    bench.run()
+    assert len(bench.timed_records()) == 2
+
+
+def comparison(bench: Bench) -> Bench:
+    """Return a bench whose command compares two agents, whose files have one name."""
+    for name, action in (("mine", 1), ("other", 0)):
+        (bench.folder / name).mkdir()
+        (bench.folder / name / "agent.py").write_text(AGENT)
+        (bench.folder / name / "beside.py").write_text(f"ACTION = {action}\n")
+    (bench.folder / "data.txt").write_text("the data")
+    at = bench.command.index("run")
+    agents = [f"{name}={name}/agent.py [data=@data.txt]" for name in ("mine", "other")]
+    words = bench.command[at + 1 :]
+    del words[words.index("--agent") : words.index("--agent") + 2]
+    bench.command[at:] = [
+        "compare", *agents, *words, "--run", "--tasks", "Walk", "--batch", "2",
+        "--max-batches", "1", "--alpha", "0.4",
+    ]  # fmt: skip
+    return bench
+
+
+def test_the_agents_of_a_comparison_go_side_by_side(cluster: Cluster, tmp_path: Path) -> None:
+    """Each with its own code, in one queue."""
+    folders = [tmp_path / name for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir()
+    here, there = comparison(Bench(folders[0])), comparison(on(cluster, folders[1], APART))
+    here.run(seconds=300)
+    done = there.run(seconds=300)
+    assert len(there.records()) == 4
+    check_complete(there, here.records())
+    starts = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("start ")]
+    assert set(starts[:2]) == {"mine,", "other,"}
+    assert len(lines_of_logs(there)) == 4
+    assert not any(str(tmp_path) in line for line in lines_of_logs(there))

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from support.faults import Bench, check_complete, learners, wait_until
+from support.faults import LEARNER, Bench, check_complete, learners, wait_until
 
 from rlbench.results import Record
 
@@ -83,3 +83,27 @@ def test_jobs_outlive_the_command(expected: dict[str, Record], tmp_path: Path) -
     bench.run()
     check_complete(bench, expected)
     assert [record.timing["attempts"] for record in bench.timed_records().values()] == [1, 1]
+
+
+@pytest.mark.parametrize("executor", ["local", "debug"])
+def test_the_agents_of_a_comparison_share_an_array(executor: str, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir()
+    here, there = Bench(folders[0]), by(executor, folders[1])
+    for bench in (here, there):
+        at, names = bench.command.index("run"), ("fast", "slow")
+        agents = [f"{name}={LEARNER} [pace=0.00{k}]" for k, name in enumerate(names)]
+        words = bench.command[at + 1 :]
+        for option in ("--agent", "--seeds", "--tasks", "-o"):
+            if option in words:
+                del words[words.index(option) : words.index(option) + 2]
+        bench.command[at:] = [
+            "compare", *agents, *words, "--run", "--tasks", "Walk", "--batch", "2",
+            "--max-batches", "1", "--alpha", "0.4",
+        ]  # fmt: skip
+        bench.run(seconds=300)
+    assert len(there.records()) == 4
+    check_complete(there, here.records())
+    (files,) = there.store.glob("slurm/*/jobs.json")
+    assert len(json.loads(files.read_text())) == 4

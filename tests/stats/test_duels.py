@@ -5,6 +5,7 @@ import pytest
 
 from rlbench.errors import InvalidScores
 from rlbench.stats import duel
+from rlbench.stats.duels import fortunes
 
 PAIR = ("a", "b")
 
@@ -42,6 +43,24 @@ def test_looking_after_every_start_errs_at_most_as_often_as_the_level_says() -> 
         wrong += first_decision(skewed, alpha) != "undecided"
     assert wrong <= simulations * alpha
     assert wrong > 0
+
+
+def test_fortunes_say_when_somebody_who_looks_always_would_decide() -> None:
+    """benchmarks/duels.py counts by them, and `duel` decides by all differences so far."""
+    generator = np.random.default_rng(5)
+    seen = set()
+    for shift in (-0.4, 0.0, 0.2, 0.5) * 3:
+        values = np.clip(generator.normal(shift, 0.6, 60), -1, 1)
+        won = fortunes(values) >= 2 / 0.2
+        assert won.shape == (2, 60)
+        looks = [duel({PAIR: values[:k]}, alpha=0.2).decisions[PAIR] for k in range(1, 61)]
+        decided = [look != "undecided" for look in looks]
+        assert decided == np.logical_or.accumulate(won.any(axis=0)).tolist()
+        if any(decided):
+            first = decided.index(True)
+            assert looks[first] == ("better" if won[0, first] else "worse")
+        seen.add(looks[-1])
+    assert seen == {"better", "worse", "undecided"}
 
 
 def test_more_pairs_need_more() -> None:

@@ -163,11 +163,13 @@ class Bench:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_interrupts,
         )  # fmt: skip
 
-    def run(self, *codes: int, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *codes: int, seconds: float = 120, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run the command to its end and check its exit code, 0 unless others are given."""
         with self.start(**variables) as process:
             try:
-                out, err = process.communicate(timeout=120)
+                out, err = process.communicate(timeout=seconds)
             except BaseException:
                 process.kill()
                 raise

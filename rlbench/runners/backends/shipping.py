@@ -5,7 +5,7 @@ are installed here must be installed there.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from rlbench.registry import Registry
 from rlbench.runners.agents import factories
 from rlbench.runners.agents.agent import AGENTS, COMMAND, SB3_ZIP
 from rlbench.runners.agents.resolving import Recipe
-from rlbench.runners.run import Run
+from rlbench.runners.run import Players, Run
 from rlbench.runners.teachers.teacher import TEACHERS
 from rlbench.sources import is_installed, sources
 from rlbench.suites import Suite
@@ -27,29 +27,27 @@ class Shipped:
     """How runs are named where the folder is.
 
     Attributes:
-        agent: What makes the agent.
-        teacher: What makes the teacher, if there is one.
+        players: Those of the runs, each with what makes them there.
         suite: What names the suite.
     """
 
-    agent: Recipe
-    teacher: Recipe | None
+    players: Sequence[tuple[Players, Players]]
     suite: str
 
     def rename(self, run: Run) -> Run:
         """Return a run as a worker there takes it."""
-        return replace(run, agent=self.agent, teacher=self.teacher, suite_spec=self.suite)
+        agent, teacher = next(there for here, there in self.players if here == run.players)
+        return replace(run, agent=agent, teacher=teacher, suite_spec=self.suite)
 
 
-def ship(agent: Recipe, teacher: Recipe | None, suite: Suite, folder: Path) -> Shipped:
-    """Copy what the runs of an agent need into a folder.
+def ship(players: Sequence[Players], suite: Suite, folder: Path) -> Shipped:
+    """Copy what the runs of agents need into a folder.
 
-    These are the files that the hashes of agent, teacher and suite cover, and those that options
-    name. Other files are for the user to send.
+    These are the files that the hashes of agents, teachers and suite cover, and those that options
+    name. Other files are for the user to send. Files of different agents may have one name.
 
     Args:
-        agent: What makes the agent.
-        teacher: What makes the teacher, if there is one.
+        players: What makes each agent and its teacher.
         suite: The suite.
         folder: An empty folder.
 
@@ -58,8 +56,7 @@ def ship(agent: Recipe, teacher: Recipe | None, suite: Suite, folder: Path) -> S
     """
     try:
         return Shipped(
-            agent=_recipe(AGENTS, agent, folder),
-            teacher=teacher and _recipe(TEACHERS, teacher, folder),
+            players=[(here, _players(here, folder, str(k))) for k, here in enumerate(players)],
             suite=_suite(suite, folder),
         )
     except OSError as error:
@@ -68,13 +65,19 @@ def ship(agent: Recipe, teacher: Recipe | None, suite: Suite, folder: Path) -> S
         ) from error
 
 
-def _recipe(registry: Registry, recipe: Recipe, folder: Path) -> Recipe:
-    spec = _code(registry, recipe.spec, folder)
-    options = {name: _option(value, folder) for name, value in recipe.options.items()}
+def _players(here: Players, folder: Path, name: str) -> Players:
+    """Copy the code and the files of an agent and its teacher; return what makes them there."""
+    teacher = here.teacher and _recipe(TEACHERS, here.teacher, folder, name)
+    return Players(_recipe(AGENTS, here.agent, folder, name), teacher)
+
+
+def _recipe(registry: Registry, recipe: Recipe, folder: Path, name: str) -> Recipe:
+    spec = _code(registry, recipe.spec, folder, name)
+    options = {option: _option(value, folder) for option, value in recipe.options.items()}
     return Recipe(spec=spec, options=options)
 
 
-def _code(registry: Registry, spec: str, folder: Path) -> str:
+def _code(registry: Registry, spec: str, folder: Path, name: str) -> str:
     """Copy the code of a factory; return what names it from the folder."""
     if registry is AGENTS and spec.startswith((COMMAND, SB3_ZIP)):
         raise UsageError(
@@ -86,7 +89,7 @@ def _code(registry: Registry, spec: str, folder: Path) -> str:
     known = registry.targets()
     place = factories.find_file(spec, known)
     if place is not None:
-        below = Path(registry.kind)
+        below = Path(registry.kind, name)
         _copy(sources(place.path), folder / below)
         return f"{below / place.path.name}:{place.factory}"
     place = factories.find_module(known.get(spec, spec), Path.cwd())

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -135,7 +136,7 @@ def run_array(
     jobs = _in_queue(place, {run.key for run in runs}, parameters)
     new = [run for run in runs if run.key not in jobs]
     if new:
-        batches = [new[k : k + group] for k in range(0, len(new), group)]
+        batches = _batches(new, group)
         job = Job(file="", device=slots[0].device, group=group, silence=limits.silence,
                   run=limits.run)  # fmt: skip
         folder = place / uuid4().hex[:8]
@@ -146,6 +147,18 @@ def run_array(
     while followed and not stopping():
         followed = [run for run in followed if not run.look()]
         time.sleep(_LOOK if followed else 0.0)
+
+
+def _batches(runs: Sequence[Run], group: int) -> list[list[Run]]:
+    """Return the runs of each job: the seeds of one task, of one agent."""
+    if group == 1:
+        return [[run] for run in runs]
+
+    def alike(run: Run) -> tuple[str, str]:
+        return run.identity.task, run.identity.agent_key
+
+    of_agents = [list(of) for _, of in groupby(sorted(runs, key=alike), key=alike)]
+    return [of[k : k + group] for of in of_agents for k in range(0, len(of), group)]
 
 
 def _absolute(store: str) -> str:

@@ -10,6 +10,7 @@ from rlbench.runners import Recipe, resolve
 from rlbench.runners.agents.agent import agent_version
 from rlbench.runners.agents.resolving import open_options
 from rlbench.runners.backends.shipping import Shipped, ship
+from rlbench.runners.run import Players
 
 MAKE = "def make(task, *, seed, device, data=''):\n    return VALUE\n"
 
@@ -35,7 +36,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def send(recipe: Recipe, folder: Path, suite: str = "atari100k") -> Shipped:
     folder.mkdir()
-    return ship(recipe, None, suites.get(suite), folder)
+    return ship([Players(recipe)], suites.get(suite), folder)
+
+
+def agent_in(shipped: Shipped) -> Recipe:
+    ((_, there),) = shipped.players
+    return there.agent
 
 
 def files_in(folder: Path) -> list[str]:
@@ -45,7 +51,7 @@ def files_in(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("spec", "named", "files"),
     [
-        ("agents/mine.py", "agent/mine.py:make", ["agent/beside.py", "agent/mine.py"]),
+        ("agents/mine.py", "agent/0/mine.py:make", ["agent/0/beside.py", "agent/0/mine.py"]),
         (
             "pack.deep.agent:make",
             "pack.deep.agent:make",
@@ -60,12 +66,28 @@ def test_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     shipped = send(Recipe(spec=spec, options={}), tmp_path / "there")
-    assert (shipped.agent.spec, shipped.suite) == (named, "atari100k@1")
+    assert (agent_in(shipped).spec, shipped.suite) == (named, "atari100k@1")
     assert files_in(tmp_path / "there") == files
     if files and "/" in spec:
         there = agent_version(spec, {})
         monkeypatch.chdir(tmp_path / "there")
-        assert agent_version(shipped.agent.spec, {}) == there
+        assert agent_version(agent_in(shipped).spec, {}) == there
+
+
+def test_agents_of_one_name_are_kept_apart(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "others").mkdir()
+    (here / "others/mine.py").write_text("VALUE = 4\n" + MAKE)
+    specs = ["agents/mine.py", "others/mine.py", "pack.deep.agent:make"]
+    before = [agent_version(spec, {}) for spec in specs]
+    assert len(set(before)) == 3
+    (tmp_path / "there").mkdir()
+    players = [Players(Recipe(spec=spec, options={})) for spec in specs]
+    shipped = ship(players, suites.get("atari100k"), tmp_path / "there")
+    monkeypatch.chdir(tmp_path / "there")
+    assert [here for here, _ in shipped.players] == players
+    assert [agent_version(there.agent.spec, {}) for _, there in shipped.players] == before
 
 
 def test_files_that_options_name(
@@ -74,7 +96,7 @@ def test_files_that_options_name(
     recipe = resolve("agents/mine.py", {"data": Path("data.bin")}).recipe
     shipped = send(recipe, tmp_path / "there")
     monkeypatch.chdir(tmp_path / "there")
-    path = Path(open_options(shipped.agent.options)["data"])
+    path = Path(open_options(agent_in(shipped).options)["data"])
     assert not path.is_absolute()
     assert path.read_text() == "the data"
 
