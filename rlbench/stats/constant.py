@@ -177,7 +177,7 @@ def _by_t(
     gap = point_of(tasks, statistic) - constant
     if why := why_no_interval(tasks):
         return no_interval(gap, level, why), None, False
-    error, freedom = _standard_error(tasks, statistic)
+    error, freedom = standard_error(tasks, statistic)
     if error <= ROUNDING * max(float(np.abs(task).max()) for task in tasks):
         return no_interval(gap, level, NO_SPREAD), None, False
     half = float(stdtrit(freedom, (1 + level) / 2)) * error
@@ -185,8 +185,15 @@ def _by_t(
     return difference, 2 * float(stdtr(freedom, -abs(gap) / error)), not -half <= gap <= half
 
 
-def _standard_error(tasks: list[Floats], statistic: str) -> tuple[float, float]:
-    """Return the standard error of a statistic, and its degrees of freedom."""
+def standard_error(tasks: list[Floats], statistic: str) -> tuple[float, float]:
+    """Return the standard error of the mean or IQM, and its degrees of freedom.
+
+    They are as `compare_with_constant` says; both are 0 and 1 where no score that counts varies.
+
+    Args:
+        tasks: One array (runs,) a task, at least two runs each.
+        statistic: ``mean`` or ``iqm``.
+    """
     runs = np.array([len(task) for task in tasks])
     freedom = runs - 1.0
     kept = 1.0
