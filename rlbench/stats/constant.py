@@ -32,7 +32,7 @@ from rlbench.stats.intervals import (
     why_no_interval,
 )
 from rlbench.stats.proportions import METHOD as BY_RATE
-from rlbench.stats.proportions import are_successes, ends_of_successes, p_value_of_successes
+from rlbench.stats.proportions import ends_of_successes, p_value_of_successes, sign_of_successes
 from rlbench.stats.resampling import Floats
 
 STATISTICS = tuple(name for name, of in AGGREGATES.items() if of.is_tested_alone)
@@ -150,9 +150,10 @@ def _compared(
 
 
 def _sign_of_successes(tasks: list[Floats], constant: float) -> int:
-    """Return what makes scores 0 or 1: 1, or -1 for 0 and -1; 0 where they are neither."""
-    signs = (1, -1) if constant >= 0 else (-1, 1)
-    return next((sign for sign in signs if are_successes([sign * task for task in tasks])), 0)
+    """Return `sign_of_successes`; of scores that are all 0, that of the constant."""
+    sign = sign_of_successes(tasks)
+    is_zero = sign and not any(task.any() for task in tasks)
+    return -1 if is_zero and constant < 0 else sign
 
 
 def _by_rate(
