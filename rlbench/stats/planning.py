@@ -241,7 +241,7 @@ def _pilots(
         }
     runs = {agent: _mean_runs(tasks) for agent, tasks in agents.items()}
     pairs = list(combinations(agents, 2))
-    tasks = len(next(iter(agents.values())))
+    number = len(next(iter(agents.values())))
     found = []
     for a, b in pairs:
         variance = variances[a] * runs[a] + variances[b] * runs[b]
@@ -256,7 +256,7 @@ def _pilots(
                 divisor=_divisor(agents, (a, b), statistic, variance, path_key),
                 freedom=_freedom(agents, (a, b), statistic),
                 level=alpha / len(pairs),
-                tasks=tasks,
+                tasks=number,
                 statistic=statistic,
             )
         )

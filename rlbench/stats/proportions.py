@@ -68,8 +68,9 @@ def success_rate_ends(tasks: Sequence[Floats], level: float) -> Ends:
     """
     sign = sign_of_successes(tasks)
     rate, trials = _trials([sign * task for task in tasks], level)
-    low, high = clopper_pearson(np.array([rate * trials]), trials, level)
-    return (float(low[0]), float(high[0])) if sign > 0 else (0.0 - float(high[0]), 0.0 - float(low[0]))
+    lows, highs = clopper_pearson(np.array([rate * trials]), trials, level)
+    low, high = float(lows[0]), float(highs[0])
+    return (low, high) if sign > 0 else (0.0 - high, 0.0 - low)
 
 
 def _trials(tasks: Sequence[Floats], level: float) -> Ends:
