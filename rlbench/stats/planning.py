@@ -284,9 +284,9 @@ def _power_of_t(shift: float, freedom: float, level: float) -> float:
     from scipy.special import nctdtr, stdtrit
 
     critical = float(stdtrit(freedom, 1 - level / 2))
-    above = 1 - float(nctdtr(freedom, shift, critical))
-    below = float(nctdtr(freedom, shift, -critical))  # not a number where it is next to 0
-    return above + (below if below > 0 else 0.0)
+    # nctdtr is not a number where it is next to 0.
+    below, within = np.nan_to_num(nctdtr(freedom, shift, np.array([-critical, critical])))
+    return float(below + 1 - within)
 
 
 def _freedom(agents: Mapping[str, list[Floats]], pair: tuple[str, str], statistic: str) -> float:

@@ -108,6 +108,15 @@ def test_no_huge_number_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(stats.runs_needed(agents)) == 190
 
 
+def test_large_differences_are_found_with_any_number_of_runs() -> None:
+    """The law of the t statistic is not a number there: once 102 runs were said to be needed."""
+    for runs in (4, 20, 137, 10_000):
+        for row in stats.plan(PILOT, runs=[runs], difference=9.0, statistic="mean"):
+            assert row.power == pytest.approx(1.0)
+    far = stats.runs_needed(PILOT, difference=9.0)["x", "y"]
+    assert (far.low, far.high) == (3, 3)
+
+
 def test_more_pairs_need_more_runs() -> None:
     two = stats.runs_needed(PILOT)["x", "y"].runs
     three = stats.runs_needed({**PILOT, "z": list(X.T)})["x", "y"].runs
