@@ -1,12 +1,14 @@
 """Write how often the default intervals cover, by numbers of tasks and runs: coverage.json.
 
     python tools/measure_coverage.py [--simulations 10000]
+    python tools/measure_coverage.py --docs
 
 A simulation draws N runs on each of T tasks for two agents of one law, the second 1.3 times as
 good, makes the nominal 95% intervals of `rao-wu` from 1,000 resamples, as `stats.bootstrap`,
 `stats.difference` and `stats.improvement` do, and notes which hold the truth. Simulations in which
 there is no interval, since it would have no width, are left out of a cell. The default of 1,400
-simulations takes 10 minutes of one core.
+simulations takes 10 minutes of one core. `--docs` measures nothing: it writes the tables of
+docs/coverage.md from the file.
 """
 
 import argparse
@@ -20,11 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import gamma, lognorm
 
+from rlbench.stats.coverage import enough_runs, measured_coverage
 from rlbench.stats.intervals import POINTS, ROUNDING, replicates_of, tails_of
 from rlbench.stats.kernels import improvements
 from rlbench.stats.resampling import keys_of, layout_of
 
-PATH = Path(__file__).parents[1] / "rlbench/stats/coverage.json"
+ROOT = Path(__file__).parents[1]
+PATH = ROOT / "rlbench/stats/coverage.json"
+DOCS = ROOT / "docs/coverage.md"
+SHOWN = ("iqm", "mean", "optimality_gap", "difference of iqm", "improvement")
 TASKS = (1, 2, 4, 6, 10, 16, 26, 50)
 RUNS = (2, 3, 5, 10, 20)
 LEVEL = 0.95
@@ -141,11 +147,54 @@ def write(by_law: dict[str, dict[str, list[list[float]]]], simulations: int) -> 
     PATH.write_text(text + "\n", encoding="utf-8")
 
 
+def shares_table() -> str:
+    """Return the rows of the documentation's table of measured shares, as Markdown."""
+    lines = []
+    for tasks in TASKS:
+        for runs in RUNS:
+            ends = (measured_coverage(name, tasks, runs) for name in SHOWN)
+            cells = " | ".join(f"{_share(low)} to {_share(high)}" for low, high in ends)
+            lines.append(f"| {tasks} | {runs} | {cells} |\n")
+    return "".join(lines)
+
+
+def _share(value: float) -> str:
+    return f"{value:.2f}".removeprefix("0")
+
+
+def enough_table() -> str:
+    """Return the rows of the documentation's table of runs that are enough, as Markdown."""
+    lines = []
+    for tasks in TASKS:
+        found = (enough_runs(name, tasks) for name in SHOWN)
+        cells = " | ".join(f"{runs} runs" if runs else f"more than {RUNS[-1]}" for runs in found)
+        lines.append(f"| {tasks} | {cells} |\n")
+    return "".join(lines)
+
+
+def write_docs() -> None:
+    """Write the tables of the documentation from the file."""
+    text = DOCS.read_text(encoding="utf-8")
+    for heading, rows in (
+        ("| tasks | runs | IQM", shares_table()),
+        ("| tasks | IQM", enough_table()),
+    ):
+        begin = text.index("\n", text.index("|---", text.index(heading))) + 1
+        end = text.find("\n\n", begin - 1) + 1 or len(text)
+        text = text[:begin] + rows + text[end:]
+    DOCS.write_text(text, encoding="utf-8")
+
+
 def main() -> None:
-    """Measure every cell and write the file."""
+    """Measure every cell and write the file, or write the tables of the documentation from it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--simulations", type=int, default=1400)
-    simulations = parser.parse_args().simulations
+    parser.add_argument("--docs", action="store_true", help="write docs/coverage.md")
+    options = parser.parse_args()
+    if options.docs:
+        write_docs()
+        return
+    simulations = options.simulations
     write({law: measure(law, simulations) for law in LAWS}, simulations)
 
 

@@ -1,18 +1,24 @@
 """What tables and captions say in words: of statistics, of runs and tasks, and of intervals."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from unicodedata import east_asian_width
 
 from rlbench.stats.aggregates import AGGREGATES
 from rlbench.stats.bands import CurveEstimate
-from rlbench.stats.coverage import OTHER_METHODS, coverage_warnings
+from rlbench.stats.coverage import (
+    LEAST,
+    OTHER_METHODS,
+    coverage_warning,
+    coverage_warnings,
+    measured_coverage,
+)
 from rlbench.stats.intervals import ALL_EQUAL, ONE_RUN, why_no_interval
 from rlbench.stats.proportions import METHOD as BY_RATE
 from rlbench.stats.proportions import are_successes
 from rlbench.stats.reporting import HOW
-from rlbench.stats.summary import WITHOUT_INTERVAL
+from rlbench.stats.summary import WITHOUT_INTERVAL, SummaryRow
 
 # Headings of tables and panels, and the words of captions.
 METRICS = {name: of.label[0].upper() + of.label[1:] for name, of in AGGREGATES.items()}
@@ -20,6 +26,7 @@ HEADLINE = "iqm"  # what agents are ranked by, and boards open with
 IN_TEXT = {name: of.title for name, of in AGGREGATES.items()}
 TEXT_WIDTH = 5.5  # inches, of a page of NeurIPS and ICLR
 ONE_RUN_TEXT = "Agents with one run on a task, or runs that are all equal, have no interval."
+MARK = "\u2020"  # a dagger: there is a note on the interval
 MAX_BANDS = 8  # agents; the bands of more would hide each other
 
 
@@ -81,6 +88,43 @@ def interval_text(
         text += f" {OTHER_METHODS.format(method=method)}"
     shown = [metric for metric in of if metric not in WITHOUT_INTERVAL]
     return " ".join([text, *coverage_warnings(shown, agents)])
+
+
+def coverage_note(low: float | None, method: str, statistic: str, tasks: int, runs: int) -> str:
+    """Return why an interval is to be marked: how rarely it covers; nothing if often enough.
+
+    Args:
+        low: Its lower end, if there is one.
+        method: How it was made; only those of the bootstrap were measured.
+        statistic: As `stats.coverage.measured_coverage` takes it.
+        tasks: The number of tasks.
+        runs: The least number of runs a task.
+    """
+    if low is None or "bootstrap" not in method:
+        return ""
+    return coverage_warning(statistic, tasks, runs)
+
+
+def mark_of(row: SummaryRow) -> str:
+    """Return the mark of an aggregate whose interval covers too rarely; else nothing."""
+    noted = coverage_note(row.low, row.method, row.metric, row.tasks, row.runs)
+    return MARK if noted else ""
+
+
+def marked_text(rows: Iterable[SummaryRow]) -> str:
+    """Return what the mark in a table of aggregates says; nothing if there is none.
+
+    The text has one sentence for each metric: that of the agent whose interval covers least.
+    """
+    rarest: dict[str, tuple[float, str]] = {}
+    for row in rows:
+        if noted := coverage_note(row.low, row.method, row.metric, row.tasks, row.runs):
+            share = measured_coverage(row.metric, row.tasks, row.runs)[0]
+            rarest[row.metric] = min(rarest.get(row.metric, (1.0, "")), (share, noted))
+    if not rarest:
+        return ""
+    said = " ".join(noted for _, noted in rarest.values())
+    return f"{MARK} Measured to cover less than {LEAST:.0%} of the time. {said}"
 
 
 def band_text(bands: Mapping[str, CurveEstimate], seed: int) -> str:

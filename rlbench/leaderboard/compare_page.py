@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 
 from rlbench.errors import UsageError
 from rlbench.leaderboard.boards import Board, Entry
+from rlbench.leaderboard.captions import MARK
 from rlbench.leaderboard.pairs import (
     MOST_AGENTS,
     MOST_ALONE,
     Ends,
     PairRow,
+    ends_of,
     neighbours,
     of_neighbours,
     pairs_of,
@@ -68,6 +70,7 @@ WORDS = {
     "same": "No known field of the two protocols differs.",
     "no run": "no score",
     "not known": NOT_KNOWN,
+    "mark": MARK,
 }
 
 
@@ -216,6 +219,9 @@ def _notes(board: Board, row: PairRow) -> Iterator[str]:
     if row.family:
         yield WORDS["family" if row.family > 1 else "alone"].format(family=f"{row.family:,}")
     yield WORDS["tasks"].format(n=len(row.tasks), total=len(board.suite.tasks))
+    shown = (row.of_a, row.of_b, row.difference, row.improvement)
+    if said := dict.fromkeys(ends.note for ends in shown if ends and ends.note):
+        yield f"{MARK} {' '.join(said)}"
 
 
 def _no_chance(row: PairRow) -> str:
@@ -225,7 +231,7 @@ def _no_chance(row: PairRow) -> str:
 def _interval(ends: Ends) -> str:
     if ends.low is None:
         return WORDS["no interval"]
-    return f"[{number(ends.low)}, {number(ends.high)}]"
+    return f"[{number(ends.low)}, {number(ends.high)}]" + f" {MARK}" * bool(ends.note)
 
 
 def methods_of(row: PairRow) -> str:
@@ -319,7 +325,7 @@ def data_files(board: Board, found: Mapping[Pair, PairRow]) -> Iterator[tuple[st
             "fields": _fields(entry) or None,
             "deviates": [d.field for d in published.deviations(entry.paper)] if entry.paper else [],
             "full": {
-                name: _short(Ends(known.point, known.low, known.high, known.method), texts)
+                name: _short(ends_of(known), texts)
                 for name in ("iqm", "mean")
                 if (known := entry.metrics.get(name))
             },
@@ -356,9 +362,9 @@ def _packed(row: PairRow, texts: dict[str, int]) -> dict[str, Any]:
 
 
 def _short(ends: Ends, texts: dict[str, int]) -> list[float | int | None]:
-    """Return point, low, high and the place of the method among the texts."""
+    """Return point, low, high and the places of method and note among the texts."""
     shown = [None if value is None else _shown(value) for value in ends[:3]]
-    return [*shown, _place(ends.method, texts)]
+    return [*shown, _place(ends.method, texts), _place(ends.note, texts)]
 
 
 def _place(text: str, texts: dict[str, int]) -> int:

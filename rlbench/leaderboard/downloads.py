@@ -9,7 +9,7 @@ from typing import Any
 
 from rlbench import __version__
 from rlbench.leaderboard.boards import Board, Entry
-from rlbench.leaderboard.captions import METRICS
+from rlbench.leaderboard.captions import METRICS, coverage_note
 from rlbench.leaderboard.tables import escape_latex, table
 from rlbench.leaderboard.task_curves import task_curve_rows
 from rlbench.results import published, rows, write_csv
@@ -25,7 +25,8 @@ AGENT_COLUMNS = (
     "agent", "page", "badge", "pool", "rank_low", "rank_high", "pool_size", "tier", "not_ranked",
     "tasks", "runs_min", "runs_max", "failed", "hours", "date",
     *(name for metric in METRICS for name in (metric, f"{metric}_low", f"{metric}_high")),
-    "interval_method", "rank_method", "source", "deviations", "licence", "url", "remarks",
+    "interval_method", "interval_notes", "rank_method", "source", "deviations", "licence", "url",
+    "remarks",
 )  # fmt: skip
 RUN_COLUMNS = (
     "agent", "task", "run", "score", "normalised", "episodes", "budget_used", "steps", "seconds",
@@ -83,6 +84,11 @@ def _agent_row(entry: Entry) -> Row:
     for metric, found in entry.metrics.items():
         row |= {metric: found.point, f"{metric}_low": found.low, f"{metric}_high": found.high}
     row["interval_method"] = entry.metrics["mean"].method
+    noted = (
+        coverage_note(found.low, found.method, metric, found.tasks, found.runs)
+        for metric, found in entry.metrics.items()
+    )
+    row["interval_notes"] = " ".join(filter(None, noted)) or None
     if entry.place:
         pool, low, high, of, tier, method = entry.place
         row |= {

@@ -11,6 +11,7 @@ from itertools import combinations, pairwise
 from typing import Any, Literal, NamedTuple
 
 from rlbench.leaderboard.boards import ALPHA, Board, Entry
+from rlbench.leaderboard.captions import coverage_note
 from rlbench.results.rankable import (
     MEANS,
     described_as,
@@ -18,25 +19,40 @@ from rlbench.results.rankable import (
     why_not_ranked,
 )
 from rlbench.stats import bootstrap, compare, differences, improvement
-from rlbench.stats.comparisons import Separation
+from rlbench.stats.comparisons import REACHING_0, Separation
 from rlbench.stats.intervals import Estimate, no_interval, point_of
 from rlbench.stats.permutation import Pair
+from rlbench.stats.summary import SummaryRow
 
 Decision = Literal["larger", "smaller", "differ", "not separated", "not ranked"]
 Statistic = Literal["iqm", "mean"]
 
 MOST_AGENTS = 60  # of a board: pairs of these are described and tested, besides those of pools
+OF_GAP = "difference of iqm"
+WIDENED = (
+    "The interval of the difference is widened to reach 0, since the test and the interval do not "
+    "agree."
+)
 MOST_ALONE = 40  # pairs of equal protocols that are tested by themselves
 MIRRORED: dict[Decision, Decision] = {"larger": "smaller", "smaller": "larger"}
 
 
 class Ends(NamedTuple):
-    """An estimate; `low` and `high` are None where it has no interval, and `method` says why."""
+    """An estimate with its interval.
+
+    Attributes:
+        point: The number.
+        low: The lower end of the interval, or None where there is none.
+        high: The upper end, or None.
+        method: How the interval was made, or why there is none.
+        note: Why the interval is to be marked: it is widened, or covers too rarely.
+    """
 
     point: float
     low: float | None
     high: float | None
     method: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,8 +189,24 @@ def _turned(ends: Ends, total: float) -> Ends:
     return ends._replace(point=total - ends.point, low=low, high=high)
 
 
-def _ends(estimate: Estimate) -> Ends:
-    return Ends(estimate.point, estimate.low, estimate.high, estimate.method)
+def _ends(estimate: Estimate, statistic: str, tasks: Sequence[str], *entries: Entry) -> Ends:
+    """Return an estimate of one or two agents, and what is to be said of its interval."""
+    found = Ends(estimate.point, estimate.low, estimate.high, estimate.method)
+    return _noted(found, statistic, tasks, *entries)
+
+
+def _noted(ends: Ends, statistic: str, tasks: Sequence[str], *entries: Entry) -> Ends:
+    runs = min(len(entry.values[task]) for entry in entries for task in tasks)
+    note = coverage_note(ends.low, ends.method, statistic, len(tasks), runs)
+    if ends.method.endswith(REACHING_0):
+        note = f"{WIDENED} {note}".rstrip()
+    return ends._replace(note=note)
+
+
+def ends_of(row: SummaryRow) -> Ends:
+    """Return an aggregate of an agent."""
+    note = coverage_note(row.low, row.method, row.metric, row.tasks, row.runs)
+    return Ends(row.point, row.low, row.high, row.method, note)
 
 
 class _Estimates:
@@ -185,19 +217,19 @@ class _Estimates:
         for entry in entries:
             for name in ("iqm", "mean"):
                 if row := entry.metrics.get(name):
-                    ends = Ends(row.point, row.low, row.high, row.method)
-                    self._known[entry.slug, name, tuple(entry.values)] = ends
+                    self._known[entry.slug, name, tuple(entry.values)] = ends_of(row)
 
     def of(self, entry: Entry, statistic: str, tasks: tuple[str, ...]) -> Ends:
         key = (entry.slug, statistic, tasks)
         if key not in self._known:
             scores = [entry.normalised[task] for task in tasks]
             why = why_no_interval(entry.paper, entry.terms)
-            self._known[key] = _ends(
+            found = (
                 no_interval(point_of(scores, statistic), 1 - ALPHA, why)
                 if why
                 else bootstrap(scores, statistic, level=1 - ALPHA)
             )
+            self._known[key] = _ends(found, statistic, tasks, entry)
         return self._known[key]
 
 
@@ -215,9 +247,12 @@ def _of_pool(
     found = {}
     for (a, b), separation in separated.items():
         x, y = by_slug[a], by_slug[b]
-        chance = chances.get((x.agent, y.agent))
-        if chance is None and frozenset((a, b)) in beside:
-            chance = _ends(improvement(_scores(x, tasks), _scores(y, tasks)))
+        if chance := chances.get((x.agent, y.agent)):
+            chance = _noted(chance, "improvement", tasks, x, y)
+        elif frozenset((a, b)) in beside:
+            chance = _ends(
+                improvement(_scores(x, tasks), _scores(y, tasks)), "improvement", tasks, x, y
+            )
         found[a, b] = PairRow(
             a=a,
             b=b,
@@ -225,7 +260,7 @@ def _of_pool(
             tasks=tasks,
             of_a=estimates.of(x, "iqm", tasks),
             of_b=estimates.of(y, "iqm", tasks),
-            difference=_ends(separation.difference),
+            difference=_ends(separation.difference, OF_GAP, tasks, x, y),
             improvement=chance,
             p_value=separation.p_value,
             test=separation.test,
@@ -246,8 +281,8 @@ def _alone(a: Entry, b: Entry, estimates: _Estimates) -> PairRow:
         tasks=tasks,
         of_a=estimates.of(a, "iqm", tasks),
         of_b=estimates.of(b, "iqm", tasks),
-        difference=_ends(found.difference),
-        improvement=_ends(found.improvement),
+        difference=_ends(found.difference, OF_GAP, tasks, a, b),
+        improvement=_ends(found.improvement, "improvement", tasks, a, b),
         p_value=found.p_value,
         test=found.test,
         decision=found.decision,
@@ -271,7 +306,11 @@ def _differences(pairs: Iterable[tuple[Entry, Entry]]) -> dict[Pair, Ends]:
     mine = [(a, b) for a, b in pairs if not _why_no_interval(a, b)]
     scores = {entry.slug: entry.normalised for pair in mine for entry in pair}
     found = differences(scores, [(a.slug, b.slug) for a, b in mine], "iqm", level=1 - ALPHA)
-    return {pair: _ends(estimate) for pair, estimate in found.items()}
+    by_slug = {entry.slug: entry for pair in mine for entry in pair}
+    return {
+        (a, b): _ends(estimate, OF_GAP, _common(by_slug[a], by_slug[b]), by_slug[a], by_slug[b])
+        for (a, b), estimate in found.items()
+    }
 
 
 def _why_no_interval(a: Entry, b: Entry) -> str:

@@ -17,7 +17,7 @@ from rlbench.leaderboard import charts
 from rlbench.leaderboard.axes import PLOT_WIDTH, axis_of
 from rlbench.leaderboard.board_charts import charts_of
 from rlbench.leaderboard.boards import Board, Entry, make_boards
-from rlbench.leaderboard.captions import HEADLINE, METRICS, short_number
+from rlbench.leaderboard.captions import HEADLINE, METRICS, mark_of, marked_text, short_number
 from rlbench.leaderboard.compare_page import compare_files
 from rlbench.leaderboard.downloads import downloads
 from rlbench.leaderboard.headlines import head_of, score_text
@@ -37,6 +37,7 @@ from rlbench.results.submissions import Card
 from rlbench.results.values import value_text
 from rlbench.stats.aggregates import AGGREGATES
 from rlbench.stats.stopping import CLAIM
+from rlbench.stats.summary import SummaryRow
 from rlbench.suites import Suite, slug
 
 _MARK = ".rlbench-site"
@@ -260,7 +261,8 @@ def _templates() -> jinja2.Environment:
         by_agent=_by_agent, deviations=_deviations, heat=shade,
         heat_columns=columns_of, heat_rows=rows_of, heat_levels=LEVELS, look_of=charts.look_of,
         max_lines=charts.SHOWN, max_points=MOST_POINTS,
-        interval_method=_interval_method, left_out=_left_out,
+        interval_method=_interval_method, metrics_of=_metrics_of, left_out=_left_out,
+        mark_of=mark_of, marked_text=marked_text,
         panel_width=PANEL_WIDTH, panel_height=PANEL_HEIGHT,
         record_facts=_record_facts, titles=METRICS, headline=HEADLINE,
         aggregates=AGGREGATES, score_text=score_text, paper_name=page_name,
@@ -301,6 +303,10 @@ def _interval_method(entries: Iterable[Entry]) -> str:
     """Return how the intervals of the headline aggregate were made; nothing if there are none."""
     rows = [entry.metrics[HEADLINE] for entry in entries if HEADLINE in entry.metrics]
     return "; ".join(dict.fromkeys(row.method for row in rows if row.low is not None))
+
+
+def _metrics_of(entries: Iterable[Entry]) -> list[SummaryRow]:
+    return [row for entry in entries for row in entry.metrics.values()]
 
 
 def _fields(entry: Entry) -> list[tuple[str, object, object, bool]]:

@@ -148,6 +148,18 @@ class Aggregate(NamedTuple):
     is_tested_alone: bool = False
     of_rates: bool = False
 
+    def enough_runs(self, tasks: int) -> int | None:
+        """Return the smallest measured number of runs a task from which on intervals cover enough.
+
+        It is that of `rlbench.stats.coverage.enough_runs`, which reads the measured table.
+
+        >>> AGGREGATES["mean"].enough_runs(26) >= AGGREGATES["iqm"].enough_runs(26)
+        True
+        """
+        from rlbench.stats.coverage import enough_runs
+
+        return enough_runs(self.function.__name__, tasks)
+
 
 # By name, in the order of tables and figures.
 AGGREGATES: Mapping[str, Aggregate] = {

@@ -32,7 +32,7 @@ from rlbench.stats.intervals import (
     why_no_interval,
 )
 from rlbench.stats.proportions import METHOD as BY_RATE
-from rlbench.stats.proportions import are_successes, ends_of_successes, p_value_of_successes
+from rlbench.stats.proportions import ends_of_successes, p_value_of_successes, sign_of_successes
 from rlbench.stats.resampling import Floats
 
 STATISTICS = tuple(name for name, of in AGGREGATES.items() if of.is_tested_alone)
@@ -150,9 +150,10 @@ def _compared(
 
 
 def _sign_of_successes(tasks: list[Floats], constant: float) -> int:
-    """Return what makes scores 0 or 1: 1, or -1 for 0 and -1; 0 where they are neither."""
-    signs = (1, -1) if constant >= 0 else (-1, 1)
-    return next((sign for sign in signs if are_successes([sign * task for task in tasks])), 0)
+    """Return `sign_of_successes`; of scores that are all 0, that of the constant."""
+    sign = sign_of_successes(tasks)
+    is_zero = sign and not any(task.any() for task in tasks)
+    return -1 if is_zero and constant < 0 else sign
 
 
 def _by_rate(
@@ -177,7 +178,7 @@ def _by_t(
     gap = point_of(tasks, statistic) - constant
     if why := why_no_interval(tasks):
         return no_interval(gap, level, why), None, False
-    error, freedom = _standard_error(tasks, statistic)
+    error, freedom = standard_error(tasks, statistic)
     if error <= ROUNDING * max(float(np.abs(task).max()) for task in tasks):
         return no_interval(gap, level, NO_SPREAD), None, False
     half = float(stdtrit(freedom, (1 + level) / 2)) * error
@@ -185,8 +186,15 @@ def _by_t(
     return difference, 2 * float(stdtr(freedom, -abs(gap) / error)), not -half <= gap <= half
 
 
-def _standard_error(tasks: list[Floats], statistic: str) -> tuple[float, float]:
-    """Return the standard error of a statistic, and its degrees of freedom."""
+def standard_error(tasks: list[Floats], statistic: str) -> tuple[float, float]:
+    """Return the standard error of the mean or IQM, and its degrees of freedom.
+
+    They are as `compare_with_constant` says; both are 0 and 1 where no score that counts varies.
+
+    Args:
+        tasks: One array (runs,) a task, at least two runs each.
+        statistic: ``mean`` or ``iqm``.
+    """
     runs = np.array([len(task) for task in tasks])
     freedom = runs - 1.0
     kept = 1.0

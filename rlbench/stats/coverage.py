@@ -50,6 +50,33 @@ def measured_coverage(statistic: str, tasks: int, runs: int) -> tuple[float, flo
     return min(shares), max(shares)
 
 
+def enough_runs(statistic: str, tasks: int) -> int | None:
+    """Return the smallest measured number of runs a task from which on intervals cover enough.
+
+    That is where nominal 95% intervals covered at least `LEAST`, under every law, with that and
+    with every greater measured number. With fewer there may be a `coverage_warning`.
+
+    Args:
+        statistic: As `measured_coverage` takes it.
+        tasks: The number of tasks; what counts is the greatest measured one that is not larger.
+
+    Returns:
+        None where the greatest measured number of runs was not enough.
+
+    Raises:
+        UnknownName: There is no such statistic.
+
+    >>> enough_runs("iqm", tasks=50) < enough_runs("iqm", tasks=4)
+    True
+    """
+    enough = None
+    for runs in reversed(_table()["runs"]):
+        if measured_coverage(statistic, tasks, runs)[0] < LEAST:
+            break
+        enough = runs
+    return enough
+
+
 def coverage_warning(statistic: str, tasks: int, runs: int) -> str:
     """Return a line on how rarely the default interval covers; nothing if it covers often enough.
 

@@ -175,7 +175,7 @@ def _without_drawing(
         method == "rao-wu"
         and shared is None
         and statistic in OF_SUCCESSES
-        and are_successes(scores)
+        and all(map(are_successes, agents))
     )
     if not why and not by_rate:
         return None

@@ -1,6 +1,7 @@
 """How many runs a comparison needs, from the runs there are."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import combinations
 from statistics import NormalDist
 from typing import NamedTuple
@@ -9,16 +10,30 @@ import numpy as np
 
 from rlbench.errors import InvalidScores
 from rlbench.stats.aggregates import ScoresLike
-from rlbench.stats.comparisons import MIN_RUNS, TestStatistic, agents_of, pooled_of, sizes_of
+from rlbench.stats.comparisons import (
+    MIN_RUNS,
+    TestStatistic,
+    agents_of,
+    pooled_of,
+    sizes_of,
+    step_down,
+)
+from rlbench.stats.constant import standard_error
 from rlbench.stats.intervals import point_of, replicates_of
 from rlbench.stats.kernels import work
-from rlbench.stats.permutation import differences_of, has_errors, number_of_paths, paths_of
+from rlbench.stats.permutation import (
+    differences_of,
+    has_errors,
+    number_of_paths,
+    paths_of,
+    permuted_statistics,
+)
 from rlbench.stats.resampling import Floats, keys_of, layout_of
 
 RUNS = (3, 5, 10, 15, 20, 30, 50, 100)
 MOST_RUNS = 10_000
 LIKELY = 0.8  # the level of the interval of a pilot's difference that gives a range of runs
-PATHS = 1_000  # for the deviation over paths, where the test divides by that
+PATHS = 1_000  # for the deviation over paths, where the test divides by that; more are not coarse
 
 
 class RunsNeeded(NamedTuple):
@@ -68,12 +83,13 @@ def plan(
     """Return the expected power and interval width for numbers of runs, from pilot scores.
 
     The variance of each agent's statistic is that of the N - 1 bootstrap of its pilot runs, taken
-    to fall with the number of runs; power is that of a normal test of the difference, at alpha
-    divided by the number of pairs (Colas, Sigaud & Oudeyer 2018, section 4). The difference is
-    divided by what `compare` divides it by: its standard error, or for the median its standard
-    deviation over permutations of the pilot. The pilot's difference is itself uncertain: a plan is
-    as good as its pilot. A number of runs with which `compare` decides nothing, or that has too few
-    permutations for the level, has no power.
+    to fall with the number of runs. Power is that of Welch's t test of the difference, at alpha
+    divided by the number of pairs (Colas, Sigaud & Oudeyer 2018, section 4), or at the greatest
+    p-value below it that permutations of so few runs can have. The difference is divided by what
+    `compare` divides it by: its standard error, or for the median its standard deviation over
+    permutations of the pilot, and then the test is a normal one. The pilot's difference is itself
+    uncertain: a plan is as good as its pilot. A number of runs with which `compare` decides
+    nothing, or that has too few permutations for the level, has no power.
 
     Args:
         scores: By agent, at least two runs a task: (runs, tasks), or one array (runs,) a task.
@@ -157,8 +173,11 @@ class _Pilot(NamedTuple):
         doubt: How much greater or less it may well be.
         variance: Of the difference if there were one run a task.
         divisor: The square of what the test divides the difference by, if there were one run.
+        freedom: The degrees of freedom of its standard error, for each run after the first;
+            infinity where the test divides by something else.
         level: Of the pair's test.
-        least: The least number of runs with enough permutations for the level.
+        tasks: The number of tasks.
+        statistic: What is compared.
     """
 
     a: str
@@ -167,18 +186,23 @@ class _Pilot(NamedTuple):
     doubt: float
     variance: float
     divisor: float
+    freedom: float
     level: float
-    least: int
+    tasks: int
+    statistic: str
 
     def power(self, runs: int, gap: float) -> float:
-        if runs < self.least:
+        level = _level_of(runs, self.tasks, self.statistic, self.level)
+        if runs < MIN_RUNS or not level:
             return 0.0
         error, divisor = ((square / runs) ** 0.5 for square in (self.variance, self.divisor))
         if not error:
             return float(gap != 0)
-        normal = NormalDist()
-        critical = normal.inv_cdf(1 - self.level / 2) * divisor
-        return normal.cdf((gap - critical) / error) + normal.cdf((-gap - critical) / error)
+        if np.isinf(self.freedom):
+            normal = NormalDist()
+            critical = normal.inv_cdf(1 - level / 2) * divisor
+            return normal.cdf((gap - critical) / error) + normal.cdf((-gap - critical) / error)
+        return _power_of_t(gap / error, self.freedom * (runs - 1), level)
 
     def width(self, runs: int, level: float) -> float:
         return 2 * NormalDist().inv_cdf((1 + level) / 2) * float((self.variance / runs) ** 0.5)
@@ -217,8 +241,7 @@ def _pilots(
         }
     runs = {agent: _mean_runs(tasks) for agent, tasks in agents.items()}
     pairs = list(combinations(agents, 2))
-    level = alpha / len(pairs)
-    least = _least_that_separate(len(next(iter(agents.values()))), level)
+    number = len(next(iter(agents.values())))
     found = []
     for a, b in pairs:
         variance = variances[a] * runs[a] + variances[b] * runs[b]
@@ -231,19 +254,51 @@ def _pilots(
                 doubt=doubt if difference is None else 0.0,
                 variance=variance,
                 divisor=_divisor(agents, (a, b), statistic, variance, path_key),
-                level=level,
-                least=least,
+                freedom=_freedom(agents, (a, b), statistic),
+                level=alpha / len(pairs),
+                tasks=number,
+                statistic=statistic,
             )
         )
     return found
 
 
-def _least_that_separate(tasks: int, level: float) -> int:
-    """Return from how many runs on `compare` decides and a p-value can be as small as a level."""
-    runs = MIN_RUNS
-    while 2 / number_of_paths([(runs, runs)] * tasks) > level:
-        runs += 1
-    return runs
+@cache
+def _level_of(runs: int, tasks: int, statistic: str, level: float) -> float:
+    """Return the greatest p-value at most a level that so few runs can have; 0 if there is none.
+
+    P-values are about multiples of the least, that of agents as far apart as can be. Two paths at
+    least have it: exchanging the agents changes no absolute difference. For the IQM and the median
+    there are more where they look at few runs, since they ignore the others.
+    """
+    sizes = [(runs, runs)] * tasks
+    if number_of_paths(sizes) > PATHS:
+        return level
+    apart = np.tile(np.arange(2.0 * runs), tasks) + np.tile(np.repeat([99.0, 0.0], runs), tasks)
+    least = float(step_down(permuted_statistics(apart[None], sizes, statistic, PATHS, 0))[0])
+    return int(level / least + 1e-9) * least
+
+
+def _power_of_t(shift: float, freedom: float, level: float) -> float:
+    """Return the power of a two-sided t test, of a difference in standard errors."""
+    from scipy.special import nctdtr, stdtrit
+
+    critical = float(stdtrit(freedom, 1 - level / 2))
+    # nctdtr is not a number where it is next to 0.
+    below, within = np.nan_to_num(nctdtr(freedom, shift, np.array([-critical, critical])))
+    return float(below + 1 - within)
+
+
+def _freedom(agents: Mapping[str, list[Floats]], pair: tuple[str, str], statistic: str) -> float:
+    """Return the degrees of freedom of a pair for each run after the first (Satterthwaite 1946)."""
+    if not has_errors(statistic, sizes_of(agents, pair)):
+        return np.inf
+    errors, freedoms = zip(*(standard_error(agents[a], statistic) for a in pair), strict=True)
+    runs = (_mean_runs(agents[agent]) - 1 for agent in pair)
+    each = [
+        error**4 * n / freedom for error, freedom, n in zip(errors, freedoms, runs, strict=True)
+    ]
+    return sum(error**2 for error in errors) ** 2 / sum(each) if any(each) else np.inf
 
 
 def _divisor(

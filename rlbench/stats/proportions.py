@@ -1,5 +1,7 @@
 """Intervals of scores that are all 0 or 1, where a bootstrap of few runs claims too much.
 
+Scores that are all 0 or -1 are the same with the other sign, e.g. costs of which less is better.
+
 The success rate has the interval of Korn & Graubard (1998, Survey Methodology 24, 193-201): that of
 Clopper & Pearson (1934) for an effective number of runs, the one whose binomial variance is the
 variance estimated within tasks. It is at least the number of runs itself, as many of every task:
@@ -20,8 +22,16 @@ Ends = tuple[float, float]
 
 
 def are_successes(tasks: Sequence[Floats]) -> bool:
-    """Say whether every score is 0 or 1."""
-    return all(((task == 0) | (task == 1)).all() for task in tasks)
+    """Say whether every score is 0 or 1, or every score 0 or -1."""
+    return sign_of_successes(tasks) != 0
+
+
+def sign_of_successes(tasks: Sequence[Floats]) -> int:
+    """Return what makes scores 0 or 1: 1, or -1 for 0 and -1; 0 where they are neither."""
+    for sign in (1, -1):
+        if all(((task == 0) | (task == sign)).all() for task in tasks):
+            return sign
+    return 0
 
 
 def clopper_pearson(hits: Floats, trials: float, level: float) -> tuple[Floats, Floats]:
@@ -53,12 +63,14 @@ def success_rate_ends(tasks: Sequence[Floats], level: float) -> Ends:
     """Return the ends of the interval of the mean over tasks of the share of successes.
 
     Args:
-        tasks: One array (runs,) a task, of 0 and 1; at least two runs each.
+        tasks: One array (runs,) a task, of 0 and 1, or of 0 and -1; at least two runs each.
         level: Nominal coverage.
     """
-    rate, trials = _trials(tasks, level)
-    low, high = clopper_pearson(np.array([rate * trials]), trials, level)
-    return float(low[0]), float(high[0])
+    sign = sign_of_successes(tasks)
+    rate, trials = _trials([sign * task for task in tasks], level)
+    lows, highs = clopper_pearson(np.array([rate * trials]), trials, level)
+    low, high = float(lows[0]), float(highs[0])
+    return (low, high) if sign > 0 else (0.0 - high, 0.0 - low)
 
 
 def _trials(tasks: Sequence[Floats], level: float) -> Ends:
@@ -81,7 +93,8 @@ def ends_of_successes(tasks: Sequence[Floats], statistic: str, point: float, lev
     """Return the ends of the interval of one of `STATISTICS` of scores that are 0 or 1.
 
     The success rate p determines them all: the mean is p, the optimality gap 1 - p, and the IQM,
-    the mean of the middle half of all scores, 2 p - 1/2, but at least 0 and at most 1.
+    the mean of the middle half of all scores, 2 p - 1/2, but at least 0 and at most 1. Of scores
+    of 0 and -1, p is the share of -1: mean and IQM have the other sign, and the gap is 1 + p.
 
     Args:
         tasks: As `success_rate_ends` takes them.
@@ -94,7 +107,8 @@ def ends_of_successes(tasks: Sequence[Floats], statistic: str, point: float, lev
     if statistic == "optimality_gap":
         return 1 - high, 1 - low
     if statistic == "iqm":
-        low, high = (min(max(2 * end - 0.5, 0.0), 1.0) for end in (low, high))
+        sign = sign_of_successes(tasks)
+        low, high = (sign * min(max(2 * sign * end - 0.5, 0.0), 1.0) + 0.0 for end in (low, high))
         return min(low, point), max(high, point)
     return low, high
 

@@ -195,6 +195,22 @@ def test_costs_of_0_and_1_against_a_constant(tmp_path: Path) -> None:
     assert "x is better than 0.5" in rlbench(*options, "--lower-is-better", cwd=tmp_path).stdout
 
 
+def test_costs_of_0_and_1_have_exact_intervals(tmp_path: Path) -> None:
+    lines = [
+        f"{agent},{task},{seed},{int(seed < hits)}"
+        for agent, task, hits in (("x", "A", 2), ("x", "B", 5), ("y", "A", 6), ("y", "B", 7))
+        for seed in range(8)
+    ]
+    (tmp_path / "s.csv").write_text("\n".join(["agent,task,seed,score", *lines]))
+    for options in (("compare", "s.csv", "--statistic", "mean"), ("compare", "s.csv")):
+        (row,) = rows_of(*options, cwd=tmp_path)
+        (cost,) = rows_of(*options, "--lower-is-better", cwd=tmp_path)
+        assert "Clopper-Pearson" in row["method"]
+        for same in ("difference", "low", "high", "method", "p_value", "test", "decision"):
+            assert row[same] == pytest.approx(cost[same])
+        assert row["improvement_low"] == pytest.approx(1 - cost["improvement_high"])
+
+
 def test_published_agents_against_the_human_level(tmp_path: Path) -> None:
     options = ("--suite", "atari100k", "--store", "published", "--against", "1")
     found = rlbench("compare", "SPR", "EfficientZero", *options, "--json", cwd=tmp_path)

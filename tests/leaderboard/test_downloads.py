@@ -22,6 +22,7 @@ from support.records import ATARI, make_record
 from rlbench.leaderboard.boards import Board, make_boards
 from rlbench.leaderboard.downloads import downloads
 from rlbench.results import Record, published
+from rlbench.stats.coverage import coverage_warning
 
 Floats = NDArray[np.float64]
 Scores = dict[str, dict[str, Floats]]  # agent, then task, to normalised scores (runs,)
@@ -290,6 +291,9 @@ def test_intervals_are_those_of_another_bootstrap(name: str, files: dict[str, Fi
         if "means-only" in row["source"] or int(row["runs_min"]) < 2:
             continue
         assert row["interval_method"] == "stratified bootstrap, rao-wu"
+        sizes = len(tasks), int(row["runs_min"])
+        noted = [coverage_warning(metric, *sizes) for metric in ("iqm", "mean", "optimality_gap")]
+        assert row["interval_notes"] == " ".join(filter(None, noted))
         assert row["median_low"] == row["median_high"] == ""
         for metric in ("iqm", "mean", "optimality_gap"):
             ends = bootstrap_ends(list(tasks.values()), metric, repetitions, generator)

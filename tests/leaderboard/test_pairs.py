@@ -13,7 +13,10 @@ from support.compared import PAPERS, RECORDS
 
 from rlbench.leaderboard import pairs
 from rlbench.leaderboard.boards import Board, make_boards
+from rlbench.leaderboard.captions import MARK
+from rlbench.leaderboard.compare_page import view_of
 from rlbench.leaderboard.pairs import (
+    WIDENED,
     Ends,
     PairRow,
     in_a_row,
@@ -23,6 +26,8 @@ from rlbench.leaderboard.pairs import (
     pairs_of,
 )
 from rlbench.results import Store
+from rlbench.stats.comparisons import REACHING_0
+from rlbench.stats.coverage import coverage_warning
 
 POOL = ("alpha", "beta", "gamma")
 TESTED_ALONE = ("short", "brief")  # without all tasks, and with two runs a task
@@ -151,6 +156,33 @@ def test_agents_of_means_alone_are_compared_by_means_without_an_interval(
     assert mine.difference.method == "none: means, not runs"
     assert mine.of_a.low is None
     assert mine.of_b.low is not None
+
+
+def test_intervals_that_are_widened_or_cover_too_rarely_are_marked(
+    board: Board, by_slug: dict[tuple[str, str], PairRow]
+) -> None:
+    widened, rare = 0, 0
+    entries = {entry.slug: entry for entry in board.entries}
+    for row in by_slug.values():
+        of = {name: {task: len(entries[name].values[task]) for task in row.tasks}
+              for name in (row.a, row.b)}  # fmt: skip
+        runs = min(min(numbers.values()) for numbers in of.values())
+        gap, shown = row.difference, view_of(board, row)
+        is_widened = gap.method.endswith(REACHING_0)
+        warned = coverage_warning("difference of iqm", len(row.tasks), runs)
+        expected = (WIDENED if is_widened else "", warned if gap.low is not None else "")
+        assert gap.note == " ".join(filter(None, expected))
+        assert shown["gap-ends"].endswith(MARK) == bool(gap.note)
+        for name, ends in ((row.a, row.of_a), (row.b, row.of_b)):
+            if ends.low is not None:
+                least = min(of[name].values())
+                assert ends.note == coverage_warning(row.statistic, len(row.tasks), least)
+                rare += bool(ends.note)
+            assert ends.note in shown["note"]
+        assert gap.note in shown["note"]
+        widened += is_widened
+    assert widened
+    assert rare
 
 
 def test_every_pair_with_a_task_in_common_is_there_once(

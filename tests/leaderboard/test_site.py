@@ -26,10 +26,12 @@ from rlbench.errors import UsageError
 from rlbench.leaderboard import build_site
 from rlbench.leaderboard.axes import PLOT_WIDTH
 from rlbench.leaderboard.boards import make_boards
+from rlbench.leaderboard.captions import MARK
 from rlbench.leaderboard.releases import freeze, write_release
 from rlbench.leaderboard.site import _pages, score
 from rlbench.leaderboard.tables import number
 from rlbench.results import Loaded, Record, Store, published
+from rlbench.stats.coverage import coverage_warning
 from rlbench.stats.ranks import MIN_RUNS
 from rlbench.suites import slug
 
@@ -335,6 +337,25 @@ def test_every_aggregate_of_agents_is_that_of_the_records(sites: Sites, board: E
         assert_aggregates(named, list(tasks.values()))
         assert named["runs"].text.split(" ")[0] == str(len(tasks["Boxing"]))
         assert ("[" in named["iqm"].text) == (agent != "lone")
+
+
+def test_intervals_that_cover_too_rarely_are_marked_and_explained(
+    sites: Sites, pages: Mapping[str, Element], board: Element
+) -> None:
+    rows, columns = table_of(board, "Agents"), columns_of(board, "Agents")
+    everything = [*sites.records, *newcomers()]
+    marked = 0
+    for agent, cells in rows.items():
+        tasks = normalised(everything, agent)
+        runs = min(map(len, tasks.values()))
+        (page,) = (p for name, p in pages.items() if name.endswith(f"agents/{agent}.html"))
+        for metric in ("iqm", "mean", "optimality_gap"):
+            warned = coverage_warning(metric, len(tasks), runs)
+            assert (MARK in cells[columns.index(metric)].text) == bool(warned)
+            assert warned in page.text
+            marked += bool(warned)
+    assert marked
+    assert f"{MARK} Measured to cover less than 92% of the time." in board.text
 
 
 def test_published_scores_stand_apart_with_their_deviations(

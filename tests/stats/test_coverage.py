@@ -10,7 +10,14 @@ import pytest
 
 from rlbench.errors import UnknownName
 from rlbench.stats import coverage
-from rlbench.stats.coverage import LEAST, coverage_warning, coverage_warnings, measured_coverage
+from rlbench.stats.aggregates import AGGREGATES
+from rlbench.stats.coverage import (
+    LEAST,
+    coverage_warning,
+    coverage_warnings,
+    enough_runs,
+    measured_coverage,
+)
 from rlbench.stats.intervals import POINTS
 
 STATISTICS = [*POINTS, *(f"difference of {name}" for name in POINTS), "improvement"]
@@ -79,6 +86,29 @@ def test_a_cell_that_is_known() -> None:
     cells = TABLE["coverage"]["mean"]
     assert cells["normal"][0][0] == pytest.approx(0.5, abs=4 * math.sqrt(0.25 / SIMULATIONS))
     assert cells["two values"][0][0] == 1.0
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_enough_runs_are_those_from_which_on_no_interval_is_warned_of(statistic: str) -> None:
+    for tasks in TABLE["tasks"]:
+        enough = enough_runs(statistic, tasks)
+        after = [runs for runs in TABLE["runs"] if enough is not None and runs >= enough]
+        before = [runs for runs in TABLE["runs"] if runs not in after]
+        assert not any(coverage_warning(statistic, tasks, runs) for runs in after)
+        assert not before or coverage_warning(statistic, tasks, before[-1])
+        if statistic in AGGREGATES:
+            assert AGGREGATES[statistic].enough_runs(tasks) == enough
+
+
+def test_the_documentation_says_how_many_runs_are_enough() -> None:
+    text = (Path(__file__).parents[2] / "docs/coverage.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| ((?:\d+ runs|more than).*) \|$", text, flags=re.MULTILINE)
+    assert [int(tasks) for tasks, _ in rows] == TABLE["tasks"]
+    shown = ("iqm", "mean", "optimality_gap", "difference of iqm", "improvement")
+    for tasks, cells in rows:
+        for statistic, cell in zip(shown, cells.split(" | "), strict=True):
+            enough = enough_runs(statistic, int(tasks))
+            assert cell == (f"{enough} runs" if enough else f"more than {TABLE['runs'][-1]}")
 
 
 def test_the_documentation_shows_the_table() -> None:

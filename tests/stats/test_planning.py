@@ -108,6 +108,15 @@ def test_no_huge_number_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(stats.runs_needed(agents)) == 190
 
 
+def test_large_differences_are_found_with_any_number_of_runs() -> None:
+    """The law of the t statistic is not a number there: once 102 runs were said to be needed."""
+    for runs in (4, 20, 137, 10_000):
+        for row in stats.plan(PILOT, runs=[runs], difference=9.0, statistic="mean"):
+            assert row.power == pytest.approx(1.0)
+    far = stats.runs_needed(PILOT, difference=9.0)["x", "y"]
+    assert (far.low, far.high) == (3, 3)
+
+
 def test_more_pairs_need_more_runs() -> None:
     two = stats.runs_needed(PILOT)["x", "y"].runs
     three = stats.runs_needed({**PILOT, "z": list(X.T)})["x", "y"].runs
@@ -119,11 +128,28 @@ def test_agents_that_are_the_same_are_never_separated() -> None:
     assert (needed.runs, needed.high) == (None, None)
 
 
-def test_too_few_permutations_have_no_power() -> None:
-    """On one task three runs a side have 20 splits: no p-value is below .1."""
+@pytest.mark.parametrize("statistic", ["mean", "iqm"])
+def test_too_few_permutations_have_no_power(statistic: str) -> None:
+    """On one task three runs a side have 20 splits; those of four are not enough for an IQM."""
     apart = {"x": [X[:, 0]], "y": [X[:, 0] + 99.0]}
-    three, four = stats.plan(apart, runs=[3, 4])
-    assert (three.power, four.power) == (0.0, pytest.approx(1.0))
+    for row in stats.plan(apart, runs=[3, 4, 5], statistic=statistic):
+        few = {agent: [scores[: row.runs] for scores in tasks] for agent, tasks in apart.items()}
+        (found,) = stats.compare(few, statistic=statistic, repetitions=500)
+        assert row.power == pytest.approx(float(found.p_value <= 0.05))
+
+
+@pytest.mark.parametrize("statistic", ["mean", "iqm"])
+def test_few_runs_of_one_task_cost_power(statistic: str) -> None:
+    """There a normal test finds more than a permutation test of four or five runs can."""
+    x = np.random.default_rng(3).normal(size=2_000)
+    for row in stats.plan({"x": [x], "y": [x + 2.0]}, runs=[4, 5], statistic=statistic):
+        separated = 0
+        for seed in range(300):
+            drawn = np.random.default_rng(seed).normal(size=(2, row.runs))
+            pair = {"x": [drawn[0]], "y": [drawn[1] + 2.0]}
+            (found,) = stats.compare(pair, statistic=statistic, repetitions=300)
+            separated += found.decision == "smaller"
+        assert separated / 300 == pytest.approx(row.power, abs=0.15)
 
 
 def test_too_few_runs_for_a_decision_have_no_power() -> None:

@@ -103,3 +103,54 @@ def test_what_the_rate_does_not_determine_is_drawn() -> None:
     assert "drawn too" in bootstrap(tasks, "mean", resample_tasks=True).method
     paired = difference(tasks, [1 - task for task in tasks], "mean", shared="levels")
     assert "paired" in paired.method
+
+
+@pytest.mark.parametrize("statistic", ["mean", "iqm"])
+def test_costs_of_0_and_1_have_the_same_intervals_with_the_other_sign(statistic: str) -> None:
+    """However they are asked for: less is better where scores of 0 and 1 were multiplied by -1."""
+    generator = np.random.default_rng(0)
+    runs, rates = (4, 6, 5), (0.3, 0.6, 0.8)
+    x, y = (
+        [generator.binomial(1, rate + more, n) * 1.0 for n, rate in zip(runs, rates, strict=True)]
+        for more in (0.0, 0.1)
+    )
+    cost_x, cost_y = ([0.0 - task for task in tasks] for tasks in (x, y))
+
+    gains = [
+        bootstrap(x, statistic),
+        difference(x, y, statistic),
+        stats.compare({"x": x, "y": y}, statistic=statistic)[0].difference,
+        *(found.difference for found in stats.compare_with_constant({"x": x}, 0.4)),
+    ]
+    costs = [
+        bootstrap(cost_x, statistic),
+        difference(cost_x, cost_y, statistic),
+        stats.compare({"x": cost_x, "y": cost_y}, statistic=statistic)[0].difference,
+        *(found.difference for found in stats.compare_with_constant({"x": cost_x}, -0.4)),
+    ]
+    for gain, cost in zip(gains, costs, strict=True):
+        assert METHOD in gain.method
+        assert cost.method == gain.method
+        assert (-cost.high, -cost.point, -cost.low) == pytest.approx(
+            (gain.low, gain.point, gain.high)
+        )
+    chance, turned = improvement(x, y), improvement(cost_y, cost_x)
+    assert (turned.low, turned.high) == pytest.approx((chance.low, chance.high))
+    assert turned.method == chance.method == METHOD
+
+
+def test_other_statistics_of_costs_of_0_and_1() -> None:
+    tasks = [runs_of(2, 5), runs_of(3, 4)]
+    costs = [0.0 - task for task in tasks]
+    gap, mean = bootstrap(costs, "optimality_gap"), bootstrap(costs, "mean")
+    assert (gap.low, gap.point, gap.high) == pytest.approx(
+        (1 - mean.high, 1 - mean.point, 1 - mean.low)
+    )
+    (gain,) = stats.summarise_tasks({"x": {"t": tasks[0]}})
+    (cost,) = stats.summarise_tasks({"x": {"t": costs[0]}})
+    assert (-cost.high, -cost.low, cost.method) == (gain.low, gain.high, gain.method)
+    # An agent of one sign beside one of the other is no pair of rates, but each has its interval.
+    both = difference([runs_of(3, 6)], [0.0 - runs_of(3, 6)], "mean")
+    assert both.method == METHOD
+    assert both.low < 1.0 < both.high
+    assert "bootstrap" in improvement([runs_of(3, 6)], [0.0 - runs_of(4, 6)]).method

@@ -49,20 +49,31 @@
     });
   }
 
-  function interval([, low, high]) {
-    return low === null ? words["no interval"] : `[${number(low)}, ${number(high)}]`;
+  function interval([, low, high, , note]) {
+    if (low === null) return words["no interval"];
+    return `[${number(low)}, ${number(high)}]${note ? ` ${words.mark}` : ""}`;
   }
 
   function fill(text, values) {
     return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   }
 
-  const turn = ([point, low, high, method], of) => [
+  const turn = ([point, low, high, method, note], of) => [
     of - point,
     high === null ? null : of - high,
     low === null ? null : of - low,
     method,
+    note,
   ];
+
+  // What the marks of some intervals say; nothing if none is marked.
+  function marked(all) {
+    const said = new Set(all.map((ends) => ends?.[4]).filter(Boolean));
+    return said.size ? [`${words.mark} ${[...said].join(" ")}`] : [];
+  }
+
+  // An estimate with its texts in the place of their numbers.
+  const spelled = (ends, texts) => ends && [...ends.slice(0, 3), texts[ends[3]], texts[ends[4]]];
 
   // The pair in this order, with its texts in the place of their numbers; nothing if there is none.
   function pairOf(a, b) {
@@ -70,7 +81,7 @@
     const second = arrived.get(b);
     const [owner, row] = first.pairs[b] ? [first, first.pairs[b]] : [second, second.pairs[a]];
     if (!row) return null;
-    const say = (ends) => ends && [...ends.slice(0, 3), owner.texts[ends[3]]];
+    const say = (ends) => spelled(ends, owner.texts);
     const pair = {
       statistic: row.s,
       tasks: row.n,
@@ -102,7 +113,7 @@
     if (pair.family === 1) said.push(words.alone);
     if (pair.family > 1) said.push(fill(words.family, { family: pair.family.toLocaleString("en-US") }));
     said.push(fill(words.tasks, { n: pair.tasks, total }));
-    return said.join(" ");
+    return [...said, ...marked([pair.a, pair.b, pair.gap, pair.chance])].join(" ");
   }
 
   function methods({ a, b, gap, chance, test }) {
@@ -120,12 +131,12 @@
     const view = { ...names, "a-runs": first.runs, "b-runs": second.runs };
     if (!pair) {
       const statistic = first.full.iqm && second.full.iqm ? "iqm" : "mean";
-      const of = [first, second].map((agent) => agent.full[statistic]);
+      const of = [first, second].map((agent) => spelled(agent.full[statistic], agent.texts));
       const common = tasks.some((_, k) => first.tasks[k] && second.tasks[k]);
       return {
         ...view,
         verdict: fill(words.missing, names),
-        note: common ? words["why missing"] : words["no common"],
+        note: [words[common ? "why missing" : "no common"], ...marked(of)].join(" "),
         value: fill(words.value, { statistic: labels[statistic] }),
         "a-point": number(of[0][0]),
         "a-ends": interval(of[0]),
