@@ -8,11 +8,13 @@ The original, moved to Python 3.11 and measured in another run: .43 for the bipe
 the fish. Our floors are .80 for the bipedal walker, .60 for spider and millipede, .55 for the
 climber and .30 for the fish.
 
-The last line compares slots in this process with the same over two others, by the CPU time of all
-processes.
+The last lines compare slots in this process with the same over two workers, by the CPU time of all
+processes. Two processes that know nothing of each other, with half of the slots each, show the
+limit: where cores are threads of one core or share a cache, they take longer than one, too.
 """
 
 import argparse
+import multiprocessing
 import resource
 import statistics
 import time
@@ -89,21 +91,41 @@ def play_round(env: Any, parameters: list[float], seed: int, *, alone: bool) -> 
     return (spent / STEPS - (clock_cost() if alone else 0.0)) * 1e6
 
 
-def cpu_of_a_step(workers: int) -> float:
+def cpu_of_a_step(workers: int = 0, slots: int = SLOTS) -> float:
     """Return CPU-microseconds a step of slots of bipedal walkers, of all processes together."""
     spent = []
     for steps in (20, 100):
         begin = cpu_seconds()
         env = make_slots(
-            envs.StumpTracksEnv, num_envs=SLOTS, split="eval", stream=np.random.SeedSequence(0),
+            envs.StumpTracksEnv, num_envs=slots, split="eval", stream=np.random.SeedSequence(0),
             max_episode_steps=2000, workers=workers,
         )  # fmt: skip
         env.reset()
-        for row in np.random.default_rng(0).uniform(-1, 1, (steps, SLOTS, 4)).astype(np.float32):
+        for row in np.random.default_rng(0).uniform(-1, 1, (steps, slots, 4)).astype(np.float32):
             env.step(row)
         env.close()
         spent.append(cpu_seconds() - begin)
-    return (spent[1] - spent[0]) / (SLOTS * 80) * 1e6
+    return (spent[1] - spent[0]) / (slots * 80) * 1e6
+
+
+def compare_slots() -> None:
+    """Print what a step takes in this process, in two workers and in two other processes."""
+    kinds: dict[str, list[float]] = {"one": [], "independent": [], "workers": []}
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        halves = [(0, SLOTS // 2)] * 2
+        pool.starmap(cpu_of_a_step, halves, chunksize=1)  # both are there, and have compiled
+        cpu_of_a_step()
+        for _ in range(3):
+            kinds["one"].append(cpu_of_a_step())
+            kinds["independent"] += pool.starmap(cpu_of_a_step, halves, chunksize=1)
+            kinds["workers"].append(cpu_of_a_step(2))
+    one, independent, workers = map(statistics.median, kinds.values())
+    print(
+        f"{SLOTS} slots: {one:.1f} us/step in this process, {workers:.1f} in two workers, "
+        f"{independent:.1f} in two independent processes\n"
+        f"workers reach {one / workers:.2f} of this process, independent processes "
+        f"{one / independent:.2f}; workers {independent / workers:.2f} of independent processes"
+    )
 
 
 def cpu_seconds() -> float:
@@ -135,10 +157,7 @@ def main() -> None:
             f"{body:29} {track:8} {whole:8.1f} {alone:6.1f}    {middle:.2f} ({low:.2f} to "
             f"{high:.2f})    {floor}"
         )
-    here, there = ([cpu_of_a_step(workers) for _ in range(3)] for workers in (0, 2))
-    one, two = statistics.median(here), statistics.median(there)
-    where = f"{one:.1f} us/step in this process, {two:.1f} in two others"
-    print(f"{SLOTS} slots: {where}: {one / two:.2f}")
+    compare_slots()
 
 
 if __name__ == "__main__":
