@@ -9,7 +9,7 @@ the fish. Our floors are .80 for the bipedal walker, .60 for spider and milliped
 climber and .30 for the fish.
 
 The last lines compare slots in this process with the same over two workers, by the CPU time of all
-processes. Two processes that know nothing of each other, with half of the slots each, show the
+processes. Two processes that know nothing of each other, with all of the slots each, show the
 limit: where cores are threads of one core or share a cache, they take longer than one, too.
 """
 
@@ -91,33 +91,31 @@ def play_round(env: Any, parameters: list[float], seed: int, *, alone: bool) -> 
     return (spent / STEPS - (clock_cost() if alone else 0.0)) * 1e6
 
 
-def cpu_of_a_step(workers: int = 0, slots: int = SLOTS) -> float:
+def cpu_of_a_step(workers: int) -> float:
     """Return CPU-microseconds a step of slots of bipedal walkers, of all processes together."""
     spent = []
     for steps in (20, 100):
         begin = cpu_seconds()
         env = make_slots(
-            envs.StumpTracksEnv, num_envs=slots, split="eval", stream=np.random.SeedSequence(0),
+            envs.StumpTracksEnv, num_envs=SLOTS, split="eval", stream=np.random.SeedSequence(0),
             max_episode_steps=2000, workers=workers,
         )  # fmt: skip
         env.reset()
-        for row in np.random.default_rng(0).uniform(-1, 1, (steps, slots, 4)).astype(np.float32):
+        for row in np.random.default_rng(0).uniform(-1, 1, (steps, SLOTS, 4)).astype(np.float32):
             env.step(row)
         env.close()
         spent.append(cpu_seconds() - begin)
-    return (spent[1] - spent[0]) / (slots * 80) * 1e6
+    return (spent[1] - spent[0]) / (SLOTS * 80) * 1e6
 
 
 def compare_slots() -> None:
     """Print what a step takes in this process, in two workers and in two other processes."""
     kinds: dict[str, list[float]] = {"one": [], "independent": [], "workers": []}
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        halves = [(0, SLOTS // 2)] * 2
-        pool.starmap(cpu_of_a_step, halves, chunksize=1)  # both are there, and have compiled
-        cpu_of_a_step()
+        pool.map(cpu_of_a_step, (0, 0), chunksize=1)  # both are there, and have compiled
         for _ in range(3):
-            kinds["one"].append(cpu_of_a_step())
-            kinds["independent"] += pool.starmap(cpu_of_a_step, halves, chunksize=1)
+            kinds["one"].append(cpu_of_a_step(0))
+            kinds["independent"] += pool.map(cpu_of_a_step, (0, 0), chunksize=1)
             kinds["workers"].append(cpu_of_a_step(2))
     one, independent, workers = map(statistics.median, kinds.values())
     print(

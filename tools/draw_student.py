@@ -8,7 +8,7 @@ docs/suites/parkour.md says what the runs were. Its table holds what this prints
 from pathlib import Path
 
 import numpy as np
-from draw_gallery import picture
+from draw_gallery import OF_STUDENT, picture
 
 from rlbench import leaderboard, suites
 from rlbench.leaderboard import Plot
@@ -18,14 +18,13 @@ from rlbench.results.labels import labels
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs/pictures"
-BUDGET = 150_000  # by which these runs are told from shorter ones
 WIDTH = "neurips"
 
 
 def runs() -> dict[str, list[Record]]:
     """Return the records by agent, in the order of their seeds."""
     records = Store(ROOT / "rlbench/results/reference").load("stump-tracks-1m@1").records
-    kept = [record for record in records if record.budget_used == BUDGET]
+    kept = [record for record in records if record.budget_used == OF_STUDENT]
     names = labels(record.identity for record in kept)
     found: dict[str, list[Record]] = {}
     for record in sorted(kept, key=lambda record: record.identity.seed):
