@@ -131,7 +131,7 @@ docs: .venv-docs/.ready
 
 .venv-recipes/.done: tests/recipes/requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv-recipes
-	.venv-recipes/bin/pip install --quiet --disable-pip-version-check --editable '.[sb3,sbx]' \
+	.venv-recipes/bin/pip install --quiet --disable-pip-version-check --editable '.[parkour,sb3,sbx,teachers]' \
 	  --requirement tests/recipes/requirements.txt
 	@touch $@
 

@@ -8,11 +8,13 @@ The original, moved to Python 3.11 and measured in another run: .43 for the bipe
 the fish. Our floors are .80 for the bipedal walker, .60 for spider and millipede, .55 for the
 climber and .30 for the fish.
 
-The last line compares slots in this process with the same over two others, by the CPU time of all
-processes.
+The last lines compare slots in this process with the same over two workers, by the CPU time of all
+processes. Two processes that know nothing of each other, with all of the slots each, show the
+limit: where cores are threads of one core or share a cache, they take longer than one, too.
 """
 
 import argparse
+import multiprocessing
 import resource
 import statistics
 import time
@@ -106,6 +108,24 @@ def cpu_of_a_step(workers: int) -> float:
     return (spent[1] - spent[0]) / (SLOTS * 80) * 1e6
 
 
+def compare_slots() -> None:
+    """Print what a step takes in this process, in two workers and in two other processes."""
+    kinds: dict[str, list[float]] = {"one": [], "independent": [], "workers": []}
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        pool.map(cpu_of_a_step, (0, 0), chunksize=1)  # both are there, and have compiled
+        for _ in range(3):
+            kinds["one"].append(cpu_of_a_step(0))
+            kinds["independent"] += pool.map(cpu_of_a_step, (0, 0), chunksize=1)
+            kinds["workers"].append(cpu_of_a_step(2))
+    one, independent, workers = map(statistics.median, kinds.values())
+    print(
+        f"{SLOTS} slots: {one:.1f} us/step in this process, {workers:.1f} in two workers, "
+        f"{independent:.1f} in two independent processes\n"
+        f"workers reach {one / workers:.2f} of this process, independent processes "
+        f"{one / independent:.2f}; workers {independent / workers:.2f} of independent processes"
+    )
+
+
 def cpu_seconds() -> float:
     """Return what this process and those that it has waited for have spent."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -135,10 +155,7 @@ def main() -> None:
             f"{body:29} {track:8} {whole:8.1f} {alone:6.1f}    {middle:.2f} ({low:.2f} to "
             f"{high:.2f})    {floor}"
         )
-    here, there = ([cpu_of_a_step(workers) for _ in range(3)] for workers in (0, 2))
-    one, two = statistics.median(here), statistics.median(there)
-    where = f"{one:.1f} us/step in this process, {two:.1f} in two others"
-    print(f"{SLOTS} slots: {where}: {one / two:.2f}")
+    compare_slots()
 
 
 if __name__ == "__main__":

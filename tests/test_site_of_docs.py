@@ -5,6 +5,7 @@
 
 import re
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,26 @@ def test_a_sheet_is_drawn_again_as_it_is(tmp_path: Path) -> None:
     below = np.arange(len(kept)) % (SHEETS["stori"].width + LINE + GAP) >= LINE
     assert np.array_equal(drawn[below], kept[below])
     assert kept[below].any()
+
+
+def test_the_film_lasts_ten_seconds_and_is_drawn_again_as_it_is() -> None:
+    image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("Box2D")
+    from draw_film import FILE, frames
+
+    assert FILE.stat().st_size <= 1_000_000
+    assert f"]({FILE.relative_to(ROOT / 'docs')})" in (ROOT / "docs/environments.md").read_text()
+    film, lasts, pictures = image.open(FILE), 0, set()
+    for k in range(film.n_frames):
+        film.seek(k)
+        film.load()
+        lasts += film.info["duration"]
+        pictures.add(film.tobytes())
+    assert lasts == 10_000
+    assert len(pictures) == film.n_frames > 100
+    for k, drawn in enumerate(islice(frames(), 20)):
+        film.seek(k)
+        assert np.array_equal(drawn, film.convert("RGB")), k
 
 
 def test_measured_facts_stand_on_the_pages_that_they_come_from() -> None:

@@ -33,6 +33,7 @@ BY = "the random and human scores of atari100k@1"
 DPI = 130
 SCREEN: Any = {"width": 900, "height": 900}
 STEPS = np.arange(1, 21) * 5_000
+OF_STUDENT = 150_000  # steps of the longer of our own curricula
 
 
 def plots() -> Iterator[Plot]:
@@ -96,12 +97,12 @@ def made_up_curves() -> dict[str, np.ndarray]:
 def of_curricula() -> Iterator[Plot]:
     """Yield the figures of a curriculum: what its reference records hold, and made-up levels."""
     suite = suites.get("stump-tracks-1m")
-    records = Store(ROOT / "rlbench/results/reference").load().records
+    loaded = Store(ROOT / "rlbench/results/reference").load(suite.id).records
+    records = [record for record in loaded if record.budget_used == OF_STUDENT]
     names = labels(record.identity for record in records)
     agents: dict[str, list[Record]] = {}
     for record in records:
-        if record.identity.suite == suite.id:
-            agents.setdefault(names[record.identity.agent_key], []).append(record)
+        agents.setdefault(names[record.identity.agent_key], []).append(record)
     lessons = {agent: found for agent, of in agents.items() if (found := Lessons.of(of))}
     yield leaderboard.plot_teaching(
         lessons, names=suite.parameters, unit=suite.protocol.unit, width=WIDTH

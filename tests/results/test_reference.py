@@ -3,8 +3,11 @@
 import re
 from pathlib import Path
 
+import numpy as np
+
 import rlbench
 from rlbench.results import Store
+from rlbench.stats import learning_curve
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "rlbench/results/reference"
@@ -57,6 +60,31 @@ def test_the_card_of_dmc_prints_the_scores_of_our_own_runs() -> None:
     assert printed
     assert printed[1].split(" | ") == [f"{scores[seed]:.1f}" for seed in range(3)]
     assert f"The mean is {sum(scores.values()) / 3:.1f}." in card
+
+
+def test_the_card_of_parkour_prints_what_the_student_reached() -> None:
+    card = (ROOT / "docs/suites/parkour.md").read_text(encoding="utf-8")
+    records = Store(REFERENCE).load("stump-tracks-1m@1").records
+    for teacher in ("uniform", "alp-gmm"):
+        runs = [
+            record for record in records
+            if record.budget_used == 150_000
+            and record.identity.teacher is not None and record.identity.teacher.name == teacher
+        ]  # fmt: skip
+        assert [record.identity.constants["height_high"] for record in runs] == [1.0] * 3
+        points = [[np.mean(one.returns) for one in run.main_evaluations] for run in runs]
+        found = learning_curve(np.array(points)[:, None], "mean")
+        assert found.low is not None
+        assert found.high is not None
+        mastered = sorted(run.score for run in runs)
+        episodes = sorted(run.training.episodes for run in runs)
+        ends = zip(found.point, found.low, found.high, strict=True)
+        cells = [
+            ", ".join(f"{score:.0f}" for score in mastered),
+            *(f"{mean:.0f} [{low:.0f}, {high:.0f}]" for mean, low, high in ends),
+            f"{episodes[0]} to {episodes[-1]}",
+        ]
+        assert f"| `sac + {teacher}` | {' | '.join(cells)} |" in card
 
 
 def short(value: float) -> str:

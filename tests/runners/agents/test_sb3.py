@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.spaces import Discrete
+from support.command import rlbench
 from support.toy import TOY, Walks
 
 from rlbench.api.asking import parse_options
 from rlbench.errors import AgentError, UnknownName, UsageError
+from rlbench.results import Store
 from rlbench.runners import MeteredEnv, Progress, TaskInfo, load_factory, resolve, run_online
 from rlbench.runners.agents.resolving import open_options
 from rlbench.runners.check.agents import check_contract
@@ -406,3 +409,41 @@ def test_an_algorithm_passes_the_checks() -> None:
     found = list(check_contract(TOY, TOY.tasks[0], factory, config=config, device="cpu", steps=64))
     assert [one for one in found if one.status not in ("passed", "skipped")] == []
     assert "save and load" in [one.name for one in found if one.status == "passed"]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "teacher", "options"),
+    [
+        ("PPO", "uniform", {}),
+        ("PPO", "spdl", {"update_every": 150, "first_update": 150, "free_updates": 1}),
+        ("SAC", "alp-gmm", {"fit_every": 5, "most_gaussians": 2}),
+    ],
+)
+def test_it_is_a_student_of_a_teacher(
+    algorithm: str, teacher: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    """It learns on stump tracks, from the tasks that a teacher proposes; SPDL asks for values."""
+    if find_spec("Box2D") is None:
+        pytest.skip("needs the extra parkour")
+    if teacher == "alp-gmm":
+        pytest.importorskip("sklearn", reason="needs the extra teachers")
+    small = {**SMALL[algorithm], **({"learning_starts": 550} if algorithm == "SAC" else {})}
+    given = {**small, **{f"teacher.{name}": value for name, value in options.items()}}
+    rlbench(
+        "run", "--suite", "stump-tracks-1m", "--tasks", "plain", "--seeds", "2", "-j", "1",
+        "--unofficial", "budget=600,episodes=2,eval_envs=2,max_episode_steps=60",
+        "--agent", f"sb3:{algorithm}", "--teacher", teacher,
+        *(word for name, value in given.items() for word in ("-o", f"{name}={value}")),
+        cwd=tmp_path,
+    )  # fmt: skip
+    first, second = Store(tmp_path / "runs").load().records
+    for record in (first, second):
+        assert (record.identity.agent.name, record.budget_used) == (algorithm, 600)
+        assert record.identity.teacher is not None
+        assert record.identity.teacher.name == teacher
+        assert record.proposals is not None
+        tasks = np.array(record.proposals.parameters)
+        assert len(tasks) == record.training.episodes >= 10
+        assert ((tasks >= 0.0) & (tasks <= [3.0, 6.0])).all()
+        assert len(np.unique(tasks, axis=0)) == len(tasks)
+    assert first.proposals != second.proposals

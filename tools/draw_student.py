@@ -1,0 +1,65 @@
+"""Draw what the longer runs of a student in results/reference show, for the card of parkour.
+
+    .venv/bin/python tools/draw_student.py
+
+docs/suites/parkour.md says what the runs were. Its table holds what this prints.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from draw_gallery import OF_STUDENT, picture
+
+from rlbench import leaderboard, suites
+from rlbench.leaderboard import Plot
+from rlbench.leaderboard.teaching import Lessons
+from rlbench.results import Record, Store
+from rlbench.results.labels import labels
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "docs/pictures"
+WIDTH = "neurips"
+
+
+def runs() -> dict[str, list[Record]]:
+    """Return the records by agent, in the order of their seeds."""
+    records = Store(ROOT / "rlbench/results/reference").load("stump-tracks-1m@1").records
+    kept = [record for record in records if record.budget_used == OF_STUDENT]
+    names = labels(record.identity for record in kept)
+    found: dict[str, list[Record]] = {}
+    for record in sorted(kept, key=lambda record: record.identity.seed):
+        name = names[record.identity.agent_key].replace("SAC", "sac")
+        found.setdefault(name, []).append(record)
+    return dict(sorted(found.items(), reverse=True))
+
+
+def returns_of(records: list[Record]) -> np.ndarray:
+    """Return the mean test returns (runs, 1, points)."""
+    means = [[np.mean(one.returns) for one in record.main_evaluations] for record in records]
+    return np.array(means)[:, None]
+
+
+def plots() -> tuple[Plot, Plot]:
+    """Return the figures of test returns and of what was taught."""
+    found, suite = runs(), suites.get("stump-tracks-1m")
+    steps = [one.budget_used for one in next(iter(found.values()))[0].main_evaluations]
+    curves = {agent: returns_of(records) for agent, records in found.items()}
+    lessons = {agent: Lessons.of(records) for agent, records in found.items()}
+    return (
+        leaderboard.plot_curves(curves, steps, statistic="mean", width=WIDTH),
+        leaderboard.plot_teaching(lessons, names=suite.parameters, unit="steps", width=WIDTH),
+    )
+
+
+def draw() -> None:
+    """Write both pictures, and print the rows of the first."""
+    returns, taught = plots()
+    returns.figure.axes[0].set_ylabel("Mean test return")
+    (FOLDER / "stump-tracks-150k-returns.png").write_bytes(picture(returns))
+    (FOLDER / "stump-tracks-150k-teaching.png").write_bytes(picture(taught))
+    for row in returns.rows:
+        print(row)
+
+
+if __name__ == "__main__":
+    draw()
