@@ -25,6 +25,7 @@ from rlbench.files import read_bounded, replace_file
 from rlbench.suites.dataset import Dataset, Episodes
 from rlbench.suites.fetching import data_folder
 from rlbench.suites.hdf5 import MAX_BYTES, read_hdf5
+from rlbench.suites.mapped import mapped
 from rlbench.suites.npz import read_npz
 from rlbench.suites.suite import Constant, Task
 
@@ -82,7 +83,7 @@ def import_dataset(source: Path, name: str) -> Episodes:
 
 
 def load(name: str, sha256: str = "") -> Episodes:
-    """Return an imported dataset.
+    """Return an imported dataset, mapped (see `rlbench.suites.mapped`).
 
     Args:
         name: As it was imported.
@@ -94,7 +95,9 @@ def load(name: str, sha256: str = "") -> Episodes:
     path = path_of(name)
     try:
         content = read_bounded(path, MAX_BYTES)
-        found = Episodes(**read_npz(content, _KEYS, 2 * MAX_BYTES))
+        found = Episodes(
+            **mapped(content, "imported", lambda: read_npz(content, _KEYS, 2 * MAX_BYTES))
+        )
     except FileNotFoundError:
         raise UsageError(
             f"there is no dataset {name!r} in {path.parent}: rlbench data import FILE --name {name}"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.golden import folder
+from support.hopper import hopper_start
 
 mujoco = pytest.importorskip("mujoco", reason="make test-hopper")
 if mujoco.__version__ != "2.3.7":
@@ -19,6 +20,7 @@ if mujoco.__version__ != "2.3.7":
 from rlbench.suites.neorl2 import locomotion  # noqa: E402
 
 FRAMES = 4
+DATA = Path(__file__).parents[3] / "shared/data/neorl2"
 PATHS = sorted(folder().glob("neorl2_randomfrictionhopper*"))
 
 
@@ -36,6 +38,27 @@ def replay(start: Any, friction: float, actions: Any) -> Any:
         mujoco.mj_step(model, data, FRAMES)
         states.append(np.concatenate([data.qpos, data.qvel]))
     return np.array(states)
+
+
+def test_all_episodes_of_the_data_are_replayed_bit_for_bit() -> None:
+    """218 episodes, from the number of each alone, and the actions."""
+    path = DATA / "RandomFrictionHopper-val.npz"
+    if not path.is_file():
+        pytest.skip(f"no data at {path}")
+    with np.load(path, allow_pickle=False) as file:
+        data = {key: file[key] for key in ("obs", "action", "next_obs", "done")}
+    ends = np.flatnonzero(data["done"])
+    firsts = np.concatenate([[0], ends[:-1] + 1])
+    rest = locomotion.load_model("hopper.xml").qpos0
+    for seed, (first, end) in enumerate(zip(firsts.tolist(), ends.tolist(), strict=True)):
+        *moved, friction = hopper_start(seed)
+        start = np.concatenate([rest, np.zeros(6)]) + moved
+        states = replay(start, friction, data["action"][first : end + 1])
+        seen = np.concatenate([states[:, :6], np.clip(states[:, 6:], -10.0, 10.0)], axis=1)
+        seen = np.append(seen, np.full((len(seen), 1), friction), axis=1).astype(np.float32)
+        np.testing.assert_array_equal(seen[:-1], data["obs"][first : end + 1])
+        np.testing.assert_array_equal(seen[1:], data["next_obs"][first : end + 1])
+    assert len(ends) == 218
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.golden import OWN, folder
+from support.hopper import touches_nothing
 
 from rlbench.suites.neorl2 import dmsd, pipeline, simglucose
 from rlbench.suites.neorl2.simulator import EquationSimulator, Outcome, Simulator
@@ -227,16 +228,3 @@ def test_random_friction_hopper(path: Path) -> None:
         gained = locomotion.hopper_reward(case["obs"][:-1], case["actions"], case["obs"][1:])
         np.testing.assert_allclose(gained, case["reward"], rtol=0, atol=1e-9)
     assert compared >= (20 if folder() == OWN else 0)
-
-
-def touches_nothing(mujoco: Any, model: Any, state: Any, action: Any) -> bool:
-    """Say whether a hopper touches nothing and bends no joint to its limit in a step."""
-    data = mujoco.MjData(model)
-    data.qpos[:], data.qvel[:] = state[:6], state[6:]
-    data.ctrl[:] = action
-    for _ in range(4):
-        mujoco.mj_step(model, data)
-        if data.nefc:
-            return False
-    mujoco.mj_forward(model, data)
-    return bool(data.nefc == 0)

@@ -58,7 +58,9 @@ def test_bodies_have_the_masses_sizes_and_actions_of_the_original(name: str) -> 
     assert env.action_space.shape == (body.action_size,)
 
 
-@pytest.mark.parametrize("name", ["rlbench/Parkour-v1", "rlbench/StumpTracks-v1"])
+@pytest.mark.parametrize(
+    "name", ["rlbench.envs:rlbench/Parkour-v1", "rlbench.envs:rlbench/StumpTracks-v1"]
+)
 def test_gymnasium_finds_no_fault(name: str) -> None:
     more = {"network": "seeded"} if "Parkour" in name else {}
     env = gymnasium.make(name, render_mode="rgb_array", **more)
@@ -423,7 +425,7 @@ def test_a_track_is_drawn_as_a_whole() -> None:
 def test_a_window_shows_the_episode(monkeypatch: pytest.MonkeyPatch) -> None:
     pygame = pytest.importorskip("pygame", reason="no pygame: pip install 'rlbench[window]'")
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    env = gymnasium.make("rlbench/StumpTracks-v1", render_mode="human")
+    env = gymnasium.make("rlbench.envs:rlbench/StumpTracks-v1", render_mode="human")
     env.reset(seed=0)
     begin = pygame.surfarray.array3d(pygame.display.get_surface()).swapaxes(0, 1)
     env.step(env.action_space.sample())

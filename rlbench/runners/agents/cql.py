@@ -18,7 +18,6 @@ from rlbench.runners.agents.common.networks import (
     Network,
     Numbers,
     Target,
-    members,
     normal,
     uniform,
 )
@@ -74,13 +73,13 @@ class CQL:
         hidden = (options.units,) * options.layers
         actor = MLP(sizes=(obs, *hidden, 2 * action))
         critic = MLP(sizes=(obs + action, *hidden, 1), members=2)
-        self._actor = Network(actor, generators, rate=options.actor_rate)
+        self.actor = Network(actor, generators, rate=options.actor_rate)
         self._critic = Network(critic, generators, rate=options.critic_rate)
         self._target = Target(self._critic)
         self._log_alpha = Numbers(0.0, generators, rate=options.actor_rate)
         self._log_multiplier = Numbers(0.0, generators, rate=options.critic_rate)
         self.parts: dict[str, Part] = {
-            "actor": self._actor,
+            "actor": self.actor,
             "critic": self._critic,
             "target": self._target,
             "log_alpha": self._log_alpha,
@@ -89,7 +88,7 @@ class CQL:
 
     def update(self, batch: Batch, number: int) -> None:
         """Update the entropy's weight, the policy, the critics and their targets."""
-        policy = self._policy(self._actor.layers(), batch.obs)
+        policy = self._policy(self.actor.layers(), batch.obs)
         action, log = self._play(policy)
         slope = -(log.detach().mean(-1) + self._least_entropy)
         self._log_alpha.descend(slope, number)
@@ -98,7 +97,7 @@ class CQL:
             value = log_density(policy, batch.action)
         else:
             value = self._values(self._critic.still, batch.obs, action).amin(1)
-        self._actor.descend(actor_loss(value, log, alpha), number)
+        self.actor.descend(actor_loss(value, log, alpha), number)
 
         with torch.no_grad():
             goal = self._goal(batch, alpha)
@@ -117,7 +116,7 @@ class CQL:
 
     def _goal(self, batch: Batch, alpha: Tensor) -> Tensor:
         """Return the (S, n) values that the critics learn."""
-        action, log = self._play(self._policy(self._actor.still, batch.next_obs))
+        action, log = self._play(self._policy(self.actor.still, batch.next_obs))
         soft = self._values(self._target.still, batch.next_obs, action).amin(1) - alpha * log
         return batch.reward + self._options.discount * batch.goes_on * soft
 
@@ -135,7 +134,7 @@ class CQL:
         logs = [torch.full((seeds, n, k), -size * math.log(2.0), device=even.device)]
         actions = [even]
         for obs in (batch.obs, batch.next_obs):
-            policy = self._policy(self._actor.still, obs)
+            policy = self._policy(self.actor.still, obs)
             spread = Gaussian(*(part.unsqueeze(2).expand(-1, -1, k, -1) for part in policy))
             action, log = self._play(spread)
             actions.append(action)
@@ -150,16 +149,15 @@ class CQL:
         return found.view(len(obs), 2, -1)
 
     def _policy(self, layers: Layers, obs: Tensor) -> Gaussian:
-        return gaussian(self._actor.shape(layers, obs))
+        return gaussian(self.actor.shape(layers, obs))
 
     def _play(self, policy: Gaussian) -> tuple[Tensor, Tensor]:
         """Draw actions; return them with the logarithms of their densities."""
         return squash(policy, normal(policy.mean.shape[1:], self._generators))
 
-    def act(self, obs: Tensor, seed: int) -> Tensor:
+    def act(self, layers: Layers, obs: Tensor) -> Tensor:
         """Return the policy's means, squashed."""
-        layers = members(self._actor.still, slice(seed, seed + 1))
-        return torch.tanh(self._policy(layers, obs[None]).mean)[0]
+        return torch.tanh(self._policy(layers, obs).mean)
 
 
 def actor_loss(value: Tensor, log: Tensor, alpha: Tensor) -> Tensor:

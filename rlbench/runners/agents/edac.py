@@ -16,7 +16,6 @@ from rlbench.runners.agents.common.networks import (
     Network,
     Numbers,
     Target,
-    members,
     normal,
 )
 from rlbench.runners.agents.common.offline import Options, Part, factory, group_factory
@@ -59,12 +58,12 @@ class EDAC:
         hidden = (options.units,) * options.layers
         actor = MLP(sizes=(obs, *hidden, 2 * action))
         critic = MLP(sizes=(obs + action, *hidden, 1), members=options.critics)
-        self._actor = Network(actor, generators, rate=options.actor_rate)
+        self.actor = Network(actor, generators, rate=options.actor_rate)
         self._critic = Network(critic, generators, rate=options.critic_rate)
         self._target = Target(self._critic)
         self._log_alpha = Numbers(0.0, generators, rate=options.actor_rate)
         self.parts: dict[str, Part] = {
-            "actor": self._actor,
+            "actor": self.actor,
             "critic": self._critic,
             "target": self._target,
             "log_alpha": self._log_alpha,
@@ -74,10 +73,10 @@ class EDAC:
         """Update the policy, the entropy's weight, the critics and their targets."""
         options, shape = self._options, self._critic.shape
         alpha = self._log_alpha.flat.exp()[:, None]
-        action, log = self._play(self._actor.layers(), batch.obs)
+        action, log = self._play(self.actor.layers(), batch.obs)
         values = shape(self._critic.still, torch.cat([batch.obs, action], -1))
         least = values.view(len(action), options.critics, -1).amin(1)
-        self._actor.descend(actor_loss(least, log, alpha), number)
+        self.actor.descend(actor_loss(least, log, alpha), number)
         slope = -(log.detach().mean(-1) + self._least_entropy)
         self._log_alpha.descend(slope, number)
 
@@ -95,7 +94,7 @@ class EDAC:
 
     def _goal(self, batch: Batch, alpha: Tensor) -> Tensor:
         """Return the (S, n) values that the critics learn."""
-        action, log = self._play(self._actor.still, batch.next_obs)
+        action, log = self._play(self.actor.still, batch.next_obs)
         pairs = torch.cat([batch.next_obs, action], -1)
         values = self._target.shape(self._target.still, pairs)
         least = values.view(len(action), self._options.critics, -1).amin(1)
@@ -104,13 +103,12 @@ class EDAC:
 
     def _play(self, layers: Layers, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Draw (S, n, a) actions; return them with the logarithms of their densities."""
-        policy = gaussian(self._actor.shape(layers, obs))
+        policy = gaussian(self.actor.shape(layers, obs))
         return squash(policy, normal(policy.mean.shape[1:], self._generators))
 
-    def act(self, obs: Tensor, seed: int) -> Tensor:
+    def act(self, layers: Layers, obs: Tensor) -> Tensor:
         """Return the policy's means, squashed."""
-        layers = members(self._actor.still, slice(seed, seed + 1))
-        return torch.tanh(gaussian(self._actor.shape(layers, obs[None])).mean)[0]
+        return torch.tanh(gaussian(self.actor.shape(layers, obs)).mean)
 
 
 def actor_loss(value: Tensor, log: Tensor, alpha: Tensor) -> Tensor:

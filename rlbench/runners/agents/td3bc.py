@@ -9,7 +9,14 @@ import torch
 from torch import Generator, Tensor
 
 from rlbench.runners.agents.common.batches import Batch
-from rlbench.runners.agents.common.networks import MLP, Network, Target, members, normal
+from rlbench.runners.agents.common.networks import (
+    MLP,
+    Layers,
+    Network,
+    Target,
+    members,
+    normal,
+)
 from rlbench.runners.agents.common.offline import Options, Part, factory, group_factory
 
 __version__ = "1"
@@ -48,11 +55,11 @@ class TD3BC:
         hidden = (options.units,) * options.layers
         actor = MLP(sizes=(obs, *hidden, action))
         critic = MLP(sizes=(obs + action, *hidden, 1), members=2)
-        self._actor = Network(actor, generators, rate=options.rate)
+        self.actor = Network(actor, generators, rate=options.rate)
         self._critic = Network(critic, generators, rate=options.rate)
-        self._actor_target, self._critic_target = Target(self._actor), Target(self._critic)
+        self._actor_target, self._critic_target = Target(self.actor), Target(self._critic)
         self.parts: dict[str, Part] = {
-            "actor": self._actor,
+            "actor": self.actor,
             "critic": self._critic,
             "actor_target": self._actor_target,
             "critic_target": self._critic_target,
@@ -67,12 +74,12 @@ class TD3BC:
         self._critic.descend(critic_loss(shape(self._critic.layers(), pairs), goal), number)
         if number % options.policy_every:
             return
-        action = torch.tanh(self._actor.shape(self._actor.layers(), batch.obs))
+        action = torch.tanh(self.actor.shape(self.actor.layers(), batch.obs))
         first = members(self._critic.still, slice(None, None, 2))
         value = shape(first, torch.cat([batch.obs, action], -1)).squeeze(-1)
         loss = actor_loss(value, action, batch.action, options.alpha)
-        self._actor.descend(loss, number // options.policy_every)
-        self._actor_target.follow(self._actor, options.follow)
+        self.actor.descend(loss, number // options.policy_every)
+        self._actor_target.follow(self.actor, options.follow)
         self._critic_target.follow(self._critic, options.follow)
 
     def _goal(self, batch: Batch) -> Tensor:
@@ -87,10 +94,9 @@ class TD3BC:
         least = values.view(len(action), 2, -1).amin(1)
         return batch.reward + options.discount * batch.goes_on * least
 
-    def act(self, obs: Tensor, seed: int) -> Tensor:
+    def act(self, layers: Layers, obs: Tensor) -> Tensor:
         """Return the policy's actions."""
-        layers = members(self._actor.still, slice(seed, seed + 1))
-        return torch.tanh(self._actor.shape(layers, obs[None]))[0]
+        return torch.tanh(self.actor.shape(layers, obs))
 
 
 def critic_loss(values: Tensor, goal: Tensor) -> Tensor:

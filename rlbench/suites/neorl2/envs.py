@@ -1,11 +1,6 @@
 """The environments of NeoRL-2: a simulator's slots side by side, or one for gymnasium.
 
->>> import gymnasium
->>> env = gymnasium.make("rlbench.suites.neorl2.envs:rlbench/DMSD-v0")
->>> env.reset(seed=0)[0].shape
-(6,)
-
-Importing this module registers ``rlbench/<task>-v0`` with gymnasium.
+`rlbench.envs` registers ``rlbench/<task>-v0`` with gymnasium.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +16,7 @@ from rlbench.errors import MissingExtra, UsageError
 from rlbench.suites.envs import Mask, Obs, refuse_seed
 from rlbench.suites.fetching import data_folder
 from rlbench.suites.neorl2.protocols import NEORL2, base_of
-from rlbench.suites.neorl2.simulator import EquationSimulator, Floats, Simulator
+from rlbench.suites.neorl2.simulator import EquationSimulator, Floats, Simulator, finite_actions
 from rlbench.suites.suite import Constant, Split, Task
 
 Step = tuple[Obs, NDArray[np.float64], Mask, Mask, dict[str, Any]]
@@ -179,11 +174,11 @@ class NeoRL2Envs(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
         whole = len(active) == self.num_envs
         if self._rows is None:
             raise UsageError("the environments are stepped before they are reset: call reset()")
-        actions = np.asarray(actions, dtype=np.float32)
+        actions = np.asarray(actions)
         row = self._rows[active, self._clock[active]] if self._rows.shape[2] else self._rows[:, 0]
         if not whole:
             actions, row = actions[active], row[: len(active)]
-        out = self._simulator.step(actions, row)
+        out = self._simulator.step(finite_actions(actions), row)
         self._clock[active] += 1
         late = self._clock[active] >= self._limit
         truncated = late & ~out.terminated
@@ -286,19 +281,10 @@ class NeoRL2Env(gymnasium.Env[Obs, NDArray[Any]]):
             self._rows, self._clock = self._simulator.draw_rows(self.np_random, self._steps), 0
         row = self._rows[self._clock : self._clock + 1]
         self._clock += 1
-        out = self._simulator.step(np.asarray(action, dtype=np.float32)[None], row)
+        out = self._simulator.step(finite_actions(action)[None], row)
         info = {} if out.cost is None else {"cost": float(out.cost[0])}
         return out.obs[0].copy(), float(out.reward[0]), bool(out.terminated[0]), False, info
 
     def close(self) -> None:
         """Let the simulator go."""
         self._simulator.close()
-
-
-for _task in NEORL2.tasks:
-    gymnasium.register(
-        id=f"rlbench/{_task.name}-v0",
-        entry_point=f"{__name__}:{NeoRL2Env.__name__}",
-        max_episode_steps=NEORL2.protocol_of(_task).max_episode_steps,
-        kwargs={"task": _task.name},
-    )

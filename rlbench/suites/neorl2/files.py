@@ -24,6 +24,7 @@ from rlbench.suites.fetching import (
     fetch,
     status_of,
 )
+from rlbench.suites.mapped import mapped
 from rlbench.suites.neorl2.protocols import MD5, NETWORK_SHA256, TRAJECTORIES
 from rlbench.suites.npz import read_npz
 
@@ -174,7 +175,7 @@ def content_hash(data: Trajectories) -> str:
     for key, array in data._asdict().items():
         little = np.ascontiguousarray(array, dtype="<f4" if key in _FLOATS else np.bool_)
         found.update(f"{key} {little.dtype.str} {little.shape}\n".encode())
-        found.update(little.tobytes())
+        found.update(memoryview(little).cast("B"))
     return found.hexdigest()
 
 
@@ -195,11 +196,22 @@ def read(file: DataFile) -> tuple[Trajectories, str]:
     their own, they are taken from there.
 
     Returns:
-        All that it holds, and its `status`.
+        All that it holds, mapped (see `rlbench.suites.mapped`), and its `status`.
 
     Raises:
         UsageError: It is not here, or is no such file.
     """
+    path, content = _content(file)
+    try:
+        arrays = mapped(content, f"neorl2 {file.task}", lambda: parse(content, file.task)._asdict())
+        data = Trajectories(**arrays)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}; delete it and fetch it again") from error
+    return data, status(file, content, data)
+
+
+def _content(file: DataFile) -> tuple[Path, bytes]:
+    """Return what is in a file that is here, and where that is."""
     path = file.path
     if file.name == "Fusion-train" and not path.exists():
         other = DataFile("Fusion", "val").path
@@ -212,11 +224,7 @@ def read(file: DataFile) -> tuple[Trajectories, str]:
         ) from None
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
-    try:
-        data = parse(content, file.task)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}; delete it and fetch it again") from error
-    return data, status(file, content, data)
+    return path, content
 
 
 def parse(content: bytes, task: str) -> Trajectories:
@@ -387,6 +395,7 @@ def networks_status(names: Iterable[str] = tuple(NETWORK_SHA256)) -> str:
 def status_here(file: DataFile) -> str:
     """Say whether a file is here: ``missing``, ``damaged``, or its `status`."""
     try:
-        return read(file)[1]
+        content = _content(file)[1]
+        return status(file, content, parse(content, file.task))
     except UsageError:
         return "damaged" if file.path.exists() else "missing"

@@ -12,6 +12,8 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from rlbench.errors import UsageError
+
 Floats = NDArray[np.float64]
 Actions = NDArray[np.float32]
 Slots = NDArray[np.intp]
@@ -75,6 +77,20 @@ class Simulator(Protocol):
 def action_box(size: int) -> Box:
     """Return the space of actions, which all tasks have: a box of [-1, 1]."""
     return Box(-1.0, 1.0, (size,), np.float32)
+
+
+def finite_actions(actions: NDArray[Any]) -> Actions:
+    """Return (..., a) actions as simulators take them.
+
+    Raises:
+        UsageError: One is not finite in float32, which an engine would only log.
+    """
+    with np.errstate(over="ignore"):
+        cast: Actions = np.asarray(actions, dtype=np.float32)
+    if not np.isfinite(cast).all():
+        (wrong, *_) = cast[~np.isfinite(cast).all(axis=-1)]
+        raise UsageError(f"the action {wrong.tolist()} is not finite: numbers are in [-1, 1]")
+    return cast
 
 
 def observation_box(size: int, dtype: Any = np.float32) -> Box:

@@ -1,7 +1,7 @@
 """Parkour and stump tracks as gymnasium environments, and the suites' environments.
 
 >>> import gymnasium
->>> from rlbench.suites.teachmyagent import envs
+>>> import rlbench.envs
 >>> env = gymnasium.make("rlbench/StumpTracks-v1", body="spider")
 >>> obs, info = env.reset(seed=0, options={"parameters": [1.0, 4.0]})
 >>> obs.shape, env.action_space.shape
@@ -31,7 +31,6 @@ from rlbench.suites.teachmyagent.terrain import Creepers, Track
 from rlbench.suites.teachmyagent.window import Window
 
 MASTERED = 230.0  # a return above it
-_EPISODE_STEPS = 2000
 _PUSH = 5.0  # N, the largest at the start of an episode
 _WIDTH, _SCALE = 0.25, 10.0  # of creepers and terrain in training
 _LIDARS = {"walker": "down", "climber": "up", "swimmer": "full", "amphibian": "full"}
@@ -461,15 +460,3 @@ def load_tests(constants: Mapping[str, Any]) -> NDArray[np.float64]:
     if name not in known:
         raise UnknownName("test_set", name, (*known, "stumps", "drawn"))
     return data.load_tests(name)
-
-
-def _register() -> None:
-    for name, kind in (("Parkour", ParkourEnv), ("StumpTracks", StumpTracksEnv)):
-        gymnasium.register(
-            f"rlbench/{name}-v1",
-            entry_point=f"{kind.__module__}:{kind.__name__}",
-            max_episode_steps=_EPISODE_STEPS,
-        )
-
-
-_register()

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,9 +18,16 @@ from torch import Generator, Tensor
 from rlbench.errors import UsageError
 from rlbench.runners.agents.agent import AgentPhase, Bools, TaskInfo
 from rlbench.runners.agents.common.batches import Batch, Replay
-from rlbench.runners.agents.common.networks import generators_of, one_thread
+from rlbench.runners.agents.common.networks import (
+    Layers,
+    Network,
+    generators_of,
+    members,
+    one_thread,
+)
 from rlbench.runners.agents.common.policies import Actions, observation_size
 from rlbench.runners.agents.common.states import gather, load_state, save_state, scatter
+from rlbench.runners.agents.common.validation import Best
 from rlbench.suites import Dataset
 
 _FLOOR = 1e-3  # added to standard deviations, as Fujimoto and Gu 2021 do
@@ -35,12 +42,16 @@ class Options:
         units: In each hidden layer.
         batch: Transitions in a batch.
         normalize: Observations are brought to mean 0 and deviation 1 over the training data.
+        choose: The policy is chosen by the validation data (see `Best`); else the last one counts.
+        choose_every: Updates between two looks at the validation data.
     """
 
     layers: int = 2
     units: int = 256
     batch: int = 256
     normalize: bool = False
+    choose: bool = False
+    choose_every: int = 1000
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)
@@ -58,29 +69,24 @@ class Learner(Protocol):
     """What learns, for S seeds at once.
 
     It is made from the numbers in an observation and in an action, S generators and the options.
-
     """
 
     @property
     def parts(self) -> Mapping[str, Part]:
-        """All that an update changes, by name, but for the generators."""
+        """All that an update changes, by name, but for the generators; ``actor`` is the policy."""
+        ...
+
+    @property
+    def actor(self) -> Network:
+        """The network of the policy."""
         ...
 
     def update(self, batch: Batch, number: int) -> None:
         """Make an update; the first has the number 1."""
         ...
 
-    def act(self, obs: Tensor, seed: int) -> Tensor:
-        """Return the (n, a) actions of a seed for (n, o) observations."""
-        ...
-
-
-@runtime_checkable
-class Chooser(Protocol):
-    """A learner that chooses by the validation data."""
-
-    def see(self, obs: Tensor, action: Tensor) -> None:
-        """Take in the (m, o) observations and (m, a) actions of the validation data."""
+    def act(self, layers: Layers, obs: Tensor) -> Tensor:
+        """Return the (S, n, a) actions of policies with these layers for (S, n, o) observations."""
         ...
 
 
@@ -111,6 +117,11 @@ class Group:
         self.actions, self.device = Actions(task.action_space, name), device
         self._generators = generators_of(seeds, device)
         self._learner = make(width, self.actions.size, self._generators, options)
+        self._best: Best | None = None
+        self._parts = dict(self._learner.parts)
+        if options.choose:
+            self._best = Best(self._learner.actor, self._learner.act, self._generators)
+            self._parts |= self._best.parts
         self._options = options
         self._middle = np.zeros(width, np.float32)
         self._scale = np.ones(width, np.float32)
@@ -149,8 +160,8 @@ class Group:
             self._scaled(train.obs), self.actions.inner(train.action), train.reward,
             self._scaled(train.next_obs), train.terminated,
         )  # fmt: skip
-        if isinstance(self._learner, Chooser) and len(chosen) > 0:
-            self._learner.see(
+        if self._best and len(chosen) > 0:
+            self._best.see(
                 self._tensor(self._scaled(chosen.obs)),
                 self._tensor(self.actions.inner(chosen.action)),
             )
@@ -164,19 +175,24 @@ class Group:
         with one_thread():
             batch = self._replay.draw(self._generators, self._options.batch)
             self._learner.update(batch, number)
+            if self._best and number % self._options.choose_every == 0:
+                self._best.look()
         for seed, state in kept.items():
             self._put(seed, state)
         self._made = [made if k in others else number for k, made in enumerate(self._made)]
 
     def act(self, obs: NDArray[Any], seed: int) -> NDArray[Any]:
         """Return the actions of an agent."""
+        layers = self._best.layers(seed) if self._best else None
+        if layers is None:
+            layers = members(self._learner.actor.still, slice(seed, seed + 1))
         with one_thread(), torch.no_grad():
-            found = self._learner.act(self._tensor(self._scaled(obs)), seed)
+            found = self._learner.act(layers, self._tensor(self._scaled(obs))[None])[0]
         return self.actions.outer(found.cpu().numpy())
 
     def state(self, seed: int) -> dict[str, Tensor]:
         """Return all that an agent has learned and drawn."""
-        state = {name: gather(part.of_seed(seed)) for name, part in self._learner.parts.items()}
+        state = {name: gather(part.of_seed(seed)) for name, part in self._parts.items()}
         state["generator"] = self._generators[seed].get_state()
         state["made"] = torch.tensor(self._made[seed])
         state["middle"], state["scale"] = map(torch.from_numpy, (self._middle, self._scale))
@@ -193,7 +209,7 @@ class Group:
         self._middle, self._scale = (state[name].cpu().numpy() for name in ("middle", "scale"))
 
     def _put(self, seed: int, state: Mapping[str, Tensor]) -> None:
-        for name, part in self._learner.parts.items():
+        for name, part in self._parts.items():
             scatter(state[name], part.of_seed(seed))
         self._generators[seed].set_state(state["generator"].cpu())
 
