@@ -156,7 +156,7 @@ def hostile() -> list[Any]:
         pytest.param(packed(virtual), "rewards is kept in other files", id="virtual"),
         pytest.param(packed(huge), "over the limit of 2,000,000,000 bytes", id="huge"),
         pytest.param(packed(grouped), "rewards is a group", id="group"),
-        pytest.param(packed(goes_on), "episode_0 goes on after its end", id="goes on"),
+        pytest.param(packed(goes_on), "episode_0 has steps after its end", id="goes on"),
         pytest.param(of_arrays(rewards=text), "rewards is an array of object", id="objects"),
         pytest.param(of_arrays(rewards=pairs), "which is refused", id="compound"),
         pytest.param(of_arrays(rewards=np.float32(1)), "rewards is a single number", id="scalar"),
@@ -304,7 +304,7 @@ def test_a_suite_in_a_toml_file_learns_from_an_imported_dataset(data: Path, tmp_
     assert "training data" in rlbench("stats", "--suite", "suite.toml", cwd=tmp_path).stdout
     (tmp_path / "other.toml").write_text(SUITE.replace("SHA256", "0" * 64))
     other = suites.get(str(tmp_path / "other.toml"))
-    with pytest.raises(UsageError, match=r"is another dataset than the one that is asked for$"):
+    with pytest.raises(UsageError, match=r"is not the dataset that the suite names$"):
         other.dataset(other.tasks[0])
     (tmp_path / "bad.toml").write_text(SUITE.replace('dataset = "poles"\n', ""))
     with pytest.raises(UsageError, match=r"needs dataset$"):

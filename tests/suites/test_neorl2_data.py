@@ -396,7 +396,7 @@ def test_what_cannot_be_verified_is_marked(
         (lambda: as_parquet(episodes())[:-9], "not a data file of DMSD"),
         (lambda: as_parquet(episodes(), obs_5=None), "there is no column obs_5"),
         (lambda: as_parquet(episodes(), reward=np.array(["a"] * 9)), "not a data file of DMSD"),
-        (lambda: as_parquet(episodes()), "holds other data than the official"),
+        (lambda: as_parquet(episodes()), "holds other data than the official file"),
     ],
 )
 def test_bad_files_of_the_mirror_are_one_line(

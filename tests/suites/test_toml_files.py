@@ -147,9 +147,9 @@ def load(folder: Path, text: str | bytes) -> Suite:
         (HEAD + PROTOCOL + POLE * 1_000_000, rf"over the limit of {MAX_BYTES:,} bytes"),
         (HEAD + PROTOCOL + POLE * 2, "two tasks are called 'CartPole-v1'"),
         (changed('name = "Up"', 'name = "cartpole v1"'), "which differ too little"),
-        (changed("high = 500", "high = 20"), "CartPole-v1 are both 20: they cannot normalise"),
+        (changed("high = 500", "high = 20"), "CartPole-v1 are both 20: scores cannot be"),
         (changed("high = 500", "high = 500\nreturns = [9, 1]"), "are not a range: 9 to 1"),
-        (changed('"small"', '"stori"'), "'stori' is that of a suite of rlbench: choose another"),
+        (changed('"small"', '"stori"'), "'stori' belongs to a suite of rlbench: choose another"),
         (b"\xff\xfe", "small.toml is not UTF-8 text"),
         (b"", "small.toml needs name"),
     ],
@@ -216,7 +216,7 @@ def test_gymnasium_finds_nothing_wrong_with_one_environment() -> None:
         ('id = "Blackjack-v1"', "Blackjack-v1: observations in Tuple are not supported"),
         ('id = "Pairs-v0"', "Pairs-v0 has actions in MultiDiscrete, which are not supported"),
         ('id = "CartPole-v1"\nkwargs = {mass = 2}', "CartPole-v1 cannot be made: TypeError"),
-        ('id = "CartPole-v1"\nwrappers = ["RescaleAction"]', "RescaleAction does not fit CartPole"),
+        ('id = "CartPole-v1"\nwrappers = ["RescaleAction"]', "RescaleAction cannot wrap CartPole"),
     ],
 )
 def test_environments_that_cannot_be_used(tmp_path: Path, row: str, said: str) -> None:

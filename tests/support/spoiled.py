@@ -116,7 +116,7 @@ def _summary(d: Draft, rng: random.Random) -> None:
     d.edits.append(edit)
 
 
-@wrong("score", "'(scores|means|normalised_mean)' is not what the records say")
+@wrong("score", "'(scores|means|normalised_mean)' differs from the records")
 def _aggregates(d: Draft, rng: random.Random) -> None:
     def edit(files: dict[str, bytes]) -> None:
         content = json.loads(files["bundle.json"])
@@ -136,7 +136,7 @@ def _aggregates(d: Draft, rng: random.Random) -> None:
     d.edits.append(edit)
 
 
-@wrong("hash", "'files' is not what the records say|sha256 is not the one")
+@wrong("hash", "'files' differs from the records|sha256 is not the one")
 def _hashes(d: Draft, rng: random.Random) -> None:
     def edit(files: dict[str, bytes]) -> None:
         content = json.loads(files["bundle.json"])
@@ -260,7 +260,7 @@ def _hidden_given(d: Draft, rng: random.Random) -> None:
     d.fields["given"] = rng.choice([[], ["demonstrations"]])
 
 
-@wrong("place", "its card and records belong to|does not stand where|belongs here")
+@wrong("place", "by its card and records it belongs in|belong at another path|is missing here")
 def _place(d: Draft, rng: random.Random) -> None:
     how = rng.randrange(3)
     if how == 0:
@@ -349,7 +349,7 @@ def _times(d: Draft, rng: random.Random) -> None:
     d.change(k, timing=timing)
 
 
-@wrong("repeat", "its returns are those of .*, in the same order")
+@wrong("repeat", "its returns equal those of .*, in order")
 def _repeated_runs(d: Draft, rng: random.Random) -> None:
     """A run is shown as that of two seeds: which one was copied is not known."""
     task = rng.choice(["CartPole-v1", "Pendulum-v1"])

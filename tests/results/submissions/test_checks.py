@@ -166,4 +166,4 @@ def test_scores_of_a_paper_are_not_submitted_as_runs() -> None:
     copied = submitted(draft(lambda task, seed: float(paper.values[task][seed])))
     (found,) = check_between([copied], [])
     assert found.kind == "repeat"
-    assert found.problem == "half of its scores are those that SPR published"
+    assert found.problem == "half of its scores equal those of SPR, as published"
