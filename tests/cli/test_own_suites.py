@@ -249,7 +249,7 @@ def test_names_and_texts_of_python_files(tmp_path: Path, monkeypatch: pytest.Mon
         tmp_path, "show", "one_more.py:SUIT"
     )
     file.write_text(file.read_text() + "# more\n")
-    assert "one_more.py was changed since this process imported it" in refused(
+    assert "one_more.py has changed since this process imported it" in refused(
         tmp_path, "list", "tasks", "--suite", "one_more.py"
     )
     call("init", "--suite", "taken_name.py", cwd=tmp_path)

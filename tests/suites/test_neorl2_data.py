@@ -419,7 +419,7 @@ def test_networks_are_pinned(cache: Path, hosts: tuple[str, Path], shared: Path)
         sha256 = {name: files.NETWORK_SHA256[name]}
         patch.setattr(files, "NETWORK_SHA256", sha256)
         offer(folder, name, b"another")
-        with pytest.raises(FetchError, match="another file than the pinned one"):
+        with pytest.raises(FetchError, match="differs from the pinned file"):
             files.fetch_networks(host=url)
         offer(folder, name, (shared / "fusion" / name).read_bytes())
         files.fetch_networks(host=url)

@@ -92,7 +92,7 @@ def test_an_agent_is_submitted_once(runs: Runs) -> None:
     two.change_all(lambda r: shifted(r, rng))
     (found,) = check_between([submitted(two)], [submitted(one)])
     assert (found.kind, found.where.split("/")[0]) == ("agent", "bob")
-    assert "already, in ann/" in found.problem
+    assert "this agent is in ann/" in found.problem
 
 
 def test_names_that_look_like_those_of_others_are_refused(runs: Runs) -> None:
