@@ -144,6 +144,7 @@ lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(BIN)/zizmor --offline --pedantic --quiet .github
 
 types: $(DEV)
 	$(BIN)/mypy

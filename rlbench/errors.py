@@ -53,6 +53,11 @@ __all__ = [
 ]
 
 
+# What an extra needs and cannot ask for, since what that requires cannot be installed. dm_control
+# requires labmaze, which has no wheels for Python 3.13 and later; only its own files are needed.
+ALONE = {"dmc": "dm-control>=1.0.50,<1.1"} if sys.version_info >= (3, 13) else {}
+
+
 class RLBenchError(Exception):
     """The base of all errors that rlbench raises on purpose."""
 
@@ -107,15 +112,9 @@ class MissingExtra(UsageError):
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs an extra.
-
-    dm_control requires labmaze, which has no wheels for Python 3.13 and later. Only its files are
-    needed, so there it is installed alone.
-    """
-    command = f"pip install 'rlbench[{extra}]'"
-    if extra == "dmc" and sys.version_info >= (3, 13):
-        command += " && pip install --no-deps 'dm-control>=1.0.50,<1.1'"
-    return command
+    """Return the command that installs an extra."""
+    alone = f" && pip install --no-deps '{ALONE[extra]}'" if extra in ALONE else ""
+    return f"pip install 'rlbench[{extra}]'{alone}"
 
 
 class BrokenSuite(UsageError):

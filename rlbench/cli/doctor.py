@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import typer
+from packaging.markers import Marker
+from packaging.requirements import Requirement
 
 import rlbench
 from rlbench import suites
 from rlbench.api.asking import DEFAULT_STORE
 from rlbench.cli.options import JsonOption, StoreOption
 from rlbench.cli.output import echo, print_json
-from rlbench.errors import BrokenSuite, RLBenchError, install_command
+from rlbench.errors import ALONE, BrokenSuite, RLBenchError, install_command
 from rlbench.suites import Suite
 from rlbench.suites.procgen import reference
 
@@ -196,26 +198,41 @@ def _others(ours: Path) -> list[Path]:
 
 def _extras() -> Iterator[Row]:
     """Look for the distributions that each extra asks for."""
-    extras: dict[str, list[str]] = {}
     try:
-        requirements = metadata.requires("rlbench") or []
+        about = metadata.metadata("rlbench")
     except metadata.PackageNotFoundError:
         return
-    for text in requirements:
-        match = re.match(r"([\w.-]+).*;.*\bextra\s*==\s*[\"']([\w.-]+)[\"']", text)
-        if match and _name(match[1]) != "rlbench":
-            extras.setdefault(match[2], []).append(match[1])
+    requirements = [Requirement(text) for text in about.get_all("Requires-Dist") or []]
     modules = _modules()
-    for extra, names in extras.items():
-        missing = [name for name in names if not _is_installed(name, modules)]
-        if missing:
-            yield Row(
-                f"extra {extra}", "missing", f"not installed: {', '.join(missing)}",
-                install_command(extra),
-            )  # fmt: skip
-        else:
-            there = ", ".join(f"{name} {metadata.version(name)}" for name in names)
-            yield Row(f"extra {extra}", "ok", there)
+    for extra in about.get_all("Provides-Extra") or []:
+        wanted = {
+            one.name: one.marker for one in requirements
+            if one.marker and f'extra == "{extra}"' in str(one.marker)
+            and _name(one.name) != "rlbench"
+        }  # fmt: skip
+        if wanted:
+            yield _extra(extra, wanted, modules)
+
+
+def _extra(extra: str, wanted: Mapping[str, Marker], modules: Mapping[str, Sequence[str]]) -> Row:
+    """Look for the distributions of one extra, by name with the markers that say where it is for.
+
+    Where a marker excludes this Python or system, the distribution is not missed, unless the extra
+    needs it all the same.
+    """
+    alone = Requirement(ALONE[extra]).name if extra in ALONE else ""
+    here = [n for n, marker in wanted.items() if marker.evaluate({"extra": extra}) or n == alone]
+    missing = [name for name in here if not _is_installed(name, modules)]
+    if missing:
+        detail = f"not installed: {', '.join(missing)}"
+        return Row(f"extra {extra}", "missing", detail, install_command(extra))
+    found = [f"{name} {metadata.version(name)}" for name in here]
+    for name in wanted.keys() - here:
+        condition = str(wanted[name]).replace(f' and extra == "{extra}"', "")
+        found.append(f"{name} is only for {condition}")
+    if here:
+        return Row(f"extra {extra}", "ok", ", ".join(found))
+    return Row(f"extra {extra}", "missing", ", ".join(found), "use another version of Python")
 
 
 def _modules() -> dict[str, list[str]]:
@@ -248,19 +265,19 @@ def _atari() -> Iterator[Row]:
     if importlib.util.find_spec("ale_py") is None:
         yield Row("ROMs", "missing", f"without ale-py there is no {', '.join(names)}", mend)
         return
-    works, said = _probe(_ATARI_PROBE)
+    code, said = _probe(_ATARI_PROBE)
     again = "pip install --force-reinstall 'rlbench[atari]'"
-    yield Row("ROMs", "ok", said) if works else Row("ROMs", "broken", said, again)
+    yield Row("ROMs", "broken", said, again) if code else Row("ROMs", "ok", said)
 
 
 def _suite(suite: Suite, given: str) -> Iterator[Row]:
     """Load the data and make the environments of all tasks."""
-    works, said = _probe(_SUITE_PROBE, given, lacks=_LACKS)
-    if works is None:
+    code, said = _probe(_SUITE_PROBE, given)
+    if code == _LACKS:
         yield Row(suite.id, "missing", said)
-    elif works and "unverified" in said:
+    elif code == 0 and "unverified" in said:
         yield Row(suite.id, "warning", said, _UNVERIFIED)
-    elif works:
+    elif code == 0:
         yield Row(suite.id, "ok", said)
     elif (message := _own_message(said)) and not said.startswith(_BROKEN_SUITE):
         yield Row(suite.id, "missing", message)
@@ -275,8 +292,8 @@ def _procgen() -> Iterator[Row]:
     if importlib.util.find_spec("envpool") is None and not reference.is_here():
         yield Row("Procgen", "missing", "without envpool there is no procgen", mend)
         return
-    works, said = _probe(_PROCGEN_PROBE)
-    if not works:
+    code, said = _probe(_PROCGEN_PROBE)
+    if code:
         message = _own_message(said)
         yield Row("Procgen", "broken", message or said, "" if message else mend)
     elif "unverified" in said:
@@ -347,8 +364,8 @@ def _torch() -> Iterator[Row]:
     if importlib.util.find_spec("torch") is None:
         yield Row("torch", "missing", "rlbench does not need it, agents may", "pip install torch")
         return
-    works, said = _probe(_TORCH_PROBE)
-    if not works:
+    code, said = _probe(_TORCH_PROBE)
+    if code:
         yield Row("torch", "broken", said, "pip install --force-reinstall torch")
         return
     version, cuda, devices = json_module.loads(said)
@@ -362,13 +379,16 @@ def _torch() -> Iterator[Row]:
         yield Row("torch", "ok", f"{version}, sees {devices} GPUs")
 
 
-def _probe(code: str, *words: str, lacks: int | None = None) -> tuple[bool | None, str]:
-    """Run code in a process of its own; return whether it worked, and its last line.
+def _probe(code: str, *words: str) -> tuple[int, str]:
+    """Run code in a process of its own.
 
     Args:
         code: What to run.
         words: Its arguments.
-        lacks: The exit code by which it says that something is missing: None instead of a bool.
+
+    Returns:
+        Its exit code, 0 if it worked and `_LACKS` if it says that something is missing; and the
+        last line that it printed, or that of its error.
     """
     try:
         done = subprocess.run(
@@ -379,12 +399,11 @@ def _probe(code: str, *words: str, lacks: int | None = None) -> tuple[bool | Non
             stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
-        return False, f"not ready after {_PROBE_SECONDS:.0f} s"
-    if lacks is not None and done.returncode == lacks:
-        return None, _last_line(done.stdout)
-    if done.returncode:
-        return False, _last_line(done.stderr) or f"it ended with exit code {done.returncode}"
-    return True, _last_line(done.stdout)
+        return 1, f"not ready after {_PROBE_SECONDS:.0f} s"
+    if done.returncode in (0, _LACKS):
+        return done.returncode, _last_line(done.stdout)
+    said = _last_line(done.stderr) or f"it ended with exit code {done.returncode}"
+    return done.returncode, said
 
 
 def _own_message(said: str) -> str:

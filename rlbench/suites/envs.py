@@ -190,7 +190,7 @@ class EpisodeClock:
         self._now += 1
         if self._limit is not None and self._now - self._oldest > self._limit:
             raise InvalidEnvironment(
-                f"an episode went on after {self._limit} steps, the protocol's max_episode_steps"
+                f"an episode had more than {self._limit} steps, the protocol's max_episode_steps"
             )
 
     def end(self, ended: Mask, playing: Mask | None = None) -> None:

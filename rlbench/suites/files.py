@@ -83,10 +83,10 @@ def _check(suite: Suite, file: str, own: Collection[str]) -> None:
         raise UsageError(f"{file}: the name {suite.name!r} must be like {slug(str(suite.name))!r}")
     if suite.name in own:
         raise UsageError(
-            f"{file}: the name {suite.name!r} is that of a suite of rlbench: choose another"
+            f"{file}: the name {suite.name!r} belongs to a suite of rlbench: choose another"
         )
     if type(suite.version) is not int or not 1 <= suite.version <= MAX_VERSION:
-        raise UsageError(f"{file}: the version must be an integer from 1 on, not {suite.version!r}")
+        raise UsageError(f"{file}: the version must be an integer above 0, not {suite.version!r}")
     if not suite.tasks:
         raise UsageError(f"{file}: the suite has no tasks")
     seen: dict[str, str] = {}
@@ -112,7 +112,8 @@ def _check_task(task: Task, file: str) -> None:
             )
     if task.low == task.high:
         raise UsageError(
-            f"{file}: the reference scores of {name} are both {task.low:g}: they cannot normalise"
+            f"{file}: the reference scores of {name} are both {task.low:g}: "
+            "scores cannot be normalised by them"
         )
     low, high = task.returns
     if math.isnan(low) or math.isnan(high) or low > high:
@@ -134,7 +135,7 @@ def _from_python(path: Path, attribute: str, own: Collection[str]) -> tuple[str,
     attribute, suite, assumed = _pick(module, path, attribute, own)
     found = _hash(path, *_modules(suite))
     if before != _hash(path) or _imported.setdefault(path, found) != found:
-        raise UsageError(f"{path.name} was changed since this process imported it: start another")
+        raise UsageError(f"{path.name} has changed since this process imported it: start anew")
     tasks = tuple(replace(task, assets={**task.assets, _HASH: found}) for task in suite.tasks)
     return attribute, replace(suite, tasks=tasks), assumed
 
@@ -149,7 +150,7 @@ def _pick(
     if attribute and attribute not in suites:
         raise UnknownName(f"suite in {path.name}:", attribute, suites)
     if not suites:
-        raise UsageError(f"{path.name} holds neither an rlbench.suites.Suite nor a make()")
+        raise UsageError(f"{path.name} has neither an rlbench.suites.Suite nor a make()")
     if attribute:
         return attribute, suites[attribute], ""
     # A suite of ours may be imported there to begin with.
@@ -188,7 +189,7 @@ def _import(path: Path) -> ModuleType:
         sys.path.append(folder)
     module = importlib.import_module(path.stem)
     if not is_module_of(module, path):
-        raise UsageError(f"{path.name} has the name of another module: rename the file")
+        raise UsageError(f"{path.name} has the same name as another module: rename the file")
     return module
 
 

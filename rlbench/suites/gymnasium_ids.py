@@ -88,7 +88,7 @@ def _wrapped(
             env = getattr(wrappers, wrapper)(env, **arguments)
         except Exception as error:
             env.close()
-            raise UsageError(f"{wrapper} does not fit {name}: {one_line(error)}") from error
+            raise UsageError(f"{wrapper} cannot wrap {name}: {one_line(error)}") from error
     return env
 
 

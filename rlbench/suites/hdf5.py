@@ -85,12 +85,12 @@ class _Reader:
         plist = data.id.get_create_plist()
         filters = {plist.get_filter(k)[0] for k in range(plist.get_nfilters())}
         if filters - _FILTERS:
-            raise UsageError(f"{name} is compressed by the filters {sorted(filters - _FILTERS)}")
+            raise UsageError(f"{name} uses unsupported filters {sorted(filters - _FILTERS)}")
         self._bytes += math.prod(map(int, data.shape)) * data.dtype.itemsize
         if self._bytes > MAX_BYTES:
             raise UsageError(f"its arrays are over the limit of {MAX_BYTES:,} bytes")
         if not data.shape:
-            raise UsageError(f"{name} is a single number")
+            raise UsageError(f"{name} is a single number, not an array")
         found: Array = data[()]
         return found
 
@@ -124,14 +124,14 @@ def _d4rl(file: Any, reader: _Reader) -> Episodes:
 def _last(ends: NDArray[np.bool_]) -> int:
     found = np.flatnonzero(ends)
     if not len(found):
-        raise UsageError("no episode ends in it")
+        raise UsageError("it holds no complete episode")
     return int(found[-1])
 
 
 def _minari(file: Any, reader: _Reader) -> Episodes:
     names = [name for name in file if name.startswith("episode_")]
     if len(names) > MAX_EPISODES or not all(name[8:].isdecimal() for name in names):
-        raise UsageError("its episodes are not numbered, or are too many")
+        raise UsageError("its episodes are not numbered, or there are too many")
     parts: list[tuple[Array, ...]] = []
     for name in sorted(names, key=lambda name: int(name[8:])):
         group = reader.child(file, name)
@@ -144,10 +144,10 @@ def _minari(file: Any, reader: _Reader) -> Episodes:
         over, cut = over.copy(), cut & ~over
         cut[-1] = not over[-1]  # an episode that was recorded in part ends with what was recorded
         if over[:-1].any() or cut[:-1].any():
-            raise UsageError(f"{name} goes on after its end")
+            raise UsageError(f"{name} has steps after its end")
         parts.append((obs[:-1], action, reward, obs[1:], over, cut))
     if not parts:
-        raise UsageError("there is no step in it")
+        raise UsageError("it holds no step")
     if len({tuple((a.shape[1:], a.dtype) for a in part) for part in parts}) > 1:
         raise UsageError("its episodes have arrays of different shapes or dtypes")
     return _episodes(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
@@ -163,7 +163,7 @@ def _flags(array: Array, name: str) -> NDArray[np.bool_]:
     """Return flags, one a step."""
     flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     if flat.ndim != 1 or not np.isin(flat, (0, 1)).all():
-        raise UsageError(f"{name} holds other numbers than 0 and 1, one a step")
+        raise UsageError(f"{name} must hold 0 or 1 for each step")
     return flat.astype(np.bool_)
 
 
@@ -172,7 +172,7 @@ def _episodes(
 ) -> Episodes:
     rewards = reward[:, 0] if reward.ndim == 2 and reward.shape[1] == 1 else reward
     if rewards.ndim != 1 or next_obs.shape != obs.shape or not len(obs):
-        raise UsageError("its arrays do not fit together, or hold no step")
+        raise UsageError("its arrays differ in length, or hold no step")
     return Episodes(
         obs=obs,
         action=action,

@@ -43,7 +43,7 @@ def path_of(name: str) -> Path:
         UsageError: The name is none that a file can have.
     """
     if not _NAME.fullmatch(name):
-        raise UsageError(f"a dataset's name has small letters, digits, dots and dashes: {name!r}")
+        raise UsageError(f"a dataset's name has lowercase letters, digits, . and -: {name!r}")
     return data_folder() / "imported" / f"{name}.npz"
 
 
@@ -105,7 +105,7 @@ def load(name: str, sha256: str = "") -> Episodes:
     except (OSError, UsageError, InvalidEnvironment) as error:
         raise UsageError(f"{path} cannot be read: {one_line(error)}; import it again") from error
     if sha256 and content_hash(found) != sha256:
-        raise UsageError(f"{path} is another dataset than the one that is asked for")
+        raise UsageError(f"{path} is not the dataset that the suite names")
     return found
 
 

@@ -63,7 +63,9 @@ def get(name: str) -> Suite:
     if files.names_file(name):
         suite, assumed = load_file(name)
         if assumed:
-            raise UsageError(f"{assumed}; rlbench check --suite takes it so, to run it state one")
+            raise UsageError(
+                f"{assumed}; rlbench check --suite accepts this, but a run needs a Suite"
+            )
         return suite
     base, _, version = name.partition("@")
     own = SUITES.own.get(base)
@@ -79,7 +81,7 @@ def get(name: str) -> Suite:
     if not isinstance(suite, Suite):
         raise UsageError(f"{what} is not a Suite")
     if version and version != str(suite.version):
-        raise UsageError(f"the suite {base!r} is here in version {suite.version}, not {version}")
+        raise UsageError(f"the suite {base!r} has version {suite.version} here, not {version}")
     return suite
 
 

@@ -590,7 +590,7 @@ class Suite:
         """Raise UsageError if a module has the name of the suite's file, and is another."""
         path = Path(self.file.partition(":")[0])
         if path.suffix == ".py" and module.__name__ == path.stem and not is_module_of(module, path):
-            raise UsageError(f"{path.name} has the name of another module: rename the file")
+            raise UsageError(f"{path.name} has the same name as another module: rename the file")
 
     def _broken(self, target: str, error: Exception) -> BrokenSuite:
         """Return the error that a part of the suite cannot be imported, though all is installed."""

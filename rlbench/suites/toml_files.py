@@ -214,7 +214,7 @@ def _task(
             "validation_episodes": table.read("validation_episodes", _count, 1),
         }
     elif "data_return" in row:
-        raise UsageError(f"{file}: task {gymnasium_id}: data_return is of a task with a dataset")
+        raise UsageError(f"{file}: task {gymnasium_id}: data_return needs a dataset")
     protocol.override(overrides)  # raises if the whole makes no sense
     return Task(
         name=table.read("name", _text, gymnasium_id),
@@ -243,7 +243,7 @@ def _slug(value: Any, where: str) -> str:
                 hint = f", e.g. {slug(value)!r}"
             except UsageError:
                 hint = ""
-        raise ValueError(f"small letters, digits, dots and dashes{hint}")
+        raise ValueError(f"lowercase letters, digits, dots and dashes{hint}")
     return value
 
 
@@ -346,7 +346,7 @@ def _kwargs(value: Any, where: str) -> dict[str, Scalar]:
         if name in _NO_KWARGS:
             raise ValueError(f"without {name}: {_NO_KWARGS[name]}")
         if not _ARGUMENT.fullmatch(name) or type(item) not in (bool, int, float, str):
-            raise ValueError(f"numbers, words, true and false by name, but {name!r} is not")
+            raise ValueError(f"numbers, strings and booleans by name, but {name!r} is not")
         if type(item) is str and (re.search(r"[/\\~:]", item) or not item.isprintable()):
             raise ValueError(f"without paths: {name} is {_short(item)}")
         if type(item) in (int, float) and not abs(item) <= MAX_VALUE:

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.markers import Marker
 from support.command import rlbench
 from support.processes import COMMAND
 from support.registered import register
 
+from rlbench import errors
+from rlbench.cli import doctor as doctors
 from rlbench.runners.check.agents import NAMES
 
 QUICK = ["--steps", "10", "--task", "Pong"]
@@ -216,28 +219,79 @@ def test_doctor_says_what_a_suite_lacks(tmp_path: Path) -> None:
     assert "unknown suite 'nothing'" in done.stderr
 
 
+def rows_of_extras(
+    folder: Path, requires: list[str], installed: dict[str, str]
+) -> list[tuple[str, ...]]:
+    """Return what is said of the extras where rlbench wants and has other distributions.
+
+    Args:
+        folder: An empty one, which is put on the path.
+        requires: What rlbench wants.
+        installed: The distributions there, and the module of each.
+    """
+    extras = sorted({text.split('"')[-2] for text in requires})
+    about = [f"Requires-Dist: {text}" for text in requires]
+    about += [f"Provides-Extra: {extra}" for extra in extras]
+    found = {"rlbench": "Version: 9\n" + "\n".join(about), **dict.fromkeys(installed, "Version: 1")}
+    for name, text in found.items():
+        of = folder / f"{name.replace('-', '_')}-1.dist-info"
+        of.mkdir()
+        (of / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\n{text}\n")
+        (of / "top_level.txt").write_text(installed.get(name, "rlbench"))
+    code = "import json\nfrom rlbench.cli.doctor import _extras\nprint(json.dumps(list(_extras())))"
+    out = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
+    )  # fmt: skip
+    assert out.returncode == 0, out.stderr
+    return [tuple(row) for row in json.loads(out.stdout)]
+
+
 def test_doctor_finds_packages_whose_modules_have_other_names(tmp_path: Path) -> None:
     """As tensorboardX, sbx-rl and opencv-python-headless do."""
-    extras = {"a": "tensorboardX", "b": "Some_Thing-rl", "c": "half-gone"}
-    modules = {"a": "tensorboardX", "b": "sthg", "c": "gone"}
-    requires = "".join(f'Requires-Dist: {d}; extra == "{e}"\n' for e, d in extras.items())
-    lines = {"rlbench": (f"Name: rlbench\nVersion: 9\n{requires}", "rlbench")}
-    lines |= {d: (f"Name: {d}\nVersion: 1\n", modules[e]) for e, d in extras.items()}
-    for name, (text, module) in lines.items():
-        folder = tmp_path / f"{name.replace('-', '_')}-1.dist-info"
-        folder.mkdir()
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\n{text}")
-        (folder / "top_level.txt").write_text(module)
+    requires = [
+        'tensorboardX; extra == "a"', 'Some_Thing-rl; extra == "b"', 'half-gone; extra == "c"',
+    ]  # fmt: skip
+    installed = {"tensorboardX": "tensorboardX", "Some_Thing-rl": "sthg", "half-gone": "gone"}
     for module in ("tensorboardX", "sthg"):
         (tmp_path / f"{module}.py").touch()
-    code = (
-        "from rlbench.cli.doctor import _extras\nfor row in _extras(): print(row.what, row.status)"
+    rows = rows_of_extras(tmp_path, requires, installed)
+    assert [row[:2] for row in rows] == [
+        ("extra a", "ok"), ("extra b", "ok"), ("extra c", "missing"),
+    ]  # fmt: skip
+
+
+def test_doctor_does_not_miss_what_is_for_another_python_or_system(tmp_path: Path) -> None:
+    (tmp_path / "here.py").touch()
+    rows = rows_of_extras(
+        tmp_path,
+        [
+            'nowhere; python_version < "3" and extra == "none"',
+            'here>=1; extra == "some"',
+            'nowhere>=2; sys_platform == "plan9" and extra == "some"',
+            'nowhere; python_version > "3" and extra == "wanted"',
+        ],
+        {"here": "here"},
     )
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    out = subprocess.run(
-        [sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True
-    )
-    assert out.stdout.splitlines() == ["extra a ok", "extra b ok", "extra c missing"], out.stderr
+    only = "nowhere is only for"
+    assert rows == [
+        ("extra none", "missing", f'{only} python_version < "3"', "use another version of Python"),
+        ("extra some", "ok", f'here 1, {only} sys_platform == "plan9"', ""),
+        ("extra wanted", "missing", "not installed: nowhere", "pip install 'rlbench[wanted]'"),
+    ]
+
+
+def test_doctor_misses_what_an_extra_needs_and_cannot_ask_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As dm-control on Python 3.13 and later."""
+    wanted = {"nowhere": Marker('python_version < "3" and extra == "some"')}
+    assert doctors._extra("some", wanted, {}).mend == "use another version of Python"
+    monkeypatch.setitem(errors.ALONE, "some", "nowhere>=1,<2")
+    assert doctors._extra("some", wanted, {}) == (
+        "extra some", "missing", "not installed: nowhere",
+        "pip install 'rlbench[some]' && pip install --no-deps 'nowhere>=1,<2'",
+    )  # fmt: skip
 
 
 def test_doctor_of_a_sick_machine(tmp_path: Path) -> None:

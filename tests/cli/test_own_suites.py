@@ -249,13 +249,13 @@ def test_names_and_texts_of_python_files(tmp_path: Path, monkeypatch: pytest.Mon
         tmp_path, "show", "one_more.py:SUIT"
     )
     file.write_text(file.read_text() + "# more\n")
-    assert "one_more.py was changed since this process imported it" in refused(
+    assert "one_more.py has changed since this process imported it" in refused(
         tmp_path, "list", "tasks", "--suite", "one_more.py"
     )
     call("init", "--suite", "taken_name.py", cwd=tmp_path)
     taken = tmp_path / "taken_name.py"
     taken.write_text(taken.read_text().replace('name="taken-name"', 'name="atari100k"'))
-    assert "the name 'atari100k' is that of a suite of rlbench" in refused(
+    assert "the name 'atari100k' belongs to a suite of rlbench" in refused(
         tmp_path, "list", "tasks", "--suite", "taken_name.py"
     )
     (tmp_path / "bare_make.py").write_text("def make(): ...\n")
@@ -278,7 +278,7 @@ def test_an_agent_of_the_same_name_is_not_taken_for_the_suite(tmp_path: Path) ->
         "run", "--suite", "walks.py", "--agent", "agents/walks.py", "--seeds", "1",
         "--tasks", "CartPole-v1", cwd=tmp_path, code=1,
     )  # fmt: skip
-    assert "walks.py has the name of another module: rename the file" in out.stderr
+    assert "walks.py has the same name as another module: rename the file" in out.stderr
 
 
 # --- A package.

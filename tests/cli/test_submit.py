@@ -215,28 +215,28 @@ ATTACKS: list[tuple[Callable[[Path, Path], None], str, str]] = [
     (_hard_link, "link", "it is a hard link"),
     (_pipe, "link", "it is not a file"),
     (_sparse, "size", "over the limit of 20,000"),
-    (_evil_name("a\u202ecod.exe"), "name", "a name is 1 to 200"),
-    (_evil_name("саrd.toml"), "name", "a name is 1 to 200"),
-    (_evil_name("CARD.TOML"), "name", "a name is 1 to 200"),
-    (_evil_name("con.json"), "name", "some systems cannot"),
-    (_evil_name("a\nb"), "name", "a name is 1 to 200"),
-    (_evil_name("-rf"), "name", "a name is 1 to 200"),
-    (_evil_name(".hidden"), "name", "a name is 1 to 200"),
-    (_evil_name("x" * 201), "name", "a name is 1 to 200"),
-    (_evil_name("run.sh"), "file", "no bundle holds such a file"),
+    (_evil_name("a\u202ecod.exe"), "name", "a name has 1 to 200"),
+    (_evil_name("саrd.toml"), "name", "a name has 1 to 200"),
+    (_evil_name("CARD.TOML"), "name", "a name has 1 to 200"),
+    (_evil_name("con.json"), "name", "some systems do not allow"),
+    (_evil_name("a\nb"), "name", "a name has 1 to 200"),
+    (_evil_name("-rf"), "name", "a name has 1 to 200"),
+    (_evil_name(".hidden"), "name", "a name has 1 to 200"),
+    (_evil_name("x" * 201), "name", "a name has 1 to 200"),
+    (_evil_name("run.sh"), "file", "a bundle cannot hold such a file"),
     (_deep, "place", "nested too deeply"),
     (_change_other, "changed", "it was changed"),
     (_remove_other, "changed", "it was removed"),
-    (_add_to_other, "changed", "accepted already"),
+    (_add_to_other, "changed", "accepted before"),
     (_replace_other, "changed", "it was removed"),
     (_change_code, "changed", "it was changed"),
-    (_add_code, "changed", "it was added, and is in no bundle"),
+    (_add_code, "changed", "it was added, but is in no bundle"),
     (_executable, "changed", "it was changed"),
     (_other_link, "changed", "it was changed"),
     (_all_a_link, "changed", "it was removed"),
     (_second_namespace, "namespace", "several folders"),
-    (_other_place, "place", "its card and records belong to"),
-    (_stray, "changed", "it was added, and is in no bundle"),
+    (_other_place, "place", "by its card and records it belongs in"),
+    (_stray, "changed", "it was added, but is in no bundle"),
 ]
 
 
@@ -261,7 +261,7 @@ def test_a_fork_that_does_more_is_refused(
 def test_nobody_submits_for_another(fork: Path, upstream: Path) -> None:
     done = check(fork, upstream, "--namespace", "eve")
     assert done.returncode == 2
-    assert "it is not the folder of 'eve'" in done.stderr
+    assert "this namespace is not 'eve', that of the submitter" in done.stderr
 
 
 def test_nothing_new_is_in_order(upstream: Path) -> None:

@@ -178,7 +178,7 @@ def test_a_seed_at_reset_is_refused() -> None:
 
 
 def test_another_rom_is_refused() -> None:
-    with pytest.raises(UsageError, match="the protocol names 0000"):
+    with pytest.raises(UsageError, match="the protocol needs 0000"):
         envs.check_rom("pong", "0000")
 
 

@@ -355,5 +355,5 @@ def test_an_episode_clock_is_that_of_the_longest() -> None:
         clock.end(np.array(ended))
     clock.tick()
     clock.end(np.array([True, False]))
-    with pytest.raises(InvalidEnvironment, match="went on after 3 steps"):
+    with pytest.raises(InvalidEnvironment, match="had more than 3 steps"):
         clock.tick()

@@ -156,15 +156,15 @@ def hostile() -> list[Any]:
         pytest.param(packed(virtual), "rewards is kept in other files", id="virtual"),
         pytest.param(packed(huge), "over the limit of 2,000,000,000 bytes", id="huge"),
         pytest.param(packed(grouped), "rewards is a group", id="group"),
-        pytest.param(packed(goes_on), "episode_0 goes on after its end", id="goes on"),
+        pytest.param(packed(goes_on), "episode_0 has steps after its end", id="goes on"),
         pytest.param(of_arrays(rewards=text), "rewards is an array of object", id="objects"),
         pytest.param(of_arrays(rewards=pairs), "which is refused", id="compound"),
         pytest.param(of_arrays(rewards=np.float32(1)), "rewards is a single number", id="scalar"),
         pytest.param(of_arrays(rewards=None), "there is no rewards", id="no rewards"),
         pytest.param(of_arrays(rewards=np.zeros(3)), "rewards holds 3 rows, not 9", id="short"),
         pytest.param(of_arrays(rewards=np.full(9, np.nan)), "reward is not finite", id="NaN"),
-        pytest.param(of_arrays(terminals=np.full(9, 0.5)), "other numbers than 0", id="half"),
-        pytest.param(of_arrays(terminals=np.zeros(9), timeouts=None), "no episode ends",
+        pytest.param(of_arrays(terminals=np.full(9, 0.5)), "must hold 0 or 1", id="half"),
+        pytest.param(of_arrays(terminals=np.zeros(9), timeouts=None), "no complete episode",
                      id="no end"),
         pytest.param(b"", "not an HDF5 file", id="empty"),
         pytest.param(b"<html>Bad gateway</html>", "not an HDF5 file", id="html"),
@@ -304,7 +304,7 @@ def test_a_suite_in_a_toml_file_learns_from_an_imported_dataset(data: Path, tmp_
     assert "training data" in rlbench("stats", "--suite", "suite.toml", cwd=tmp_path).stdout
     (tmp_path / "other.toml").write_text(SUITE.replace("SHA256", "0" * 64))
     other = suites.get(str(tmp_path / "other.toml"))
-    with pytest.raises(UsageError, match=r"is another dataset than the one that is asked for$"):
+    with pytest.raises(UsageError, match=r"is not the dataset that the suite names$"):
         other.dataset(other.tasks[0])
     (tmp_path / "bad.toml").write_text(SUITE.replace('dataset = "poles"\n', ""))
     with pytest.raises(UsageError, match=r"needs dataset$"):

@@ -143,7 +143,7 @@ def test_damaged_networks_are_one_line(
     with pytest.raises(UsageError) as caught:
         SUITE.make(SUITE.task("Fusion"), split="eval", num_envs=1, seed=0)
     assert "\n" not in str(caught.value)
-    assert "another file than the pinned one" in str(caught.value)
+    assert "differs from the pinned file" in str(caught.value)
 
 
 @pytest.mark.parametrize("damage", [b"no onnx", b"\x3a\xff\xff\xff\x7f"])

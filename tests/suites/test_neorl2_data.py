@@ -396,7 +396,7 @@ def test_what_cannot_be_verified_is_marked(
         (lambda: as_parquet(episodes())[:-9], "not a data file of DMSD"),
         (lambda: as_parquet(episodes(), obs_5=None), "there is no column obs_5"),
         (lambda: as_parquet(episodes(), reward=np.array(["a"] * 9)), "not a data file of DMSD"),
-        (lambda: as_parquet(episodes()), "holds other data than the official"),
+        (lambda: as_parquet(episodes()), "holds other data than the official file"),
     ],
 )
 def test_bad_files_of_the_mirror_are_one_line(
@@ -419,7 +419,7 @@ def test_networks_are_pinned(cache: Path, hosts: tuple[str, Path], shared: Path)
         sha256 = {name: files.NETWORK_SHA256[name]}
         patch.setattr(files, "NETWORK_SHA256", sha256)
         offer(folder, name, b"another")
-        with pytest.raises(FetchError, match="another file than the pinned one"):
+        with pytest.raises(FetchError, match="differs from the pinned file"):
             files.fetch_networks(host=url)
         offer(folder, name, (shared / "fusion" / name).read_bytes())
         files.fetch_networks(host=url)

@@ -75,7 +75,7 @@ def _fields_of_card(d: Draft, rng: random.Random) -> None:
     d.edits.append(edit)
 
 
-@wrong("file", "is missing|no records|no bundle holds")
+@wrong("file", "is missing|no records|bundle cannot hold")
 def _files(d: Draft, rng: random.Random) -> None:
     how = rng.randrange(3)
 
@@ -92,7 +92,7 @@ def _files(d: Draft, rng: random.Random) -> None:
     d.edits.append(edit)
 
 
-@wrong("json", "not JSON|not what the records|over the limit")
+@wrong("json", "not JSON|differs from the records|over the limit")
 def _summary(d: Draft, rng: random.Random) -> None:
     def edit(files: dict[str, bytes]) -> None:
         content = json.loads(files["bundle.json"])
@@ -116,7 +116,7 @@ def _summary(d: Draft, rng: random.Random) -> None:
     d.edits.append(edit)
 
 
-@wrong("score", "'(scores|means|normalised_mean)' is not what the records say")
+@wrong("score", "'(scores|means|normalised_mean)' differs from the records")
 def _aggregates(d: Draft, rng: random.Random) -> None:
     def edit(files: dict[str, bytes]) -> None:
         content = json.loads(files["bundle.json"])
@@ -136,7 +136,7 @@ def _aggregates(d: Draft, rng: random.Random) -> None:
     d.edits.append(edit)
 
 
-@wrong("hash", "'files' is not what the records say|sha256 is not the one")
+@wrong("hash", "'files' differs from the records|sha256 is not the one")
 def _hashes(d: Draft, rng: random.Random) -> None:
     def edit(files: dict[str, bytes]) -> None:
         content = json.loads(files["bundle.json"])
@@ -226,7 +226,7 @@ def _edited(d: Draft, rng: random.Random) -> None:
     d.edits.append(edit)
 
 
-@wrong("suite", "of schema 1|cannot be had|--unofficial|digest is not|others of")
+@wrong("suite", "of schema 1|cannot be loaded|--unofficial|digest matches no|others are of")
 def _suite(d: Draft, rng: random.Random) -> None:
     how = rng.randrange(4)
 
@@ -246,7 +246,7 @@ def _suite(d: Draft, rng: random.Random) -> None:
     d.change_all(change)
 
 
-@wrong("agent", "it is of another agent")
+@wrong("agent", "its agent is not .*, or has other options")
 def _two_agents(d: Draft, rng: random.Random) -> None:
     k = rng.randrange(len(d.records))
     change = rng.choice([{"config": {"k": 1}}, {"version": "9"}, {"name": "mine too"}])
@@ -254,13 +254,13 @@ def _two_agents(d: Draft, rng: random.Random) -> None:
     d.records.reverse() if k == 0 else None
 
 
-@wrong("given", "its runs say that the agent was given")
+@wrong("given", "its records say that the agent was given")
 def _hidden_given(d: Draft, rng: random.Random) -> None:
     d.change_all(lambda r: of_agent(r, given=("pretraining",)))
     d.fields["given"] = rng.choice([[], ["demonstrations"]])
 
 
-@wrong("place", "its card and records belong to|does not stand where|belongs here")
+@wrong("place", "by its card and records it belongs in|belong at another path|is missing here")
 def _place(d: Draft, rng: random.Random) -> None:
     how = rng.randrange(3)
     if how == 0:
@@ -294,7 +294,7 @@ def _incomplete(d: Draft, rng: random.Random) -> None:
     d.fields["seeds"] = [0, 1, 2]
 
 
-@wrong("failures", "failed is .*, and the bundle holds|no run ended well")
+@wrong("failures", "failed is .*, and the bundle holds|no run succeeded")
 def _hidden_failures(d: Draft, rng: random.Random) -> None:
     if rng.random() < 0.3:
         d.records = [failure_of(r) if r.status == "ok" else r for r in d.records]
@@ -314,7 +314,7 @@ def _no_training(d: Draft, rng: random.Random) -> None:
     d.change(k, budget_used=0, evaluations=(final,), training=training)
 
 
-@wrong("episodes", "before the end does not|not have one evaluation of each name|began alike")
+@wrong("episodes", "before the end does not|not have one evaluation of each name|start alike")
 def _evaluations(d: Draft, rng: random.Random) -> None:
     k = rng.choice(d.ok())
     early, final = d.records[k].evaluations
@@ -331,7 +331,10 @@ def _evaluations(d: Draft, rng: random.Random) -> None:
         d.change_final(k, distinct_starts=1)
 
 
-@wrong("timing", "cannot have finished|not two times|no seconds|do not add up|than any engine")
+@wrong(
+    "timing",
+    "cannot have finished|with a time zone|a number above 0|training decrease|than any engine",
+)
 def _times(d: Draft, rng: random.Random) -> None:
     k = rng.choice(d.ok())
     timing = dict(d.records[k].timing)
@@ -349,7 +352,7 @@ def _times(d: Draft, rng: random.Random) -> None:
     d.change(k, timing=timing)
 
 
-@wrong("repeat", "its returns are those of .*, in the same order")
+@wrong("repeat", "its returns equal those of .*, in order")
 def _repeated_runs(d: Draft, rng: random.Random) -> None:
     """A run is shown as that of two seeds: which one was copied is not known."""
     task = rng.choice(["CartPole-v1", "Pendulum-v1"])

@@ -180,9 +180,9 @@ def write_bundle(files: Files, folder: Path) -> None:
 def name_problem(name: str) -> str:
     """Say why a file or folder may not be called so; nothing if it may."""
     if not _NAME.fullmatch(name):
-        return "a name is 1 to 200 of a-z, 0-9, '.', '_' and '-', and begins with a letter or digit"
+        return "a name has 1 to 200 of a-z, 0-9, '.', '_' and '-', the first a letter or digit"
     if name.endswith(".") or name.split(".")[0] in _RESERVED:
-        return "some systems cannot have files of that name"
+        return "some systems do not allow this file name"
     return ""
 
 
@@ -246,7 +246,7 @@ def _walk(
             continue
         if entry.is_dir(follow_symlinks=False):
             if name.count("/") + 2 > MAX_DEPTH:
-                refused.append(Refusal("place", f"{where}/{name}", "folders are nested too deeply",
+                refused.append(Refusal("place", f"{where}/{name}", "nested too deeply",
                                        "use rlbench submit"))  # fmt: skip
                 continue
             yield from _walk(folder / entry.name, f"{name}/", refused, where)

@@ -94,8 +94,8 @@ def _are_seeds(value: object) -> bool:
 # Of each field: whether a value fits, what it must be, and what the file says of it.
 FIELDS: dict[str, tuple[Callable[[object], bool], str, str]] = {
     "namespace": (
-        _is_namespace, "1 to 39 of a-z, 0-9 and -, no - at an end",
-        "your folder, e.g. the name of your account, in small letters",
+        _is_namespace, "1 to 39 of a-z, 0-9 and -, without - at either end",
+        "your folder, e.g. the name of your account, in lowercase letters",
     ),
     "who": (_is_who, "1 to 50 names, of at most 200 visible characters each", "people or groups"),
     "paper": (_is_url, "an https:// address, or empty", "empty if there is none"),
@@ -106,14 +106,14 @@ FIELDS: dict[str, tuple[Callable[[object], bool], str, str]] = {
     ),
     "given": (
         _is_given, f"a sorted list of {', '.join(GIVEN)}",
-        "what the agent was given, as its runs say it",
+        "what the agent was given, as its records state it",
     ),
     "configurations": (
         lambda value: _is_count(value, 1), f"a number from 1 to {MAX_COUNT:,}",
-        "how many configurations you tried on this suite, this one counted",
+        "how many configurations you tried on this suite, including this one",
     ),
     "seeds": (
-        _are_seeds, f"1 to {MAX_SEEDS} seeds below 2^32, increasing",
+        _are_seeds, f"1 to {MAX_SEEDS} seeds below 2^32, in increasing order",
         "the seeds that you planned before the first run",
     ),
     "other_seeds": (

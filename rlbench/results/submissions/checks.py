@@ -118,7 +118,7 @@ def _parse(place: str, files: Files, today: datetime) -> Found:
             refuse("file", name, "it is missing", AGAIN)
     for name in sorted(files.keys() - {CARD, SUMMARY}):
         if not _RECORD.fullmatch(name) and not _ACTIONS.fullmatch(name):
-            refuse("file", name, "no bundle holds such a file", "remove it")
+            refuse("file", name, "a bundle cannot hold such a file", "remove it")
     fields = _read_card(files, refuse)
     summary = _read_summary(files, refuse)
     records = _read_records(files, refuse)
@@ -169,25 +169,25 @@ def _suite_of(records: Mapping[str, Record], refuse: Refuse) -> Suite | None:
         digests = _digests(first.suite)
     except (RLBenchError, ImportError) as error:
         refuse(
-            "suite", "", f"its suite cannot be had: {error}", "submit runs of a registered suite"
+            "suite", "", f"its suite cannot be loaded: {error}", "submit runs of a registered suite"
         )
         return None
     for name, record in records.items():
         identity = record.identity
         if identity.suite != first.suite:
-            refuse("suite", name, f"it is of {identity.suite}, and others of {first.suite}",
-                   "make one bundle a suite")  # fmt: skip
+            refuse("suite", name, f"it is of {identity.suite}, but others are of {first.suite}",
+                   "make one bundle per suite")  # fmt: skip
         elif record.is_old:
-            refuse("suite", name, "it is of schema 1, which is ranked with nothing", "run it again")
+            refuse("suite", name, "records of schema 1 are never ranked", "run it again")
         elif identity.unofficial:
             refuse("suite", name, "constants of its protocol were changed (--unofficial)",
                    "run it under the official protocol")  # fmt: skip
         elif digests.get(identity.task) != identity.digest:
-            refuse("suite", name, f"its digest is not that of a task of {first.suite} here",
+            refuse("suite", name, f"its digest matches no task of {first.suite} here",
                    "run it with this release")  # fmt: skip
         elif identity.agent_key != first.agent_key:
-            refuse("agent", name, f"it is of another agent than {first.agent.name!r}, or of other "
-                   "options", "make one bundle an agent")  # fmt: skip
+            refuse("agent", name, f"its agent is not {first.agent.name!r}, or has other "
+                   "options", "make one bundle per agent")  # fmt: skip
     return suite
 
 
@@ -203,15 +203,13 @@ def _digests(suite_id: str) -> dict[str, str]:
 def _place(s: Submission) -> Iterator[Refusal]:
     if s.place != (right := place_of(s.card.namespace, s.identity)):
         yield s.refuse(
-            "place", "", f"its card and records belong to {right}", f"rename it to {right}"
+            "place", "", f"by its card and records it belongs in {right}", f"rename it to {right}"
         )
     expected = names_of(list(s.records.values()))
     for name in s.records.keys() - expected.keys():
-        yield s.refuse("place", name, "it is not where its contents say")
+        yield s.refuse("place", name, "its contents belong at another path")
     for name in expected.keys() - s.records.keys():
-        yield s.refuse(
-            "place", name, "a record belongs here, e.g. a failed attempt that is missing"
-        )
+        yield s.refuse("place", name, "a record is missing here, e.g. that of a failed attempt")
 
 
 def _actions(s: Submission) -> Iterator[Refusal]:
@@ -236,8 +234,8 @@ def _summary(s: Submission) -> Iterator[Refusal]:
             continue
         kind = {"files": "hash", "scores": "score", "means": "score", "normalised_mean": "score"}
         what = _difference(stated.get(name), right.get(name))
-        yield s.refuse(kind.get(name, "json"), SUMMARY, f"{name[:60]!r} is not what the records "
-                       f"say{what}")  # fmt: skip
+        yield s.refuse(kind.get(name, "json"), SUMMARY, f"{name[:60]!r} differs from the records"
+                       f"{what}")  # fmt: skip
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -258,7 +256,7 @@ def _difference(stated: Any, right: Any) -> str:
 def _given(s: Submission) -> Iterator[Refusal]:
     if s.card.given != (right := s.identity.agent.given):
         said = ", ".join(right) or "nothing"
-        yield s.refuse("given", CARD, f"its runs say that the agent was given {said}",
+        yield s.refuse("given", CARD, f"its records say that the agent was given {said}",
                        f"write given = {list(right)}")  # fmt: skip
 
 
@@ -285,7 +283,7 @@ def _failures(s: Submission) -> Iterator[Refusal]:
         yield s.refuse("failures", CARD, f"failed is {s.card.failed}, and the bundle holds "
                        f"{failed} failed attempts", f"write failed = {failed}")  # fmt: skip
     if not s.scored:
-        yield s.refuse("failures", "", "no run ended well, so there is no score",
+        yield s.refuse("failures", "", "no run succeeded, so there is no score",
                        "submit an agent with scores")  # fmt: skip
 
 
@@ -323,8 +321,8 @@ def _starts(s: Submission) -> Iterator[Refusal]:
         if s.suite.starts_vary and task.starts_vary and len(final.returns) >= 8 and (
             final.distinct_starts < 2
         ):  # fmt: skip
-            yield s.refuse("episodes", name, "all its episodes began alike, unlike those of this "
-                           "suite", "run it again")  # fmt: skip
+            yield s.refuse("episodes", name, "all its episodes start alike, but starts vary in "
+                           "this suite", "run it again")  # fmt: skip
 
 
 def _timing(s: Submission) -> Iterator[Refusal]:
@@ -343,15 +341,15 @@ def _time_problem(record: Record, today: datetime) -> str:
         if finished < started or finished > today + LATER:
             return f"it cannot have finished at {str(timing.get('finished'))[:40]}"
     except (ValueError, TypeError, OverflowError):
-        return "started and finished are not two times with their zone"
+        return "started and finished must be times with a time zone"
     seconds = timing.get("seconds")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-        return "it has no seconds"
+        return "its seconds must be a number above 0"
     spent = [e.train_seconds for e in record.evaluations]
     if spent != sorted(spent) or spent[-1:] > [seconds + 1]:
-        return "its seconds of training do not add up"
+        return "its seconds of training decrease, or are more than those of the run"
     if record.status == "ok" and record.budget_used > MAX_SPEED * max(float(seconds), 1.0):
-        return f"{record.budget_used:,} steps in {seconds} s are more than any engine here can do"
+        return f"{record.budget_used:,} steps in {seconds} s are more than any engine can do"
     return ""
 
 
@@ -362,7 +360,7 @@ def _repeats(s: Submission) -> Iterator[Refusal]:
     for name, record in s.scored.items():
         returns = record.final.returns
         if (other := seen.setdefault(returns, name)) != name and is_telling(record.final):
-            yield s.refuse("repeat", name, f"its returns are those of {other}, in the same order",
+            yield s.refuse("repeat", name, f"its returns equal those of {other}, in order",
                            "submit both as they were run, or say deterministic = true")  # fmt: skip
 
 
@@ -400,7 +398,7 @@ def check_between(new: Sequence[Submission], others: Sequence[Submission]) -> It
 def _same_agent(s: Submission, others: Sequence[Submission]) -> Iterator[Refusal]:
     for other in others:
         if (other.suite.id, other.identity.agent_key) == (s.suite.id, s.identity.agent_key):
-            yield s.refuse("agent", "", f"this agent is on {s.suite.id} already, in {other.place}",
+            yield s.refuse("agent", "", f"this agent is in {other.place} already",
                            "ask a maintainer to add runs to it")  # fmt: skip
 
 
@@ -428,10 +426,10 @@ def _copies(s: Submission, others: Sequence[Submission]) -> Iterator[Refusal]:
             continue
         theirs = {(r.identity.task, r.final.returns) for r in other.scored.values()}
         if both := sorted(mine[key] for key in mine.keys() & theirs):
-            yield s.refuse("repeat", both[0], f"its returns are those of a run in {other.place} "
+            yield s.refuse("repeat", both[0], f"its returns equal those of a run in {other.place} "
                            f"({len(both)} such runs)", "submit your own runs")  # fmt: skip
         elif _share(_scores(s), _scores(other)):
-            yield s.refuse("repeat", "", f"half of its scores are those of {other.place}",
+            yield s.refuse("repeat", "", f"half of its scores equal those of {other.place}",
                            "submit your own runs")  # fmt: skip
 
 
@@ -441,7 +439,7 @@ def _copies_of_published(s: Submission) -> Iterator[Refusal]:
     runs, means = _scores(s), _means(s)
     for agent, scores in _published(s.suite.id).items():
         if _share(runs, scores) or _share(means, scores):
-            yield s.refuse("repeat", "", f"half of its scores are those that {agent} published",
+            yield s.refuse("repeat", "", f"half of its scores equal those of {agent}, as published",
                            "submit your own runs")  # fmt: skip
 
 
@@ -483,7 +481,7 @@ def notes_of(s: Submission) -> list[str]:
     if s.card.failed:
         said.append(f"{s.place}: {s.card.failed} failed attempts; {len(lost)} runs have no score")
     if s.card.other_seeds:
-        said.append(f"{s.place}: {s.card.other_seeds} more seeds were run and are not here")
+        said.append(f"{s.place}: {s.card.other_seeds} more seeds were run and left out")
     if s.card.deterministic:
-        said.append(f"{s.place}: called deterministic, so copied scores were not looked for")
+        said.append(f"{s.place}: declared deterministic, so copied scores were not looked for")
     return said

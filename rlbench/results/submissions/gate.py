@@ -207,22 +207,22 @@ def _own_additions(name: str, problem: str, prefix: str, accepted: set[str]) -> 
     if problem:
         yield Refusal("changed", where, problem, _OWN)
     elif not name.startswith(prefix) or len(parts) < 3:
-        yield Refusal("changed", where, "it was added, and is in no bundle", _OWN)
+        yield Refusal("changed", where, "it was added, but is in no bundle", _OWN)
     elif "/".join(parts[:2]) in accepted:
-        yield Refusal("changed", where, "it was added to a bundle that is accepted already",
+        yield Refusal("changed", where, "it was added to a bundle that was accepted before",
                       "ask a maintainer to add runs to it")  # fmt: skip
     elif not NAMESPACE.fullmatch(parts[0]) or name_problem(parts[1]):
-        yield Refusal("name", where, "no namespace or bundle is called so", "run rlbench submit")
+        yield Refusal("name", where, "not a name of a namespace or bundle", "run rlbench submit")
 
 
 def _one_namespace(found: set[str], namespace: str) -> Iterator[Refusal]:
     if namespace and (others := sorted(found - {namespace.lower()})):
-        yield Refusal("namespace", ascii(others[0])[1:-1][:100], "it is not the folder of "
-                      f"{namespace.lower()!r}, who asks",
+        yield Refusal("namespace", ascii(others[0])[1:-1][:100], "this namespace is not "
+                      f"{namespace.lower()!r}, that of the submitter",
                       "submit in your own namespace")  # fmt: skip
     elif len(found) > 1:
         yield Refusal("namespace", ", ".join(sorted(found))[:200], "additions in several folders",
-                      "ask for one at a time")  # fmt: skip
+                      "submit to one folder at a time")  # fmt: skip
 
 
 class Accepted(NamedTuple):

@@ -55,7 +55,7 @@ def check_rom(rom: str, md5: str) -> None:
     found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     if found != md5:
         raise UsageError(
-            f"the ROM {path} has md5 {found}, the protocol names {md5}: reinstall ale-py"
+            f"the ROM {path} has md5 {found}, but the protocol needs {md5}: reinstall ale-py"
         )
 
 

@@ -27,8 +27,8 @@ _REPEATS = (2, 1, 4, 8, 16)  # that of the training first
 
 _FACTORS_NOTE = (
     "Physics are dm_control's with five factors: `mass` of all masses and inertias, `friction` of "
-    "contacts, `damping` of joints, `gain` of actuators, `gravity`. What follows from these is "
-    "computed anew (mj_setConst). Cartpole has no contacts, so friction changes nothing there."
+    "contacts, `damping` of joints, `gain` of actuators, `gravity`. MuJoCo derives the "
+    "rest from these (mj_setConst). Cartpole has no contacts, so friction changes nothing there."
 )
 
 
@@ -76,13 +76,13 @@ def _context(name: str, title: str, summary: str, note: str, *, visible: bool) -
         (
             "Every episode has a context, drawn from the slot's own stream: the base-2 logarithms "
             "of five factors, 0 for dm_control's own physics. The largest of them in magnitude is "
-            "at most .5 in training and in the evaluation `inside`, which gives the score; in "
-            "(.5, .75] in the evaluation `edge`, in (.75, 1] in `outside`. Within these bounds "
-            "contexts are drawn uniformly.",
+            "at most .5 in training and in the evaluation `inside`, which gives the score. It is "
+            "in (.5, .75] in the evaluation `edge`, and in (.75, 1] in `outside`. Contexts are "
+            "uniform within these bounds.",
             note,
             _FACTORS_NOTE,
-            "The score of a run is the mean return of 50 episodes, each with a context of its own, "
-            "inside of what was trained on, after the last training step.",
+            "The score of a run is the mean return of 50 episodes after the last training step. "
+            "Each has its own context, from the range of training.",
         ),
         _protocol(
             {
@@ -188,12 +188,12 @@ DMC_TRANSFER_VISION = _transfer(
 DMC_FREQUENCY = _suite(
     "dmc-frequency",
     "DeepMind Control at other rates",
-    "4 tasks trained with two control steps a decision, evaluated with 1 to 16.",
+    "4 tasks trained with two control steps per decision, evaluated with 1 to 16.",
     (
         "A policy is trained with an action repeat of 2 and evaluated with action repeats of 2 "
         "(which gives the score), 1, 4, 8 and 16. An episode is 1,000 control steps at all of "
-        "them, so returns compare: 1,000 decisions at 1, 63 at 16, of which the last is shorter. "
-        "max_episode_steps is that of the longest.",
+        "them, so you can compare returns. It has 1,000 decisions at 1, and 63 at 16, the last of "
+        "which is shorter. max_episode_steps is for an action repeat of 1.",
         "`rlbench stats --evaluations` prints the mean score of each, and the area under it over "
         "the logarithm of the action repeat.",
     ),

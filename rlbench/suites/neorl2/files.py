@@ -251,7 +251,7 @@ def _checked(arrays: dict[str, NDArray[Any]], task: str) -> Trajectories:
         if not np.isfinite(array).all():
             raise UsageError(f"{key} is not finite everywhere")
         if key in _ENDS and not np.isin(array, (0, 1)).all():
-            raise UsageError(f"{key} holds other numbers than 0 and 1")
+            raise UsageError(f"{key} must hold only 0 and 1")
     data = Trajectories._make(
         array.astype(np.float32 if key in _FLOATS else np.bool_, copy=False)
         for key, array in arrays.items()
@@ -302,7 +302,7 @@ def fetch_data(
         found = status(file, b"", data)
         if found == "other":
             raise FetchError(
-                f"{file.name}.parquet from {mirror} holds other data than the official"
+                f"{file.name}.parquet from {mirror} holds other data than the official file"
             )
         out = io.BytesIO()
         np.savez_compressed(out, allow_pickle=False, **data._asdict())
@@ -380,7 +380,7 @@ def fetch_networks(
 
         def check(content: bytes, name: str = name) -> None:
             if hashlib.sha256(content).hexdigest() != NETWORK_SHA256[name]:
-                raise FetchError(f"{name} from {host} is another file than the pinned one")
+                raise FetchError(f"{name} from {host} differs from the pinned file")
 
         fetch(f"{host}/{name}", path, check, limit=MAX_BYTES, timeout=timeout, progress=progress)
 

@@ -351,7 +351,7 @@ def _constants(path: Path, sha256: str) -> dict[str, Reals]:
     try:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise UsageError("it is another file than the pinned one; delete it and fetch it again")
+            raise UsageError("it differs from the pinned file; delete it and fetch it again")
         return read_constants(content)
     except FileNotFoundError:
         raise UsageError(

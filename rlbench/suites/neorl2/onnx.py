@@ -71,7 +71,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         elif kind in (_FIXED32, _FIXED64):
             size = 4 if kind == _FIXED32 else 8
         else:
-            raise ValueError(f"a field is written in the way {kind}")
+            raise ValueError(f"a field has the unsupported wire type {kind}")
         if at + size > len(message):
             raise ValueError("it ends within a field")
         yield number, message[at : at + size]

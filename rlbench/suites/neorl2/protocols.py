@@ -218,11 +218,11 @@ NEORL2_SCARCE = replace(
     title="NeoRL-2 with scarce data",
     summary="The 7 tasks of NeoRL-2 with 100, 50, 10 and 1% of their trajectories.",
     notes=(
-        "All is as in neorl2@1, but an agent gets only a part of the trajectories, to train and to "
-        "validate alike; their number is rounded up, so there is at least one of each.",
+        "As neorl2@1, but an agent gets only a part of the training and validation trajectories. "
+        "Their numbers are rounded up, so there is at least one of each.",
         "The trajectories are ordered by the sha256 of '<seed> <task> <train or val> <number>', "
-        "with seed 0 and numbers from 0, and the first of them are taken. So all agents get the "
-        "same ones, and each part holds the smaller ones.",
+        "with seed 0 and numbers from 0, and an agent gets the first of them. So all agents "
+        "get the same ones, and each part contains the smaller parts.",
         "`rlbench stats --retention` prints the share of its score with all trajectories that an "
         "agent keeps.",
     ),

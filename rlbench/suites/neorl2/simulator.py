@@ -153,7 +153,7 @@ class EquationSimulator(Generic[S]):
             self.state, self._obs = begun, obs
             return obs
         if self.state is None:
-            raise RuntimeError("all slots begin first")
+            raise RuntimeError("begin an episode in every slot first")
         for whole, part in zip(self.state, begun, strict=True):
             whole[slots] = part
         self._obs = self._obs.copy()  # the caller has the one before
@@ -163,7 +163,7 @@ class EquationSimulator(Generic[S]):
     def step(self, actions: Actions, row: Floats) -> Outcome:
         """Play a step; see `Simulator`."""
         if self.state is None:
-            raise RuntimeError("all slots begin first")
+            raise RuntimeError("begin an episode in every slot first")
         equations, before = self._equations, self._obs
         self.state = equations.advance(self.state, actions, row)
         self._obs = equations.observe(self.state)

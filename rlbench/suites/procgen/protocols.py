@@ -150,22 +150,22 @@ def _task(game: _Game, mode: Literal["easy", "hard"]) -> Task:
 
 PROCGEN_EASY = _suite(
     "procgen-easy", "Procgen, easy",
-    "16 games, 200 easy levels to train on, 25,000,000 steps each; all levels to be evaluated on.",
+    "16 games, 200 easy levels to train on, 25,000,000 steps each; evaluated on all levels.",
     mode="easy", levels=200, budget=25_000_000,
 )  # fmt: skip
 PROCGEN_HARD = _suite(
     "procgen-hard", "Procgen, hard",
-    "16 games, 500 hard levels to train on, 200,000,000 steps each; all levels to be evaluated on.",
+    "16 games, 500 hard levels to train on, 200,000,000 steps each; evaluated on all levels.",
     mode="hard", levels=500, budget=200_000_000,
 )  # fmt: skip
 PROCGEN_EASY_ALL = _suite(
     "procgen-easy-all", "Procgen, easy, sample efficiency",
-    "16 games, all easy levels to train and to be evaluated on, 25,000,000 steps each.",
+    "16 games, trained and evaluated on all easy levels, 25,000,000 steps each.",
     mode="easy", levels=0, budget=25_000_000,
 )  # fmt: skip
 PROCGEN_HARD_ALL = _suite(
     "procgen-hard-all", "Procgen, hard, sample efficiency",
-    "16 games, all hard levels to train and to be evaluated on, 200,000,000 steps each.",
+    "16 games, trained and evaluated on all hard levels, 200,000,000 steps each.",
     mode="hard", levels=0, budget=200_000_000,
 )  # fmt: skip
 PROCGEN_MINI = _suite(

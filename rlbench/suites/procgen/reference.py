@@ -87,7 +87,7 @@ def library(place: Path) -> Path:
     path = place / LIBRARY
     if status_of(path, LIBRARY_SHA256) != "verified":
         raise UsageError(
-            f"{path} is not what was fetched: rlbench data fetch {NAME}, or delete {place}"
+            f"{path} changed since it was fetched: rlbench data fetch {NAME}, or delete {place}"
         )
     return path
 

@@ -82,12 +82,12 @@ def _task(setting: _Setting) -> Task:
 
 
 _KINDS = (
-    "The kinds: in 1 the action is sometimes another, in 2.1 events of the game happen at random, "
+    "The kinds: in 1 the action is sometimes replaced, in 2.1 events of the game happen at random, "
     "and 2.2 drifts between 3.1 and another kind. 3.1 is the game as it is, and 3.2 hides parts of "
     "the picture. Probabilities are per frame, not per step."
 )
 _REFERENCES = (
-    "The original normalises nothing and publishes no reference score for its settings. Here all "
+    "The original has no normalised scores and no reference scores for its settings. Here all "
     "settings of a game are normalised by the random and human scores of the game as it is, so "
     "that they stand on one scale; 0 is random play in 3.1 only. `rlbench stats --retention` gives "
     "the share of the score in 3.1 that an agent keeps in each kind."
@@ -102,10 +102,10 @@ STORI = Suite(
         _KINDS,
         "The budget is 100,000 agent steps, which are 400,000 frames of play. Training and "
         "evaluation have the same setting.",
-        "The settings are those of the original with its faults mended (its protocol card lists "
-        "them). All randomness comes from the environment's seed, by a stream a perturbation. "
-        "A cancelled hit is not paid with the opposite sign. What is hidden is hidden in the "
-        "picture of the same frame.",
+        "The settings are those of the original without its faults, which the protocol card "
+        "lists. All randomness comes from the environment's seed, with one stream per "
+        "perturbation. A cancelled hit does not give the opposite reward. Masks hide parts of the "
+        "current frame's picture.",
         _REFERENCES,
     ),
     protocol=Protocol(
@@ -152,11 +152,11 @@ STORI_ORIGINAL = replace(
         _KINDS,
         STORI.notes[1],
         "Episodes begin without no-ops, as in the original's STORM. What the original draws from "
-        "global generators comes from the environment's seed here; given the same draws, every "
+        "global generators comes from the environment's seed here. Given the same draws, every "
         "frame is the same, bit for bit.",
-        "A hit that is cancelled in Boxing is paid with the opposite sign in the next frame. A "
-        "hidden picture is that of one NOOP ahead. In 2.2 a sudden drift comes one step early, and "
-        "each switch begins the disturbance anew. `stori` mends these.",
+        "A hit that is cancelled in Boxing gives the opposite reward in the next frame. A hidden "
+        "picture is that of one NOOP ahead. In 2.2 a sudden drift comes one step early, and each "
+        "switch restarts the disturbance. `stori` corrects these.",
         _REFERENCES,
     ),
     protocol=replace(

@@ -117,12 +117,12 @@ STORI26 = replace(
     summary="26 Atari games, clean and under 17 disturbances in 3 strengths, 100,000 steps each.",
     notes=(
         "The tasks are GAME/clean and GAME/MODE-STRENGTH, e.g. Pong/sticky-2. Training and "
-        "evaluation have the same disturbance, but for rewards: reward-noise, reward-drop and "
-        "reward-delay act in training alone, since an evaluation counts true rewards.",
+        "evaluation have the same disturbance, except for rewards: reward-noise, reward-drop and "
+        "reward-delay act in training only, since an evaluation counts true rewards.",
         "A disturbance acts on agent steps: on the action of a step, and on the picture of a step "
         "after pooling and resizing. In the original STORI it acts on each frame of the emulator, "
         "before two frames are pooled. So what a mask hides can shine through from the other "
-        "frame, and an action is disturbed more often. The scores of the two do not compare.",
+        "frame, and an action is disturbed more often. You cannot compare scores of the two.",
         "What is drawn at step t of episode e in a slot depends on the slot's stream, e and t "
         "alone: not on actions, on the game or on other episodes.",
         *ATARI100K_RGB64.notes[:-1],

@@ -92,7 +92,7 @@ def test_an_agent_is_submitted_once(runs: Runs) -> None:
     two.change_all(lambda r: shifted(r, rng))
     (found,) = check_between([submitted(two)], [submitted(one)])
     assert (found.kind, found.where.split("/")[0]) == ("agent", "bob")
-    assert "already, in ann/" in found.problem
+    assert "this agent is in ann/" in found.problem
 
 
 def test_names_that_look_like_those_of_others_are_refused(runs: Runs) -> None:
@@ -166,4 +166,4 @@ def test_scores_of_a_paper_are_not_submitted_as_runs() -> None:
     copied = submitted(draft(lambda task, seed: float(paper.values[task][seed])))
     (found,) = check_between([copied], [])
     assert found.kind == "repeat"
-    assert found.problem == "half of its scores are those that SPR published"
+    assert found.problem == "half of its scores equal those of SPR, as published"

@@ -81,7 +81,7 @@ class Finger(Domain):
             scene.settle()
             if not scene.touches:
                 return
-        raise RuntimeError("no start of the finger without a collision in 1,000 draws")
+        raise RuntimeError("found no start of the finger without a collision in 1,000 draws")
 
     def observe(self, state: State) -> tuple[Floats, ...]:
         """Return angles, the tip, velocities, touch, and of turning the target."""

@@ -54,7 +54,7 @@ class Quadruped(Domain):
             if not scene.touches:
                 return
             height += 0.01
-        raise RuntimeError("no start of the quadruped without a collision in 10,000 heights")
+        raise RuntimeError("found no start of the quadruped without a collision at 10,000 heights")
 
     def observe(self, state: State) -> tuple[Floats, ...]:
         """Return joints, activations, the torso's motion and uprightness, forces at the toes."""
