@@ -103,7 +103,7 @@ def test_without_rows_it_equals_the_plain_engine(game: str) -> None:
     (a, info_a), (b, info_b) = plain.reset(), ours.reset()
     np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(info_a["start"], info_b["start"])
-    generator, terminations, truncations = np.random.default_rng(0), 0, 0
+    generator, ends = np.random.default_rng(0), 0
     for _ in range(400):
         actions = generator.integers(plain.single_action_space.n, size=2)
         x, y = plain.step(actions), ours.step(actions)
@@ -113,10 +113,8 @@ def test_without_rows_it_equals_the_plain_engine(game: str) -> None:
         if (ended := x[2] | x[3]).any():
             np.testing.assert_array_equal(x[4]["final_obs"][ended], y[4]["final_obs"][ended])
             np.testing.assert_array_equal(x[4]["start"][ended], y[4]["start"][ended])
-        terminations += x[2].sum()
-        truncations += x[3].sum()
-    assert truncations > 0
-    assert terminations > 0 or game != "Breakout"
+        ends += ended.sum()
+    assert ends > 0
 
 
 def test_a_time_out_is_no_end_of_the_game() -> None:
