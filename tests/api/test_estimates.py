@@ -63,7 +63,7 @@ def test_extra_points_are_evaluated_too() -> None:
 @pytest.mark.parametrize(
     ("suite", "unofficial", "tasks", "needs"),
     [
-        ("atari100k", "budget=40,episodes=40,max_episode_steps=100", 2, "ale_py"),
+        ("atari100k", "budget=40,episodes=40,eval_envs=8,max_episode_steps=100", 2, "ale_py"),
         ("dmc-mini", "budget=100,eval_points=[50]", 4, "dm_control"),
     ],
 )

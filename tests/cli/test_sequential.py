@@ -156,11 +156,12 @@ def test_every_way_to_run_has_a_time_limit() -> None:
 
 
 def test_a_file_says_what_has_no_option(folder: Path) -> None:
+    (folder / "agents.py").write_text(AGENTS + GROUP)
     (folder / "how.toml").write_text(
         'suite = "poles.toml"\nbatch = 4\nmax_batches = 3\ncheckpoint_every = 5\n'
         'track = ["tensorboard"]\n[ray]\ncpus = 0\n'
     )
-    out = compare(*BETTER, "--run", "--config", "how.toml", cwd=folder).stdout
+    out = compare(*BETTER, "--run", "--config", "how.toml", *SHARED, cwd=folder).stdout
     assert "batches of 4 seeds a task, at most 3" in out
     assert list((folder / "runs/tracking").iterdir())
     words = (*BETTER, "--run", "--config", "how.toml", "--backend", "ray", "--store", "b")

@@ -127,16 +127,16 @@ def test_the_environment_stream_does_not_depend_on_the_actions() -> None:
 def test_groups_and_threads_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     suite = suites.get(name).make_unofficial({"max_episode_steps": 25})
     task = suite.task("Boxing")
-    seeds = slot_seeds(suite.stream(task, "train", 3), 7, "train")
+    seeds = slot_seeds(suite.stream(task, "train", 3), 5, "train")
     constants = suite.protocol_of(task).constants()
     traces = []
-    for group, threads in ((1, 1), (3, 1), (7, 1), (7, 4)):
-        monkeypatch.setattr(envs, "_GROUP", 7 if threads == 1 else 2)
+    for group, threads in ((1, 1), (3, 1), (5, 1), (5, 4)):
+        monkeypatch.setattr(envs, "_GROUP", 5 if threads == 1 else 2)
         monkeypatch.setattr(envs.os, "cpu_count", lambda threads=threads: threads)
         env = AtariEnvs(task.assets["rom"], constants, seeds, group=group)
         obs, info = env.reset()
         trace = [obs, info["start"]]
-        actions = np.random.default_rng(1).integers(18, size=(60, 7))
+        actions = np.random.default_rng(1).integers(18, size=(60, 5))
         for action in actions:
             obs, reward, terminated, truncated, info = env.step(action)
             trace += [obs, reward, terminated, truncated, info["start"], info["life_lost"]]
