@@ -28,8 +28,7 @@ def runs() -> dict[str, list[Record]]:
     names = labels(record.identity for record in kept)
     found: dict[str, list[Record]] = {}
     for record in sorted(kept, key=lambda record: record.identity.seed):
-        name = names[record.identity.agent_key].replace("SAC", "sac")
-        found.setdefault(name, []).append(record)
+        found.setdefault(names[record.identity.agent_key], []).append(record)
     return dict(sorted(found.items(), reverse=True))
 
 
