@@ -175,7 +175,7 @@ def content_hash(data: Trajectories) -> str:
     for key, array in data._asdict().items():
         little = np.ascontiguousarray(array, dtype="<f4" if key in _FLOATS else np.bool_)
         found.update(f"{key} {little.dtype.str} {little.shape}\n".encode())
-        found.update(memoryview(little).cast("B"))
+        found.update(little.data.cast("B"))
     return found.hexdigest()
 
 
