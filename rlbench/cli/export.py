@@ -63,6 +63,7 @@ def export(
     if training_episodes and (curves or store == PUBLISHED):
         with_ = "--curves" if curves else f"--store {PUBLISHED}"
         raise UsageError(f"--training-episodes does not go with {with_}: leave one of them out")
+    columns: tuple[str, ...]
     if store == PUBLISHED:
         table, columns = _published_rows(chosen), PUBLISHED_COLUMNS
     else:

@@ -31,6 +31,26 @@ tune = {seeds = "100-101", settings = [{flipped = true}, {flipped = false}]}
 base = "full"
 options = {flipped = true}
 """
+TWO = """
+store = "both"
+
+[comparison]
+statistic = "mean"
+batch = 5
+
+[[suites]]
+suite = "poles.toml"
+
+[[suites]]
+suite = "posts.toml"
+
+[agents.good]
+agent = "agents.py:Balance"
+
+[agents.bad]
+agent = "agents.py:Balance"
+options = {flipped = true}
+"""
 QUIET = {"progress": False}
 PLAN = {"statistic": "mean", "batch": 5, "max_batches": 2}
 WORDS = ("--statistic", "mean", "--batch", "5", "--max-batches", "2")
@@ -120,3 +140,16 @@ def test_a_study_is_that_of_the_command(folder: Path) -> None:
     out = command.rlbench("study", "run", "study.toml", "--json", cwd=folder).stdout
     assert json.loads(out) == [dict(row) for row in found.rows]
     assert {record.sha256 for record in Store("studied").load().records} == before
+
+
+def test_a_study_of_two_suites_is_that_of_the_command(folder: Path) -> None:
+    other = poles.SUITE.replace('name = "poles"', 'name = "posts"')
+    (folder / "posts.toml").write_text(other)
+    (folder / "two.toml").write_text(TWO)
+    found = rlbench.study("two.toml", runs_per_gpu=4, **QUIET)
+    assert [(row["suite"], row["decision"]) for row in found.rows] == [
+        ("poles@1", "larger"), ("posts@1", "larger"),
+    ]  # fmt: skip
+    assert found.sentences[0].startswith("poles@1: good and bad are told apart")
+    out = command.rlbench("study", "run", "two.toml", "--json", cwd=folder).stdout
+    assert json.loads(out) == [dict(row) for row in found.rows]
