@@ -14,8 +14,11 @@ from rlbench._version import __version__
 if TYPE_CHECKING:
     from rlbench import suites
     from rlbench.api.answers import Answer
+    from rlbench.api.checking import check
+    from rlbench.api.deciding import decide, duel, study
     from rlbench.api.loading import Results, compare, figure, load
     from rlbench.api.runs import evaluate, run
+    from rlbench.api.sites import build_leaderboard
     from rlbench.errors import RLBenchError
     from rlbench.runners import TaskInfo, Transitions
 
@@ -26,11 +29,16 @@ __all__ = [
     "TaskInfo",
     "Transitions",
     "__version__",
+    "build_leaderboard",
+    "check",
     "compare",
+    "decide",
+    "duel",
     "evaluate",
     "figure",
     "load",
     "run",
+    "study",
     "suites",
 ]
 
@@ -40,11 +48,16 @@ _WHERE = {
     "Results": "rlbench.api.loading",
     "TaskInfo": "rlbench.runners",
     "Transitions": "rlbench.runners",
+    "build_leaderboard": "rlbench.api.sites",
+    "check": "rlbench.api.checking",
     "compare": "rlbench.api.loading",
+    "decide": "rlbench.api.deciding",
+    "duel": "rlbench.api.deciding",
     "evaluate": "rlbench.api.runs",
     "figure": "rlbench.api.loading",
     "load": "rlbench.api.loading",
     "run": "rlbench.api.runs",
+    "study": "rlbench.api.deciding",
 }
 
 

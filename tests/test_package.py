@@ -22,13 +22,22 @@ PUBLIC = ["rlbench", "rlbench.suites", "rlbench.runners", "rlbench.results", "rl
 def test_the_public_names_are_these() -> None:
     """A name that goes away breaks somebody's script; one more is for ever."""
     assert sorted(rlbench.__all__) == [
-        "Answer", "RLBenchError", "Results", "TaskInfo", "Transitions", "__version__", "compare",
-        "evaluate", "figure", "load", "run", "suites",
+        "Answer", "RLBenchError", "Results", "TaskInfo", "Transitions", "__version__",
+        "build_leaderboard", "check", "compare", "decide", "duel", "evaluate", "figure", "load",
+        "run", "study", "suites",
     ]  # fmt: skip
     assert set(rlbench.__all__) <= set(dir(rlbench))
     with pytest.raises(AttributeError, match="module 'rlbench' has no attribute 'loads'"):
         rlbench.loads  # noqa: B018
     assert rlbench.suites is suites
+
+
+def test_what_can_be_asked_of_results_is_this() -> None:
+    named = {name for name in vars(rlbench.Results) if not name.startswith("_")}
+    assert named == {
+        "agents", "compare", "curves", "export", "figure", "plan", "scores", "show", "stats",
+        "submit", "table", "to_frame", "verify",
+    }  # fmt: skip
 
 
 def test_the_extra_procgen_installs_only_engines_that_equal_openais() -> None:
@@ -70,6 +79,9 @@ def test_all_is_what_is_public(name: str) -> None:
         ),
         ("rlbench.api.loading", {"gymnasium", "scipy", "pandas", "numba", "matplotlib", "typer"}),
         ("rlbench.api.runs", {"scipy", "pandas", "numba", "matplotlib", "rich", "typer"}),
+        ("rlbench.api.checking", {"pandas", "matplotlib", "rich", "typer"}),
+        ("rlbench.api.deciding", {"pandas", "numba", "matplotlib", "rich", "typer"}),
+        ("rlbench.api.sites", {"gymnasium", "pandas", "numba", "matplotlib", "rich", "typer"}),
         (
             "rlbench.suites",
             {"gymnasium", "scipy", "pandas", "numba", "matplotlib", "rich", "typer"},

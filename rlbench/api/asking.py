@@ -21,6 +21,7 @@ STEP_TIMEOUT = 3600.0  # a training phase of an agent that owns its loop counts 
 TEACHER_PREFIX = "teacher."  # of the teacher's options among those of the agent
 MAX_EXTRA_POINTS = 200  # evaluations that a user may add to a run
 MAX_SEEDS = 10_000
+MAX_EPISODES = 1000  # of a round of a duel, as many as environments side by side
 MAX_SEED = 2**32 - 1
 _SAID = (
     "wide",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rlbench import suites
 from rlbench.api.answers import Answer, text_table
-from rlbench.api.asking import PUBLISHED, Asked, reading_of
+from rlbench.api.asking import DEFAULT_STORE, PUBLISHED, Asked, reading_of
 from rlbench.api.gathering import Gathered, gather
 from rlbench.api.pythonic import in_python, pythonic
 from rlbench.api.scales import Scale, said_of_papers
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rlbench.api.figures import Kind
+    from rlbench.api.keeping import Picture, Shown
 
 
 class Results:
@@ -51,8 +52,10 @@ class Results:
         notes: Iterable[str] = (),
         *,
         facts: Iterable[str] = (),
+        stores: Sequence[Path] = (),
     ) -> None:
         self._gathered = gathered
+        self._stores = stores
         self._scale = scale
         self.suite = scale.suite
         known = list(map(pythonic, facts))  # said too, but nothing to be warned of
@@ -311,6 +314,130 @@ class Results:
         plot.figure.set_label(plot.caption)
         return plot.figure
 
+    @in_python
+    def table(self, format: str = "latex", *, per_task: bool = False) -> str:
+        """Return a table of aggregates with 95% intervals, for a paper or a README.
+
+        Args:
+            format: ``latex`` (booktabs) or ``markdown``.
+            per_task: The mean of every task instead.
+
+        Raises:
+            UnknownName: There is no such format.
+            UsageError: There is nothing to show.
+        """
+        from rlbench.api.figures import to_show
+        from rlbench.api.tables import check_format, table_text
+
+        self._say()
+        check_format(format)
+        shown = to_show(self._gathered)
+        text, _ = table_text(shown, self._scale, format=format, per_task=per_task)
+        return text
+
+    @in_python
+    def show(
+        self, kind: "Shown" = "picture", *, agent: str = "", task: str = "", seed: int | None = None
+    ) -> "Picture":
+        """Return a picture of a run, which is replayed from its recorded actions.
+
+        Args:
+            kind: ``picture``, moments of the first evaluation episode; ``video``, the whole
+                episode; of a curriculum also ``terrains``, tasks that the teacher proposed.
+            agent: Of the run; by default any, as for those below. The first run that fits is shown.
+            task: The same.
+            seed: The same.
+
+        Returns:
+            The bytes of a PNG, which notebooks show; ``.save(path)`` writes them.
+
+        Raises:
+            UnknownName: There is no such kind.
+            UsageError: There is no such run, or it cannot be replayed or drawn.
+        """
+        from rlbench.api.keeping import draw, kept
+
+        found = kept(self._gathered.records, self._stores)
+        return draw(found, kind, self.suite, agent=agent, task=task, seed=seed)
+
+    @in_python
+    def verify(self) -> Answer:
+        """Replay the final evaluations of these runs from their actions, and compare returns.
+
+        A replay does not show that the agent chose those actions. Notes name runs that could not
+        be replayed, and say why.
+
+        Returns:
+            A row a run, as ``rlbench verify --json`` prints them.
+
+        Raises:
+            UsageError: No run has a record with its actions.
+        """
+        from rlbench.api.keeping import kept, verify_all
+
+        return verify_all(kept(self._gathered.records, self._stores), self.suite)
+
+    @in_python
+    def export(self, path: str | PathLike[str] | None = None, *, curves: bool = False) -> Answer:
+        """Return one row a run of the stores that these scores come from, failed ones too.
+
+        Rows have raw and normalised scores, and all agents of the stores.
+
+        Args:
+            path: A file of CSV to write, as ``rlbench export`` does.
+            curves: A row for each evaluation, with its step.
+
+        Raises:
+            StoreError: The file cannot be written.
+            UsageError: The scores come from no store.
+        """
+        from rlbench.api.keeping import export_rows, kept, write_rows
+
+        kept(self._gathered.records, self._stores)
+        assert self.suite is not None  # records are read by a suite
+        notes: list[str] = []
+        found = export_rows(self._stores, self.suite, notes.append, curves=curves)
+        if path is not None:
+            write_rows(Path(path), found, curves=curves)
+        names = ("agent", "task", "seed", "status", "score", "normalised", "step")
+        return Answer(
+            title=f"{len(found)} {'evaluations' if curves else 'runs'} of {self.suite.id}",
+            rows=tuple(found),
+            notes=tuple(map(pythonic, notes)),
+            shown=tuple({name: row[name] for name in names if name in row} for row in found),
+        )
+
+    @in_python
+    def submit(
+        self,
+        card: str | PathLike[str] = "card.toml",
+        *,
+        agent: str = "",
+        actions: bool = False,
+        out: str | PathLike[str] = "submissions",
+        **fields: Any,
+    ) -> Path:
+        """Make a bundle of an agent's runs, failed ones too, to be submitted to a leaderboard.
+
+        Args:
+            card: The card, a file; without it, a card to fill in is written.
+            agent: Which agent, if there are several.
+            actions: Add the actions, so that others can replay.
+            out: The folder of submissions.
+            fields: Of the card: `namespace`, `who` (a list), `paper`, `code`, `licence` and
+                `configurations`, how many you tried on the suite.
+
+        Returns:
+            The folder of the bundle.
+
+        Raises:
+            UsageError: The card is not complete, or the bundle would be refused.
+        """
+        from rlbench.api.keeping import kept, submit
+
+        found = kept(self._gathered.records, self._stores)
+        return submit(found, card, agent=agent, actions=actions, out=Path(out), fields=fields)
+
     def _answer(
         self,
         rows: Sequence[Mapping[str, Any]],
@@ -410,7 +537,8 @@ def load(
         data=data,
         within=dict(within or {}),
     )
-    return Results(gather(asked, scale, notes.append, curves=True), scale, notes, facts=facts)
+    gathered = gather(asked, scale, notes.append, curves=True)
+    return Results(gathered, scale, notes, facts=facts, stores=stores or [DEFAULT_STORE])
 
 
 def _changed(suite: str | Suite | None, unofficial: Mapping[str, Constant] | None) -> Suite | str:

@@ -16,7 +16,16 @@ _COMMAND = r"rlbench(?: [a-z]+)+(?: --[a-z-]+(?: [\w.,=-]+)?)*"
 _VALUE = r"'[^']*'|\"[^\"]*\"|[^\s;:]*[^\s;:.,)]|,"
 _OPTION = re.compile(rf"({_COMMAND})|(?<![\w-])--([a-z]+(?:-[a-z]+)*)\b(?: ({_VALUE})(?!\w))?")
 _FLAGS = {"despite-protocols", "lower-is-better", "per-task", "retention", "trust", "wide"}
-_NUMBERS = {"against", "at-step", "batch", "difference", "max-batches", "runs-per-gpu", "seeds"}
+_NUMBERS = {
+    "against",
+    "alpha",
+    "at-step",
+    "batch",
+    "difference",
+    "max-batches",
+    "runs-per-gpu",
+    "seeds",
+}
 # What may stand after an option in a sentence and is no value of it.
 WORDS = {
     "a", "and", "calls", "cuts", "decides", "gives", "has", "if", "is", "names", "needs",

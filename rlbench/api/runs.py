@@ -120,8 +120,9 @@ def run(
     if factory is not None and timeout is not None:
         raise UsageError("a timeout is for agents that run in workers: put the agent into a file")
     wanted = want(
-        chosen, _tasks(chosen, tasks), who, _seeds(seeds), store=_own(store), factory=factory,
-        teacher=find_teacher(chosen, teacher, options), eval_points=_points(eval_points),
+        chosen, named_tasks(chosen, tasks), who, _seeds(seeds), store=own_store(store),
+        factory=factory, teacher=find_teacher(chosen, teacher, options),
+        eval_points=_points(eval_points),
         placement=Placement(
             backend=backend, address=ray_address, options={backend: cluster or {}},
             device=device, jobs=jobs, runs_per_gpu=runs_per_gpu,
@@ -181,8 +182,8 @@ def evaluate(
     """
     chosen = parse_suite(suite).make_unofficial(unofficial or {})
     wanted = want_evaluations(
-        chosen, _tasks(chosen, tasks), policy, _seeds(seeds), config=config or {}, name=name,
-        given=given, trust=trust, store=_own(store), device=device, jobs=jobs,
+        chosen, named_tasks(chosen, tasks), policy, _seeds(seeds), config=config or {}, name=name,
+        given=given, trust=trust, store=own_store(store), device=device, jobs=jobs,
     )  # fmt: skip
     who = wanted.agent
     facts = [f"{who.id.name} was evaluated as it is: no training budget was spent."]
@@ -215,9 +216,9 @@ def _results(
     if runs:
         done = len(wanted.identities) - len(wanted.left)
         display = display_of(runs, wanted.at_a_time, done=done, tell=said.append, progress=progress)
-        if not execute(runs, wanted, display, _say, limits=limits):
+        if not execute(runs, wanted, display, say, limits=limits):
             kept = f"{done + display.finished} of {done + len(runs)} runs are kept in {place.path}"
-            _say(f"rlbench: interrupted: {kept}; the same call does the rest")
+            say(f"rlbench: interrupted: {kept}; the same call does the rest")
             raise KeyboardInterrupt
         said += [_failed(run, reason, wanted) for run, reason in display.failed]
     keys = {identity.key for identity in wanted.identities}
@@ -228,7 +229,7 @@ def _results(
         why = f": {said[-1]}" if said else ""
         raise RunError(f"none of {len(keys)} runs has a score{why}")
     facts = [f"agent {who.id.name}: {who.source_text}", *facts]
-    return Results(gathered, Scale(wanted.suite, "", ""), facts=facts)
+    return Results(gathered, Scale(wanted.suite, "", ""), facts=facts, stores=[place.path])
 
 
 def _failed(run: Run, reason: str, wanted: Wanted) -> str:
@@ -236,11 +237,12 @@ def _failed(run: Run, reason: str, wanted: Wanted) -> str:
     return f"failed: {run.identity.task}, seed {run.identity.seed}: {reason}{log}"
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print a line on standard error."""
     print(printable(text), file=sys.stderr, flush=True)
 
 
-def _own(store: str | PathLike[str]) -> Path:
+def own_store(store: str | PathLike[str]) -> Path:
     """Return a store of the user's own."""
     path = Path(store)
     if path == PUBLISHED:
@@ -248,7 +250,7 @@ def _own(store: str | PathLike[str]) -> Path:
     return path
 
 
-def _tasks(suite: Suite, tasks: str | Sequence[str] | None) -> list[Task]:
+def named_tasks(suite: Suite, tasks: str | Sequence[str] | None) -> list[Task]:
     """Return the named tasks in the order of the suite, or all."""
     if tasks is None:
         return list(suite.tasks)

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rlbench.api.asking import DEFAULT_STORE, parse_seeds
+from rlbench.api.asking import DEFAULT_STORE, parse_seeds, parse_suite
 from rlbench.api.clusters import Placement
 from rlbench.api.entrants import Entrant
 from rlbench.errors import InvalidRecord, UnknownName, UsageError
 from rlbench.files import read_bounded
 from rlbench.results.record import check_schema
 from rlbench.results.values import plain, unofficial_text
+from rlbench.suites import Suite, Task
 
 MAX_BYTES = 200_000
 _SETTINGS = {"statistic": "iqm", "alpha": 0.05, "batch": 5, "max_batches": 1}
@@ -185,3 +186,19 @@ def _check_seeds(study: Study, path: Path) -> None:
                 f"{path}: agent {name!r} is tuned on seed {shared[0]}, which is one of the "
                 f"comparison ({compared[0]} to {compared[-1]}): tune on others, e.g. 10000-10002"
             )
+
+
+def suites_of(study: Study, file: Path) -> list[tuple[Suite, list[Task]]]:
+    """Return the suites of a study, each with the tasks that agents are compared on.
+
+    Raises:
+        UsageError: One cannot be found, or is named twice.
+    """
+    found: list[tuple[Suite, list[Task]]] = []
+    for one in study.suites:
+        suite = parse_suite(one.suite, one.unofficial)
+        if suite.name in {other.name for other, _ in found}:
+            raise UsageError(f"{file}: the suite {suite.name} is named twice: use two files")
+        named = {suite.task(name.strip()).name for name in one.tasks.split(",") if name.strip()}
+        found.append((suite, [task for task in suite.tasks if not named or task.name in named]))
+    return found

@@ -1,32 +1,28 @@
 """`rlbench check`: does an agent or a suite keep the contract? Is a submission in order?"""
 
-import json as json_module
-import os
-import queue
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rlbench.api.asking import parse_options, parse_suite
-from rlbench.cli.check_submissions import check_submissions, names_submissions
+from rlbench.api.asking import parse_options
+from rlbench.api.checking import (
+    STEPS,
+    TIMEOUT,
+    agent_findings,
+    names_submissions,
+    suite_findings,
+)
+from rlbench.cli.check_submissions import check_submissions
 from rlbench.cli.options import JsonOption, suite_names
 from rlbench.cli.output import echo, print_json
-from rlbench.errors import CannotImport, UsageError
+from rlbench.errors import UsageError
 
 if TYPE_CHECKING:
     from rlbench.runners.check.findings import Finding
 
 EXIT_FAILED = 1
-_LOOK = 0.5  # seconds between two looks at whether the process lives
-_LAST_WORDS = 1.0  # seconds for findings of a process that has ended
 
 
 def check(
@@ -55,10 +51,10 @@ def check(
     device: Annotated[str, typer.Option("--device", help="Passed on to the agent.")] = "cpu",
     steps: Annotated[
         int, typer.Option("--steps", min=10, help="Steps, or updates, of a check.")
-    ] = 100,
+    ] = STEPS,
     timeout: Annotated[
         float, typer.Option("--timeout", min=1, help="Seconds that one check may take.")
-    ] = 120,
+    ] = TIMEOUT,
     against: Annotated[
         Path | None,
         typer.Option(
@@ -86,40 +82,16 @@ def check(
             raise UsageError("name an agent to check, or a suite: rlbench check --suite NAME")
         if option or trust:
             raise UsageError("--option and --trust are for an agent: name one")
-        return _check_suite(suite, task, steps, json=json)
-    from rlbench.runners import resolve
-    from rlbench.runners.agents.resolving import given_options
-
-    chosen = parse_suite(suite or "atari100k")
-    named = chosen.task(task) if task else chosen.tasks[0]
+        chosen, named, findings = suite_findings(
+            suite, task, steps, lambda assumed: echo(f"note: {assumed}", err=True)
+        )
+        return _report(findings, f"{chosen.id}, {named}", json=json)
     options = parse_options(option)
-    chosen.check_can_run([named])
-    try:
-        config = dict(resolve(agent, options, trust=trust).recipe.options)
-    except CannotImport:
-        config = given_options(options)  # the first check says what is wrong
-    asked = {
-        "agent": agent, "suite": chosen.spec, "task": named.name, "config": config,
-        "device": device, "steps": steps,
-    }  # fmt: skip
-    return _report(run_checks(asked, timeout), f"{chosen.id}, {named.name}", json=json)
-
-
-def _check_suite(name: str, task: str, steps: int, *, json: bool) -> int:
-    """Check a suite, registered or in a file, in this process."""
-    from rlbench import suites
-    from rlbench.runners.check.suites import check_suite
-
-    if suites.names_file(name):
-        suite, assumed = suites.load_file(name)
-        if assumed:
-            echo(f"note: {assumed}", err=True)
-    else:
-        suite = suites.get(name)
-    named = suite.task(task) if task else suite.tasks[0]
-    suite.check_can_run([named])
-    findings = check_suite(suite, named, steps=steps)
-    return _report(findings, f"{suite.id}, {named.name}", json=json)
+    chosen, named, findings = agent_findings(
+        agent, suite or "atari100k", task, options, trust=trust, device=device, steps=steps,
+        timeout=timeout,
+    )  # fmt: skip
+    return _report(findings, f"{chosen.id}, {named}", json=json)
 
 
 def _report(found: Iterable["Finding"], what: str, *, json: bool) -> int:
@@ -136,95 +108,3 @@ def _report(found: Iterable["Finding"], what: str, *, json: bool) -> int:
         passed = sum(finding.status == "passed" for finding in findings)
         echo(f"{passed} passed, {len(failed)} failed ({what})")
     return EXIT_FAILED if failed else 0
-
-
-def run_checks(asked: Mapping[str, Any], timeout: float) -> Iterator["Finding"]:
-    """Check an agent in a process of its own, which does not outlive this call.
-
-    Args:
-        asked: What `rlbench.runners.check.agents` reads.
-        timeout: Seconds that one check may take.
-
-    Yields:
-        A finding a check, whatever becomes of the process.
-
-    Raises:
-        UsageError: The environments cannot be made.
-    """
-    from rlbench.runners.check.agents import NAMES
-    from rlbench.runners.check.findings import Finding
-
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "rlbench.runners.check.agents"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stdin is not None
-    inbox: queue.Queue[dict[str, Any] | None] = queue.Queue()
-    threading.Thread(target=_read, args=(process, inbox), daemon=True).start()
-    try:
-        with suppress(BrokenPipeError):
-            # The pipe stays open: the process ends when it closes.
-            process.stdin.write(json_module.dumps(asked).encode() + b"\n")
-            process.stdin.flush()
-        for k, name in enumerate(NAMES):
-            message = _receive(process, inbox, timeout)
-            if isinstance(message, str):
-                yield Finding(name, "failed", message)
-                for left in NAMES[k + 1 :]:
-                    yield Finding(left, "skipped", f"{name!r} did not pass")
-                return
-            if "error" in message:
-                raise UsageError(message["error"])
-            yield Finding(**message)
-    finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        with suppress(BrokenPipeError):
-            process.stdin.close()
-
-
-def _read(process: "subprocess.Popen[bytes]", inbox: "queue.Queue[dict[str, Any] | None]") -> None:
-    """Put each line that the process writes into the inbox, and None at the end."""
-    assert process.stdout is not None
-    with process.stdout:
-        for line in process.stdout:
-            with suppress(ValueError):
-                inbox.put(json_module.loads(line))
-    inbox.put(None)
-
-
-def _receive(
-    process: "subprocess.Popen[bytes]",
-    inbox: "queue.Queue[dict[str, Any] | None]",
-    timeout: float,
-) -> dict[str, Any] | str:
-    """Return the next message, or why there will be none."""
-    started = time.monotonic()
-    ended: float | None = None
-    while True:
-        try:
-            message = inbox.get(timeout=_LOOK)
-        except queue.Empty:
-            now = time.monotonic()
-            if ended is None and process.poll() is not None:
-                ended = now
-            # What it started may hold its pipe open after it has gone.
-            if ended is not None and now > ended + _LAST_WORDS:
-                return _cause_of_death(process)
-            if now > started + timeout:
-                return f"it was not finished after {timeout:g} s (--timeout)"
-            continue
-        return _cause_of_death(process) if message is None else message
-
-
-def _cause_of_death(process: "subprocess.Popen[bytes]") -> str:
-    try:
-        code = process.wait(_LAST_WORDS)
-    except subprocess.TimeoutExpired:
-        return "the agent closed the pipe that findings go through"
-    if code < 0:
-        return f"the agent's process was ended by {signal.Signals(-code).name}"
-    return f"the agent's process ended with exit code {code} before the checks were over"

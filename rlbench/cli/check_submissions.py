@@ -10,12 +10,6 @@ EXIT_REFUSED = 2
 MAX_LINES = 100
 
 
-def names_submissions(name: str) -> bool:
-    """Say whether a name is that of a folder, and not of an agent in a package or a file."""
-    path = Path(name)
-    return path.is_dir() and not (path / "__init__.py").exists() and not Path(f"{name}.py").exists()
-
-
 def check_submissions(folder: Path, base: Path | None, namespace: str, *, json: bool) -> int:
     """Check a folder of submissions; return the exit code."""
     checked = check(folder, base, namespace)

@@ -8,6 +8,7 @@ import typer
 from rlbench.api.against import against as compare_against
 from rlbench.api.apart import Question, despite_of
 from rlbench.api.asking import STEP_TIMEOUT, Asked
+from rlbench.api.batches import draw_stopping
 from rlbench.api.comparing import (
     ADASTOP,
     Stopping,
@@ -27,7 +28,6 @@ from rlbench.api.scales import Scale
 from rlbench.cli.against import show_against
 from rlbench.cli.apart import show_apart
 from rlbench.cli.config import Settings
-from rlbench.cli.figures import draw_stopping
 from rlbench.cli.options import (
     ConfigOption,
     JsonOption,
@@ -186,7 +186,7 @@ def compare_agents(
         for line in [] if json else futility_lines(futility, max_batches, alpha):
             echo(line)
         _show_adastop(decided, json)
-        draw_stopping(decided.result, out)
+        draw_stopping(decided.result, out, tell)
         _print_notes(gathered, decided.notes, json)
         return EXIT_UNDECIDED if decided.result.undecided_agents else 0
     if json:

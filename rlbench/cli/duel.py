@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlbench.api.asking import DEFAULT_STORE, STEP_TIMEOUT, parse_suite
+from rlbench.api.asking import DEFAULT_STORE, MAX_EPISODES, STEP_TIMEOUT, parse_suite
 from rlbench.cli.config import Settings
 from rlbench.cli.options import (
     ConfigOption,
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from rlbench.api.running import Wanted
     from rlbench.cli.dry_run import Outlook
     from rlbench.stats import DuelResult
-
-MAX_EPISODES = 1000  # of a round, as many as environments side by side
 
 
 def duel(
@@ -87,9 +85,8 @@ def duel(
     the last round.
     """
     from rlbench.api.clusters import Placement
-    from rlbench.api.duels import by_of, decide, policies_of, returns_so_far
-    from rlbench.api.entrants import want_of_all
-    from rlbench.api.stores import loaded_or_empty
+    from rlbench.api.duels import by_of, described, next_round, play, policies_of
+    from rlbench.api.entrants import parse_entrant
     from rlbench.cli.dry_run import Outlook
     from rlbench.runners import Limits
     from rlbench.runners.tracking import check_trackers
@@ -105,45 +102,28 @@ def duel(
     chosen = parse_suite(suite, unofficial)
     named = parse_tasks(chosen, tasks)
     compared_by = by_of(by, named)
-    entrants = policies_of(chosen, named, policies, episodes, trust=trust)
+    entrants = policies_of(chosen, named, list(map(parse_entrant, policies)), episodes, trust=trust)
     if not json:
-        echo(_described(compared_by, len(entrants.tasks), episodes, alpha))
-    while True:
-        returns = returns_so_far(entrants, loaded_or_empty(store, entrants.suite).records)
-        result = decide(entrants, returns, compared_by, alpha)
-        needed = tuple(entrants.agents) if result is None else result.undecided_policies
-        done = min((len(returns[name]) // episodes for name in needed), default=max_rounds)
-        wanted = {}
-        if done < max_rounds:
-            found = want_of_all(entrants, needed, [done], store=store, placement=placement)
-            wanted = dict(zip(needed, found, strict=True))
-        if dry_run:
-            outlook = Outlook(price_per_hour, json=json, trains=False)
-            _print_next(needed, wanted, done, max_rounds, outlook)
-            return EXIT_UNDECIDED if needed else 0
-        if not wanted:
-            break
-        if code := run_together(
-            list(wanted.values()), f"round {done + 1}", Limits(step_timeout, timeout), quiet=json,
-            trains=False, checkpoint_every=settings.checkpoint_every, track=settings.track,
-        ):  # fmt: skip
-            return code
-    assert result is not None
-    _report(result, returns, compared_by, json=json)
-    return EXIT_UNDECIDED if result.undecided_policies else 0
+        echo(described(compared_by, len(entrants.tasks), episodes, alpha))
+    where: dict[str, Any] = {"max_rounds": max_rounds, "store": store, "placement": placement}
+    if dry_run:
+        at = next_round(entrants, compared_by, alpha, **where)
+        outlook = Outlook(price_per_hour, json=json, trains=False)
+        _print_next(at.needed, at.wanted, at.done, max_rounds, outlook)
+        return EXIT_UNDECIDED if at.needed else 0
 
+    def execute(wanted: "Sequence[Wanted]", title: str) -> int:
+        return run_together(
+            wanted, title, Limits(step_timeout, timeout), quiet=json, trains=False,
+            checkpoint_every=settings.checkpoint_every, track=settings.track,
+        )  # fmt: skip
 
-def _described(by: "By", tasks: int, episodes: int, alpha: float) -> str:
-    """Return what is compared, and how."""
-    what = {
-        "return": "by mean return, over the width of the bounds that the suite states",
-        "wins": "by which of two policies gets more from a start state (the suite states no bounds "
-        "of returns, or --by wins)",
-    }[by]
-    return (
-        f"A duel {what}: {episodes} common start states a round on each of {tasks} tasks; bets, "
-        f"level {alpha:g} at any time, over all pairs. No training budget is spent."
-    )
+    code, at = play(entrants, compared_by, alpha, execute=execute, **where)
+    if code:
+        return code
+    assert at.result is not None
+    _report(at.result, at.returns, compared_by, json=json)
+    return EXIT_UNDECIDED if at.result.undecided_policies else 0
 
 
 def _print_next(
@@ -174,27 +154,12 @@ def _print_next(
 
 
 def _report(result: "DuelResult", returns: "Returns", by: "By", *, json: bool) -> None:
-    from rlbench.api.duels import rows_of
+    from rlbench.api.duels import rows_of, sentence, tested_text
 
     rows = rows_of(result, returns)
     if json:
         print_json(rows)
         return
-    tested = "over the width of the bounds" if by == "return" else "of wins less losses"
-    print_table(
-        rows, list(rows[0]), f"difference: of the mean returns over tasks; tested: {tested}"
-    )
+    print_table(rows, list(rows[0]), tested_text(by))
     for row in rows:
-        echo(_sentence(row, by))
-
-
-def _sentence(row: Mapping[str, Any], by: "By") -> str:
-    a, b, starts = row["a"], row["b"], row["starts"]
-    if row["decision"] == "undecided":
-        return f"{a} and {b} are undecided after {starts} start states."
-    is_first = row["decision"] == "better"
-    first, second = (a, b) if is_first else (b, a)
-    what = "has the larger mean return" if by == "return" else "gets more from most start states"
-    if by == "return" and (row["difference"] > 0) != is_first:
-        what += " over the width of the bounds"
-    return f"{first} {what}, compared with {second}: decided within {starts} start states."
+        echo(sentence(row, by))

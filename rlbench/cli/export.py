@@ -1,18 +1,18 @@
 """`rlbench export`: the runs of a suite as CSV."""
 
-import io
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from rlbench.api.asking import DEFAULT_STORE, PUBLISHED, parse_suite
+from rlbench.api.keeping import csv_of, export_rows
 from rlbench.api.stores import records_of
 from rlbench.cli.options import ReadableStoreOption, SuiteOption, UnofficialOption, tell
 from rlbench.cli.output import echo, print_data
 from rlbench.errors import StoreError, UsageError
 from rlbench.files import replace_file
-from rlbench.results import published, rows, write_csv
+from rlbench.results import published
 from rlbench.results.curricula import curricula_of, dump_curricula
 from rlbench.results.record import MAX_TRAINING_EPISODES
 from rlbench.results.scores import COLUMNS, CURVE_COLUMNS
@@ -58,30 +58,25 @@ def export(
         _write_proposals(proposals, store, chosen)
         return
     assert csv is not None
-    columns: tuple[str, ...]
     if store == PUBLISHED and curves:
         raise UsageError("published scores have no curves: leave --curves out")
     if training_episodes and (curves or store == PUBLISHED):
         with_ = "--curves" if curves else f"--store {PUBLISHED}"
         raise UsageError(f"--training-episodes does not go with {with_}: leave one of them out")
+    columns: tuple[str, ...]
     if store == PUBLISHED:
         table, columns = _published_rows(chosen), PUBLISHED_COLUMNS
     else:
-        table = rows(
-            records_of(store, chosen, tell, old=True),
-            chosen,
-            curves=curves,
-            training_episodes=training_episodes or 0,
-        )
+        number = training_episodes or 0
+        table = export_rows([store], chosen, tell, curves=curves, training_episodes=number)
         columns = CURVE_COLUMNS if curves else COLUMNS
     if training_episodes:
         table = _of_training(table, training_episodes)
-    text = io.StringIO(newline="")
-    write_csv(table, text, columns)
+    text = csv_of(table, columns)
     if str(csv) == "-":
-        print_data(text.getvalue())
+        print_data(text)
         return
-    _write(csv, text.getvalue().encode())
+    _write(csv, text.encode())
     echo(f"{len(table)} {'evaluations' if curves else 'runs'} in {csv}")
 
 

@@ -1,8 +1,8 @@
 """`rlbench figures`: figures for a paper, with their data and captions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -19,11 +19,6 @@ from rlbench.cli.sources import (
     reads_files,
 )
 from rlbench.errors import InvalidScores, UnknownName, UsageError
-
-if TYPE_CHECKING:
-    from rlbench.leaderboard import Plot
-    from rlbench.stats import AdaStopResult
-    from rlbench.suites import Suite
 
 
 @reads_files
@@ -81,55 +76,6 @@ def figures(
         echo(note)
     if not drawn:
         raise UsageError("no figure can be drawn of these scores")
-
-
-def draw_stopping(result: "AdaStopResult", out: Path | None) -> None:
-    """Write the figure of a sequential comparison into a folder, if there is one."""
-    if out is None:
-        return
-    from rlbench.leaderboard import plot_stopping
-
-    _save(plot_stopping(result), out)
-
-
-def draw_ablation(
-    result: "AdaStopResult",
-    scores: Mapping[str, list[Any]],
-    out: Path | None,
-    *,
-    base: str,
-    statistic: str,
-    alpha: float,
-    suite: "Suite",
-) -> None:
-    """Write the figure of the differences to a base into a folder, if there is one.
-
-    Args:
-        result: What `stats.adastop` returned.
-        scores: By agent, one array (runs,) a task: what it looked at.
-        out: The folder.
-        base: The agent that all others were compared with.
-        statistic: What was compared.
-        alpha: The level of the test.
-        suite: By which scores are normalised.
-    """
-    if out is None:
-        return
-    from rlbench.leaderboard import plot_ablation
-    from rlbench.stats import drops
-
-    found = drops(scores, result, base=base, statistic=statistic, alpha=alpha)
-    plot = plot_ablation(
-        found, base=base, statistic=statistic, scores=scores, looks=result.looks[1],
-        normalised_by=f"the {' and '.join(suite.references)} scores of {suite.id}",
-    )  # fmt: skip
-    _save(plot, out)
-
-
-def _save(plot: "Plot", out: Path) -> None:
-    tell(f"{plot.kind}: {', '.join(map(str, plot.save(out)))}")
-    for note in plot.notes:
-        tell(note)
 
 
 def _parts(text: str, what: str, known: Sequence[str]) -> list[Any]:

@@ -1,7 +1,5 @@
 """`rlbench leaderboard`: the static site, its releases, and a local look at it."""
 
-from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -10,16 +8,12 @@ from typing import Annotated
 
 import typer
 
-from rlbench import suites
-from rlbench.api.asking import DEFAULT_STORE, parse_suite
+from rlbench.api import sites
+from rlbench.api.asking import DEFAULT_STORE
 from rlbench.cli.examples import examples
-from rlbench.cli.options import ReadableStoreOption, load_store
+from rlbench.cli.options import ReadableStoreOption, load_store, tell
 from rlbench.cli.output import echo
-from rlbench.errors import UnknownName, UsageError
-from rlbench.results import Loaded, Record
-from rlbench.results.scores import under_other_constants
-from rlbench.results.submissions import Accepted, load
-from rlbench.suites import Suite
+from rlbench.errors import UsageError
 
 app = typer.Typer(help="Build, freeze and serve the leaderboard.", no_args_is_help=True)
 
@@ -31,7 +25,7 @@ OutOption = Annotated[Path, typer.Option("--out", help="The folder of the site."
 @app.command("build", epilog=examples("leaderboard build"))
 def build(
     store: ReadableStoreOption = DEFAULT_STORE,
-    out: OutOption = Path("site"),
+    out: OutOption = sites.DEFAULT_SITE,
     releases: Annotated[
         Path | None, typer.Option("--releases", help="A folder of releases: each gets its boards.")
     ] = None,
@@ -55,67 +49,10 @@ def build(
     ] = None,
 ) -> None:
     """Build the site from the records in a store and from published scores."""
-    from rlbench.leaderboard import build_site
-    from rlbench.leaderboard.releases import read_release, read_replays
-    from rlbench.leaderboard.retrained import read_retrained
-    from rlbench.results.plans import read_plans
-
-    if releases and not releases.is_dir():
-        raise UsageError(f"there is no folder of releases at {releases}")
-    chosen = [parse_suite(name) for name in suite or ()]
-    if len({each.id for each in chosen}) < len(chosen):
-        raise UsageError("two of the suites that --suite names have the same name and version")
-    accepted = load_submissions(submissions) if submissions else Accepted([], {}, [])
-    # A site may show submissions alone.
-    loaded = load_store(store) if not submissions or store.exists() else Loaded([], [])
-    loaded = with_submissions(loaded, accepted)
-    name_left_out(loaded.records, chosen)
-    index = build_site(
-        loaded,
-        out,
-        replays=read_replays(replays) if replays else {},
-        releases=[read_release(path) for path in sorted(releases.glob("*.json"))]
-        if releases
-        else [],
-        only=[each.name for each in chosen] if chosen else None,
-        more=[each for each in chosen if each.file],
-        cards=accepted.cards,
-        retrained=read_retrained(retrained) if retrained else [],
-        plans=read_plans(store),
+    index = sites.build(
+        store, out, suite or (), submissions, releases, replays, retrained=retrained, tell=tell
     )
     echo(f"site: {index}")
-
-
-def load_submissions(folder: Path) -> Accepted:
-    """Read a folder of submissions, and say which are left out."""
-    accepted = load(folder)
-    for problem in accepted.problems:
-        echo(f"left out: {problem.path}: {problem.reason}", err=True)
-    return accepted
-
-
-def with_submissions(loaded: Loaded, accepted: Accepted) -> Loaded:
-    """Return a store's records with those of submissions; a run that is in both counts once."""
-    ours = {record.sha256 for record in loaded.records}
-    more = [record for record in accepted.records if record.sha256 not in ours]
-    return Loaded([*loaded.records, *more], [*loaded.problems, *accepted.problems])
-
-
-def name_left_out(records: Sequence[Record], chosen: Sequence[Suite]) -> None:
-    """Say which records no board will show, although nothing is wrong with them."""
-    for suite in chosen:
-        if said := under_other_constants(records, suite):
-            echo(f"left out: {said}", err=True)
-    if not chosen:
-        for name, number in sorted(Counter(record.identity.suite for record in records).items()):
-            try:
-                suites.get(name)
-            except UnknownName:
-                echo(
-                    f"left out: {number} records of {name}, which is not registered: if it is in a "
-                    "file, add --suite FILE",
-                    err=True,
-                )
 
 
 @app.command("release", epilog=examples("leaderboard release"))
@@ -141,7 +78,7 @@ def release(
 
 @app.command("serve", epilog=examples("leaderboard serve"))
 def serve(
-    out: OutOption = Path("site"),
+    out: OutOption = sites.DEFAULT_SITE,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8000,
 ) -> None:
     """Serve a built site to this machine alone, until Ctrl-C."""

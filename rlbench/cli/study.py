@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlbench.api.asking import STEP_TIMEOUT, parse_suite
+from rlbench.api.asking import STEP_TIMEOUT
 from rlbench.cli.examples import examples
 from rlbench.cli.options import JsonOption, PriceOption, StepTimeoutOption, TimeoutOption
 from rlbench.cli.output import EXIT_UNDECIDED, print_json
 from rlbench.cli.run import EXIT_FAILED, EXIT_INTERRUPTED
-from rlbench.errors import UsageError
 
 if TYPE_CHECKING:
     from rlbench.api.clusters import Placement
@@ -55,13 +54,13 @@ def run_study(
 
     Exit code 3 means undecided (--dry-run), 1 that runs failed.
     """
-    from rlbench.api.study import read_study
+    from rlbench.api.study import read_study, suites_of
     from rlbench.cli.dry_run import Outlook
     from rlbench.cli.sequential import How
     from rlbench.runners import Limits
 
     study = read_study(file)
-    suites = _suites_of(study, file)
+    suites = suites_of(study, file)
     placement = replace(study.placement, device=device, jobs=jobs, runs_per_gpu=runs_per_gpu)
     how = How(
         "", "", new_plan, dry_run, json, study.figures, price_per_hour,
@@ -83,23 +82,6 @@ def run_study(
     elif json and rows:
         print_json(rows)
     return next((code for code in _WORST_FIRST if code in codes), 0)
-
-
-def _suites_of(study: "Study", file: Path) -> list[tuple["Suite", list["Task"]]]:
-    """Return the suites of a study, each with the tasks that agents are compared on.
-
-    Raises:
-        UsageError: One cannot be found, or is named twice.
-    """
-    from rlbench.cli.run import parse_tasks
-
-    found: list[tuple[Suite, list[Task]]] = []
-    for one in study.suites:
-        suite = parse_suite(one.suite, one.unofficial)
-        if suite.name in {other.name for other, _ in found}:
-            raise UsageError(f"{file}: the suite {suite.name} is named twice: use two files")
-        found.append((suite, parse_tasks(suite, one.tasks)))
-    return found
 
 
 def _carry_out(

@@ -1,13 +1,14 @@
 """`rlbench table`: tables for a paper or a README."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from rlbench.api.asking import Asked
-from rlbench.api.figures import on_common_tasks, scale_text, to_show
+from rlbench.api.figures import to_show
 from rlbench.api.gathering import gather
 from rlbench.api.scales import Scale
+from rlbench.api.tables import check_format, table_text
 from rlbench.cli.options import UnofficialOption, tell
 from rlbench.cli.output import echo, echo_lines
 from rlbench.cli.sources import (
@@ -16,8 +17,6 @@ from rlbench.cli.sources import (
     print_deviations,
     reads_files,
 )
-from rlbench.errors import UnknownName
-from rlbench.stats.aggregates import AGGREGATES
 
 
 @reads_files
@@ -38,29 +37,10 @@ def table(
 
     Bold marks the agents that may be the best by the test, if it separates any agent from them.
     """
-    from rlbench import leaderboard
-    from rlbench.leaderboard.tables import FORMATS
-
-    if format not in FORMATS:
-        raise UnknownName("format", format, FORMATS)
+    check_format(format)
     scale = Scale(suite, unofficial, normalise_by)
     shown = to_show(gather(asked, scale, tell))
-    agents, notes = shown.agents, shown.notes
-    options: dict[str, Any] = {
-        "format": format,
-        "normalised_by": scale_text(scale),
-        "not_ranked": shown.not_ranked,
-        "remark": shown.remark,
-    }
-    if per_task:
-        text = leaderboard.task_table(agents, **options)
-    else:
-        agents, more = on_common_tasks(agents, scale)
-        notes = notes + more
-        # The gap to 1 says nothing of raw scores.
-        metrics = [name for name in AGGREGATES if scale.by or name != "optimality_gap"]
-        lists = {agent: list(tasks.values()) for agent, tasks in agents.items()}
-        text = leaderboard.table(lists, metrics=metrics, **options)
+    text, notes = table_text(shown, scale, format=format, per_task=per_task)
     echo_lines(text)
     print_deviations(shown.papers, err=True)
     for note in notes:

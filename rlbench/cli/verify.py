@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rlbench.api.asking import DEFAULT_STORE, parse_suite
+from rlbench.api.keeping import verified
 from rlbench.cli.options import JsonOption, StoreOption, ended_run, load_store
 from rlbench.cli.output import echo, print_json
 from rlbench.errors import RLBenchError, UsageError
@@ -48,8 +49,6 @@ def verify(
     leaderboard build --retrained reads what --json prints. Exit code 1 means that the scores do
     not agree.
     """
-    from rlbench.runners.replay import verify as verify_record
-
     if retrained or by:
         return _compare_trainings(store, retrained, suite, by, json=json)
     loaded = load_store(store)
@@ -65,25 +64,14 @@ def verify(
         identity = record.identity
         name = f"{identity.key} {identity.task} seed {identity.seed}"
         try:
-            verdict = verify_record(record, Store(store), suite=named)
+            row = verified(record, Store(store), names[identity.key], named)
         except RLBenchError as error:
             echo(f"not replayed: {name}: {error}", err=True)
             not_played += 1
             continue
-        rows.append(
-            {
-                "record": record.sha256,
-                "key": identity.key,
-                "suite": identity.suite,
-                "agent": names[identity.key],
-                "task": identity.task,
-                "seed": identity.seed,
-                "equal": verdict.equal,
-                "detail": verdict.detail,
-            }
-        )
-        said = "equal" if verdict.equal else "DIFFERENT"
-        echo(f"{said}: {name}: {verdict.detail}", err=json)
+        rows.append(row)
+        said = "equal" if row["equal"] else "DIFFERENT"
+        echo(f"{said}: {name}: {row['detail']}", err=json)
     if json:
         print_json(rows)
     return EXIT_DIFFERENT if not_played or not all(row["equal"] for row in rows) else 0

@@ -125,6 +125,11 @@ class DisturbedVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
             info = self._end(ended, info)
         return self._observations(obs), rewards, terminated, truncated, info
 
+    def draw(self, slot: int) -> NDArray[np.uint8] | None:
+        """Return what the environment draws of a slot, undisturbed; None where it draws nothing."""
+        draw: Any = getattr(self.env, "draw", None)
+        return draw(slot) if draw is not None else None
+
     def retire(self, mask: NDArray[np.bool_]) -> None:
         """End the disturbing of slots for good, and their stepping if the environment can.
 

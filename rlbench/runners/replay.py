@@ -135,7 +135,7 @@ def frames(
     suite, task = _suite_of(record, suite)
     actions = _read(record, store)
     assert record.replay is not None
-    env = _environments(record, suite, task)
+    env = _environments(record, suite, task, drawn=True)
     key = record.identity.key
     film = _Film(env, record.replay.hashes, set(steps))
     try:
@@ -270,8 +270,10 @@ def _suite_of(record: Record, suite: Suite | None) -> tuple[Suite, Task]:
     return suite, task
 
 
-def _environments(record: Record, suite: Suite, task: Task) -> VectorEnv[Any, Any, Any]:
-    """Return fresh environments of the final evaluation.
+def _environments(
+    record: Record, suite: Suite, task: Task, *, drawn: bool = False
+) -> VectorEnv[Any, Any, Any]:
+    """Return fresh environments of the final evaluation; `drawn` as `Suite.make` has it.
 
     Raises:
         MissingExtra: They are not installed.
@@ -280,7 +282,9 @@ def _environments(record: Record, suite: Suite, task: Task) -> VectorEnv[Any, An
     protocol = suite.protocol_of(task)
     slots = min(protocol.eval_envs, protocol.episodes)
     try:
-        return suite.make(task, split="eval", num_envs=slots, seed=record.identity.seed)
+        return suite.make(
+            task, split="eval", num_envs=slots, seed=record.identity.seed, drawn=drawn
+        )
     except RLBenchError:
         raise
     except Exception as error:

@@ -206,7 +206,9 @@ def files_of(suite: Suite) -> dict[str, Path]:
 
 def _modules(suite: Suite) -> list[str]:
     """Return the modules that a suite names."""
-    parts = (suite.factory, suite.dataset_factory, suite.papers, suite.versions)
+    parts = (
+        suite.factory, suite.drawing_factory, suite.dataset_factory, suite.papers, suite.versions
+    )  # fmt: skip
     return [target.partition(":")[0] for target in parts if target]
 
 

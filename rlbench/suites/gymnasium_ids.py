@@ -23,6 +23,8 @@ from rlbench.errors import InvalidEnvironment, UnknownName, UsageError, one_line
 from rlbench.suites.envs import check_space, make_slots
 from rlbench.suites.suite import Constant, Split, Task
 
+_DRAWN = "rgb_array"
+
 
 def make(
     task: Task,
@@ -39,12 +41,28 @@ def make(
     )  # fmt: skip
 
 
-def make_one(constants: Mapping[str, Constant]) -> gymnasium.Env[Any, Any]:
+def make_drawn(
+    task: Task,
+    constants: Mapping[str, Constant],
+    *,
+    split: Split,
+    num_envs: int,
+    stream: np.random.SeedSequence,
+) -> VectorEnv[Any, Any, Any]:
+    """Make the environments of a task with the render mode ``rgb_array``, if they have it."""
+    return make_slots(
+        partial(make_one, constants, drawn=True), num_envs=num_envs, split=split, stream=stream,
+        max_episode_steps=_limit(constants),
+    )  # fmt: skip
+
+
+def make_one(constants: Mapping[str, Constant], *, drawn: bool = False) -> gymnasium.Env[Any, Any]:
     """Make one environment.
 
     Args:
         constants: Of a task: ``gymnasium_id``, ``kwargs``, ``wrappers``, ``packages``,
             ``max_episode_steps``.
+        drawn: Give it the render mode ``rgb_array``, if it has it.
 
     Raises:
         UsageError: There is no such environment, a package is missing, or a wrapper does not fit.
@@ -61,14 +79,20 @@ def make_one(constants: Mapping[str, Constant]) -> gymnasium.Env[Any, Any]:
         # Which version is meant was decided by the suite; spaces are as gymnasium makes them.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.filterwarnings("ignore", ".*(is out of date|precision lowered)", UserWarning)
-        return _wrapped(_made(name, limit, constants), name, constants)
+        env = _made(name, limit, constants)
+        if drawn and _DRAWN in env.metadata.get("render_modes", ()):
+            env.close()
+            env = _made(name, limit, constants, render_mode=_DRAWN)
+        return _wrapped(env, name, constants)
 
 
-def _made(name: str, limit: int, constants: Mapping[str, Constant]) -> gymnasium.Env[Any, Any]:
+def _made(
+    name: str, limit: int, constants: Mapping[str, Constant], **more: str
+) -> gymnasium.Env[Any, Any]:
     try:
         return gymnasium.make(
             name, max_episode_steps=limit, disable_env_checker=True,
-            **json.loads(str(constants["kwargs"])),
+            **json.loads(str(constants["kwargs"])), **more,
         )  # fmt: skip
     except DependencyNotInstalled as error:
         raise UsageError(f"{name} cannot be made: {' '.join(str(error).split())}") from error

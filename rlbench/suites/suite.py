@@ -254,6 +254,8 @@ class Suite:
         reference_source: Where the reference scores come from.
         factory: ``module:function`` that makes the environments; imported when first needed. Empty
             while there are none: the suite then is a board that only published scores stand on.
+        drawing_factory: ``module:function`` that makes the same environments as `factory`, but
+            such that they can be drawn, where that must be known when they are made.
         dataset_factory: ``module:function`` that makes an offline task's dataset, from the task
             and its constants.
         papers: ``module:function`` that makes the fields by which published protocols are told
@@ -286,6 +288,7 @@ class Suite:
     references: tuple[str, str]
     reference_source: str
     factory: str
+    drawing_factory: str = ""
     dataset_factory: str = ""
     papers: str = ""
     replays: bool = True
@@ -417,6 +420,7 @@ class Suite:
         part: int = 0,
         evaluation: str = "",
         role: Role | None = None,
+        drawn: bool = False,
     ) -> "VectorEnv[Any, Any, Any]":
         """Make the environments of a task.
 
@@ -428,6 +432,7 @@ class Suite:
             part: Which part of the stream, see `stream`.
             evaluation: The evaluation's name, by default the main one's.
             role: What the environments are for, by default what `split` says.
+            drawn: Pictures of them are wanted, see `rlbench.suites.envs.Drawing`.
 
         Returns:
             A vector environment that resets itself in the step that ends an episode. Where
@@ -454,7 +459,9 @@ class Suite:
         changed = evaluations[evaluation or main] if split == "eval" else {}
         other = "" if evaluation == main else evaluation
         stream = self.stream(task, role or split, seed, part, other)
-        return self.make_from(task, stream, split=split, num_envs=num_envs, changed=changed)
+        return self.make_from(
+            task, stream, split=split, num_envs=num_envs, changed=changed, drawn=drawn
+        )
 
     def make_from(
         self,
@@ -464,6 +471,7 @@ class Suite:
         split: Split,
         num_envs: int,
         changed: Mapping[str, Constant] | None = None,
+        drawn: bool = False,
     ) -> "VectorEnv[Any, Any, Any]":
         """Make the environments of a task from a random stream.
 
@@ -473,9 +481,12 @@ class Suite:
             split: The same.
             num_envs: The same.
             changed: Constants that differ from the task's own.
+            drawn: The same.
         """
         divert_mujoco_warnings()
         make = self.load_factory(task)
+        if drawn and self.drawing_factory:
+            make = self._import(self.drawing_factory, task.extra)
         constants = {**self.constants(task), **(changed or {})}
         try:
             env = make(task, constants, split=split, num_envs=num_envs, stream=stream)

@@ -51,7 +51,7 @@ _TASK = ("id", "name", "low", "high", "returns", "kwargs", "wrappers", *_OF_TASK
 _NO_KWARGS = {
     "id": "the task names it",
     "max_episode_steps": "the protocol has it",
-    "render_mode": "nothing is rendered",
+    "render_mode": "rlbench show sets it, where it draws a run",
     "disable_env_checker": "rlbench check --suite checks more",
     "autoreset": "rlbench resets",
     "vectorization_mode": "rlbench makes slots",
@@ -123,6 +123,7 @@ def parse(text: str, file: str) -> Suite:
         references=top.read("references", _pair_of(_text), ("low", "high")),
         reference_source=top.read("reference_source", _text, ""),
         factory="rlbench.suites.gymnasium_ids:make",
+        drawing_factory="rlbench.suites.gymnasium_ids:make_drawn",
         dataset_factory="rlbench.suites.imported:dataset_of" if offline else "",
         extra="",
         packages=tuple(d for package in packages for d in _distributions(package)),

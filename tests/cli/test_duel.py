@@ -8,8 +8,7 @@ import pytest
 from support.command import rlbench
 from support.poles import write_files
 
-from rlbench.api.duels import rows_of
-from rlbench.cli.duel import _sentence
+from rlbench.api.duels import rows_of, sentence
 from rlbench.results import Store
 from rlbench.stats import duel
 
@@ -59,7 +58,7 @@ def test_a_decision_is_about_returns_over_the_width_of_their_bounds() -> None:
     (row,) = rows_of(duel({("a", "b"): gaps.mean(axis=1)}), returns)
     assert row["decision"] == "better"
     assert row["difference"] < 0 < row["tested"]
-    said = _sentence(row, "return")
+    said = sentence(row, "return")
     assert said.startswith("a has the larger mean return over the width of the bounds")
 
 

@@ -1,18 +1,25 @@
 """`rlbench show --picture` and `--video`: what is written is what the run saw."""
 
 import io
+import os
+import subprocess
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, ClassVar
 
+import gymnasium
 import numpy as np
 import pytest
+from support import poles
 from support.command import rlbench, run_short
+from support.processes import COMMAND
 from support.records import make_record
 
 from rlbench import suites
 from rlbench.api import pictures
 from rlbench.results import Record, Store
+from rlbench.suites import Suite, toml_files
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow comes with matplotlib")
 
@@ -137,3 +144,96 @@ def test_parts_that_change_are_enough() -> None:
         film.append(picture)
     for picture, shown in zip(film, frames_of(pictures.png(film)), strict=True):
         np.testing.assert_array_equal(picture, shown)
+
+
+# --- Suites in TOML files.
+
+
+class Dial(gymnasium.Env[np.ndarray, np.int64]):
+    """Counts its steps, and shows the count as a shade of grey."""
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 12}
+    observation_space = gymnasium.spaces.Box(0, 255, (1,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        self.render_mode = render_mode
+        self.count = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.count = int(self.np_random.integers(100))
+        return np.array([self.count], np.float32), {}
+
+    def step(self, action):
+        self.count += 1
+        return np.array([self.count], np.float32), 1.0, False, False, {}
+
+    def render(self) -> np.ndarray:
+        return np.full((4, 6, 3), self.count, np.uint8)
+
+
+@pytest.fixture
+def dial(monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """A suite in TOML whose environment draws, and needs nothing for it."""
+    monkeypatch.setattr(gymnasium.envs.registration, "registry", dict(gymnasium.registry))
+    monkeypatch.setattr(gymnasium, "registry", gymnasium.envs.registration.registry)
+    gymnasium.register("Dial-v0", Dial)
+    return toml_files.parse(poles.SUITE.replace("CartPole-v1", "Dial-v0"), "dials.toml")
+
+
+def test_environments_of_a_toml_file_draw_what_they_observe(dial: Suite) -> None:
+    seen = {}
+    for drawn in (False, True):
+        env = dial.make(dial.tasks[0], split="eval", num_envs=2, seed=0, drawn=drawn)
+        shades = [env.reset()[0]] + [env.step(np.zeros(2, np.int64))[0] for _ in range(3)]
+        picture = env.draw(1)
+        seen[drawn] = np.array(shades)
+        if drawn:
+            assert picture.shape == (4, 6, 3)
+            assert (picture == shades[-1][1, 0]).all()
+            assert env.metadata["render_fps"] == 12
+        else:
+            assert picture is None
+        env.close()
+    np.testing.assert_array_equal(seen[True], seen[False])
+
+
+@pytest.fixture(scope="module")
+def balanced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with a run of CartPole in TOML, and the key of the run."""
+    folder = poles.write_files(tmp_path_factory.mktemp("poles"))
+    rlbench("run", "--suite", "poles.toml", "--agent", "agents.py:Balance", "--seeds", "1",
+            cwd=folder)  # fmt: skip
+    (record,) = Store(folder / "runs").load().records
+    return folder, record.identity.key
+
+
+def test_a_video_of_cartpole(balanced: tuple[Path, str]) -> None:
+    pytest.importorskip("pygame")
+    folder, key = balanced
+    done = rlbench("show", "--video", key, "--suite", "poles.toml", "--out", "v.png", cwd=folder)
+    assert done.stdout == "v.png: the first of 4 episodes, 60 steps, return 60\n"
+    shown = frames_of((folder / "v.png").read_bytes())
+    assert {picture.shape for picture in shown} == {(400, 600, 3)}
+    assert len({picture.tobytes() for picture in shown}) > 10
+    rlbench("show", "--picture", key, "--suite", "poles.toml", "--out", "p.png", cwd=folder)
+    (page,) = frames_of((folder / "p.png").read_bytes())
+    np.testing.assert_array_equal(page[:400, :600], shown[0])
+
+
+def test_a_package_that_draws_and_is_missing_is_one_line(
+    balanced: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, key = balanced
+    (tmp_path / "pygame.py").write_text("raise ImportError('not here')\n")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [*COMMAND, "show", "--video", key, "--suite", "poles.toml"],
+        cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True,
+        timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "pygame is not installed" in line
+    assert "pip install" in line

@@ -337,6 +337,31 @@ def test_pictures_are_stacked_and_begin_with_copies_of_the_first() -> None:
     env.close()
 
 
+def test_states_are_drawn_as_agents_that_see_pixels_see_them() -> None:
+    """The target of reacher is drawn anew in each episode."""
+    task = "reacher_easy"
+    of_states, of_pixels = (suites.get(name) for name in ("dmc-state", "dmc-vision"))
+    size = {"height": 240, "width": 320, "stack": 1}
+    seeds = np.arange(2)
+    env = ControlEnvs(task, of_states.constants(of_states.task(task)), seeds)
+    other = ControlEnvs(task, {**of_pixels.constants(of_pixels.task(task)), **size}, seeds)
+    try:
+        env.reset()
+        (obs, _), rng = other.reset(), np.random.default_rng(0)
+        for _ in range(3):
+            for slot in range(2):
+                np.testing.assert_array_equal(env.draw(slot), obs[slot, -1])
+            actions = rng.uniform(-1, 1, (2, 2)).astype(np.float32)
+            env.step(actions)
+            obs = other.step(actions)[0]
+        assert other.draw(0) is None
+    except UsageError as error:
+        pytest.skip(str(error))
+    finally:
+        env.close()
+        other.close()
+
+
 def test_without_a_screen_glfw_has_the_same_message(tmp_path: Path) -> None:
     """It makes a context all the same, and fails only when that is used."""
     environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}

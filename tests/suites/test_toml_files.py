@@ -112,7 +112,7 @@ def test_defaults_of_wrappers_are_part_of_the_digest() -> None:
          "unknown key in small.toml: wrappers: ClipAction: 'x'"),
         ("version = 1", "version = 1\nwrappers = [1]", "must be names, or tables like"),
         ("version = 1", "version = 1\nwrappers = 3", "wrappers must be a list of at most 10"),
-        ("version = 1", 'version = 1\nkwargs = {render_mode = "human"}', "nothing is rendered"),
+        ("version = 1", 'version = 1\nkwargs = {render_mode = "human"}', "rlbench show sets it"),
         ("version = 1", 'version = 1\nkwargs = {xml_file = "/etc/passwd"}', "without paths: xml_f"),
         ("version = 1", 'version = 1\nkwargs = {entry_point = "os:system"}', "without paths"),
         ("version = 1", "version = 1\nkwargs = {x = [1]}", "but 'x' is not"),

@@ -26,6 +26,7 @@ from rlbench.suites.mujoco_warnings import divert_mujoco_warnings
 # waking: that takes about a millisecond, and waking one about .1 to .2.
 _WORK = 700
 _VELOCITIES = int(mujoco.mjtStage.mjSTAGE_VEL)
+_INTEGRATION = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 
 
 class Simulations:
@@ -78,6 +79,7 @@ class Simulations:
         names, varied = self._domain.fields, self._domain.varied
         of_model = {name: self.batch.expand(name) for name in varied}
         self._varied = [(getattr(self.scene.model, name), of_model[name]) for name in varied]
+        self._expanded = of_model
         of_data = {name: self.batch.bind(name) for name in ("qpos", "qvel", "act", "ctrl", *names)}
         self._state = State(**of_data, **of_model)
         self._start = self.scene.state(names, varied)
@@ -120,6 +122,13 @@ class Simulations:
         """Observe all simulations (n, k) after a step."""
         parts = self._domain.observe(self._state)
         return np.concatenate(parts, axis=1, dtype=dtype, casting="same_kind")
+
+    def place(self, slot: int, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+        """Put all parts of a copy of the model where they are in a simulation now."""
+        for name, values in self._expanded.items():
+            getattr(model, name)[:] = values[slot]
+        mujoco.mj_setState(model, data, self.batch.state[slot], _INTEGRATION)
+        mujoco.mj_forward(model, data)
 
     def check(self) -> None:
         """Look for trouble in the steps so far, where dm_control raises a `PhysicsError`.

@@ -1,5 +1,6 @@
 """The environments of the DeepMind Control suites."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -127,6 +128,7 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self._stepped: NDArray[np.intp] | None = None
         self._is_over = False
         self._pictures: _Pictures | None = None
+        self._look: _Look | None = None
         low, high = self._simulations.control_range.T
         self._scale = None if (low == -1).all() and (high == 1).all() else (low, (high - low) / 2)
         self.single_action_space = Box(-1, 1, low.shape, np.float32)
@@ -183,6 +185,18 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self._is_over = not self._active.any()
         self._stepped = None if self._active.all() else np.flatnonzero(self._active)
 
+    def draw(self, slot: int) -> NDArray[np.uint8] | None:
+        """Return the picture (240, 320, 3) of a slot; None where observations are pictures.
+
+        Raises:
+            UsageError: There is no OpenGL to draw with.
+        """
+        if self._pictures is not None:
+            return None
+        if self._look is None:
+            self._look = _Look(self._simulations)
+        return self._look.at(slot)
+
     def _begin(self) -> Observation:
         """Begin new episodes, and return their first observations."""
         self._clock = 0
@@ -211,8 +225,28 @@ class ControlEnvs(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free what draws."""
-        if self._pictures is not None:
-            self._pictures.close()
+        for camera in (self._pictures, self._look):
+            if camera is not None:
+                camera.close()
+
+
+class _Look:
+    """What people see of simulations whose agents see states."""
+
+    def __init__(self, simulations: Simulations) -> None:
+        self._simulations = simulations
+        self._model = copy.copy(simulations.model)
+        self._data = mujoco.MjData(self._model)
+        self._camera = Camera(self._model, 0, 240, 320)
+
+    def at(self, slot: int) -> NDArray[np.uint8]:
+        """Return a picture of a slot."""
+        self._simulations.place(slot, self._model, self._data)
+        return self._camera.picture(self._data).copy()
+
+    def close(self) -> None:
+        """Free the camera."""
+        self._camera.close()
 
 
 class _Pictures:
