@@ -367,7 +367,7 @@ def test_intervals_that_cover_too_rarely_are_marked_and_explained(
     for agent, cells in rows.items():
         tasks = normalised(everything, agent)
         runs = min(map(len, tasks.values()))
-        (page,) = (p for name, p in pages.items() if name.endswith(f"agents/{agent}.html"))
+        (page,) = (p for n, p in pages.items() if n.startswith(f"{BOARD}/agents/{agent}-"))
         for metric in ("iqm", "mean", "optimality_gap"):
             warned = coverage_warning(metric, len(tasks), runs)
             assert (MARK in cells[columns.index(metric)].text) == bool(warned)
