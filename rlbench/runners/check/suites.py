@@ -363,7 +363,7 @@ def _keeps_the_time_limit(trial: _Trial) -> str:
         lengths += 1
         if (lengths > trial.limit).any():
             raise InvalidEnvironment(
-                f"an episode went on after {trial.limit} steps: truncate it where the constant "
+                f"an episode had more than {trial.limit} steps: truncate it where the constant "
                 "max_episode_steps says"
             )
         lengths[ended] = 0
