@@ -368,7 +368,7 @@ def _keeps_the_time_limit(trial: _Trial) -> str:
             )
         lengths[ended] = 0
     cut = int(play.truncated.sum())
-    return f"no episode went on after {trial.limit} steps; {cut} were truncated"
+    return f"no episode had more than {trial.limit} steps; {cut} were truncated"
 
 
 def _retires(trial: _Trial) -> str:
