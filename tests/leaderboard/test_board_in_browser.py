@@ -186,6 +186,21 @@ def test_tables_fit_the_window(browser: "Browser", address: str, width: int) -> 
             assert 0 <= box["x"] < box["x"] + box["width"] <= width
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_plots_end_before_the_numbers_beside_them(
+    browser: "Browser", address: str, width: int
+) -> None:
+    with open_page(browser, viewport={"width": width, "height": 900}) as (page, _):
+        for place in ("index.html", BOARD):
+            page.goto(address + place)
+            gaps = page.locator(".forest li").evaluate_all(
+                "all => all.map(li => li.querySelector('.n').getBoundingClientRect().left"
+                " - li.querySelector('svg').getBoundingClientRect().right)"
+            )
+            assert len(gaps) > 1
+            assert min(gaps) > 0
+
+
 def test_cards_of_phones_name_what_their_cells_are(browser: "Browser", address: str) -> None:
     with open_page(browser, viewport={"width": 360, "height": 900}) as (page, _):
         page.goto(f"{address}{BOARD}#?columns={','.join(MORE_COLUMNS)}")

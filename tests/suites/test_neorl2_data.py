@@ -229,7 +229,7 @@ def damaged() -> Iterator[tuple[str, bytes, str]]:
     yield "narrow", packed(episodes(), obs=episodes().action), r"obs has the shape \(9, 2\)"
     yield "short", packed(episodes(), done=np.zeros(3)), r"done has the shape \(3,\)"
     yield "NaN", packed(episodes(), reward=np.full(n, np.nan)), "reward is not finite"
-    yield "half done", packed(episodes(), done=np.full(n, 0.5)), "done holds other numbers"
+    yield "half done", packed(episodes(), done=np.full(n, 0.5)), "done must hold only 0 and 1"
     yield "no end", packed(episodes(), truncated=np.zeros(n)), "its last episode has no end"
     claims = io.BytesIO()
     header = io.BytesIO()

@@ -72,7 +72,7 @@ def test_unknown_names_offer_the_nearest() -> None:
 
 def test_versions_are_checked() -> None:
     assert suites.get("atari100k@1") is ATARI
-    with pytest.raises(UsageError, match="version 1, not 2"):
+    with pytest.raises(UsageError, match="has version 1 here, not 2"):
         suites.get("atari100k@2")
 
 

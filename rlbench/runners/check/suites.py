@@ -363,12 +363,12 @@ def _keeps_the_time_limit(trial: _Trial) -> str:
         lengths += 1
         if (lengths > trial.limit).any():
             raise InvalidEnvironment(
-                f"an episode went on after {trial.limit} steps: truncate it where the constant "
+                f"an episode had more than {trial.limit} steps: truncate it where the constant "
                 "max_episode_steps says"
             )
         lengths[ended] = 0
     cut = int(play.truncated.sum())
-    return f"no episode went on after {trial.limit} steps; {cut} were truncated"
+    return f"no episode had more than {trial.limit} steps; {cut} were truncated"
 
 
 def _retires(trial: _Trial) -> str:
