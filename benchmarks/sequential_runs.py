@@ -8,8 +8,8 @@ was fixed before its first run:
 - ``learner``: `examples/my_agent.py`, which learns which action to hold, against `random`, in 5
   batches of 3 seeds at most. We expected it to be better, and it was worse: on Freeway it learns
   something, and on Boxing it is beaten.
-- ``freeway``: the same on Freeway alone, in 5 batches of 5 fresh seeds. This plan was made after the
-  first comparison.
+- ``freeway``: the same on Freeway alone, in 5 batches of 5 fresh seeds. This plan was made after
+  the first comparison.
 - ``equal``: two copies of that agent, which draw from different random streams, by the plan of the
   first comparison.
 
