@@ -134,11 +134,16 @@ def test_a_slot_does_not_depend_on_how_many_there_are(suite: Suite, name: str) -
     assert played(suite, task, slots=1)[0] == played(suite, task, slots=2)[0]
 
 
+def begun(task: Task) -> list[list[Any]]:
+    """Return what came of the first 20 steps of one slot, of those that other tests play too."""
+    return [trace[: 1 + 20 * 5] for trace in played(STORI, task, slots=1)]
+
+
 def test_another_seed_is_another_trajectory() -> None:
     for task in (task for task in STORI.tasks if "Gopher" not in task.name):  # begins slowly
         # Two seeds can draw as many no-ops; four do not.
-        traces = (played(STORI, task, slots=1, seed=seed, steps=20) for seed in range(4))
-        first = next(traces)
+        first = begun(task)
+        traces = (played(STORI, task, slots=1, seed=seed, steps=20) for seed in range(3))
         assert any(trace != first for trace in traces), task.name
 
 
@@ -148,13 +153,10 @@ def test_processes_agree() -> None:
         "from test_stori import STORI, played\n"
         "print([played(STORI, task, slots=1, steps=20) for task in STORI.tasks[::3]])"
     )
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=200
-        ).stdout
-        for _ in range(2)
-    }
-    assert len(outputs) == 1
+    other = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=200
+    )
+    assert other.stdout == f"{[begun(task) for task in STORI.tasks[::3]]}\n"
 
 
 @pytest.mark.parametrize("game", ROMS)
