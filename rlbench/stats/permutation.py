@@ -43,7 +43,8 @@ def batches_of(
     Args:
         scores: By agent: (runs,) on one task, (runs, tasks), or one array (runs,) a task.
         batch: Runs a task in a batch; runs beyond the last whole batch are left for later.
-        statistic: Of `STATISTICS`; it makes one score of a seed's tasks.
+        statistic: Of `STATISTICS`; it makes one score of a seed's tasks. These are then the scores
+            of one task, on which the median is the mean.
         per_seed: Whether to make one score of each seed over all tasks first.
 
     Raises:
@@ -213,8 +214,7 @@ def differences_of(masks: Masks, pooled: Floats, sizes: Sequence[Sizes], statist
     """Return the statistic of one part less that of the other, (paths, pairs).
 
     The mean is that over tasks of the mean over runs; the IQM that of all runs, every task with
-    the same weight; the median that over tasks of the mean over runs, or on one task that of its
-    runs.
+    the same weight; the median that over tasks of the mean over runs, so on one task the mean.
 
     Args:
         masks: (paths, runs of all tasks) which go to the first agent.
@@ -228,21 +228,14 @@ def differences_of(masks: Masks, pooled: Floats, sizes: Sequence[Sizes], statist
         others = [np.full(n + m, 1 / m / tasks) for n, m in sizes]
         both = masks.astype(np.float64) @ (pooled * np.concatenate(weights)).T
         return np.asarray(both - pooled @ np.concatenate(others))
-    if statistic == "median" and len(sizes) > 1:
+    if statistic == "median":
         return _medians_of_tasks(masks, pooled, sizes)
     return _gaps_and_variances(masks, pooled, sizes, statistic)[0]
 
 
 def cuts_of(runs: Sequence[int], statistic: str) -> Floats:
-    """Return which share of the runs of each group a statistic trims at each end, (groups,).
-
-    Of the median, which is that of one task, all but the middle one or two are trimmed.
-    """
-    trimmed = {
-        "mean": [0 for _ in runs],
-        "iqm": [n // 4 for n in runs],
-        "median": [(n - 1) // 2 for n in runs],
-    }
+    """Return which share of each group's runs the mean or the IQM trims at each end, (groups,)."""
+    trimmed = {"mean": [0 for _ in runs], "iqm": [n // 4 for n in runs]}
     return np.asarray(np.array(trimmed[statistic]) / np.array(runs), dtype=np.float64)
 
 
@@ -517,7 +510,7 @@ def joint_statistics(
     for look in range(1, looks + 1):
         upto = of_strata[:, :look].swapaxes(1, 2).reshape(paths, -1)
         seen = scores[:look].swapaxes(0, 1).reshape(1, -1)
-        if statistic == "median" and tasks > 1:
+        if statistic == "median":
             points, errors = _median_of_task_means(upto, seen[0], tasks, groups), None
         else:
             sizes = np.full((tasks, groups), look * size)

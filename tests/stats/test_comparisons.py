@@ -13,6 +13,7 @@ from rlbench.stats.permutation import (
     all_masks,
     differences_of,
     identity_of,
+    joint_statistics,
     number_of_paths,
     permuted_statistics,
     random_masks,
@@ -95,6 +96,19 @@ def test_permuted_statistics_by_hand(statistic: str, sizes: list) -> None:
         expected = np.where(np.abs(gaps) < 1e-12, 0.0, gaps / errors)
     found = permuted_statistics(pooled, sizes, statistic, 10_000, 0)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_on_one_task_the_median_is_the_mean_in_the_test_too() -> None:
+    """The median over tasks of the means, as it is shown: not the median of the runs."""
+    high = np.array([0.0, 0.1, 0.2, 0.3, 50.0, 60.0, 70.0])  # but the median run is the lower one
+    low = np.array([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6])
+    (masks,) = all_masks([(7, 7)])
+    pooled = np.concatenate([high, low])[None]
+    medians, means = (differences_of(masks, pooled, [(7, 7)], s) for s in ("median", "mean"))
+    np.testing.assert_allclose(medians, means, atol=1e-9)
+    blocks = {"high": high[None, None], "low": low[None, None]}
+    together = joint_statistics(blocks, [("high", "low")], "median", 50, 7)
+    assert together[0, 0, 0] > 0
 
 
 def test_p_value_is_the_share_of_splits_as_extreme() -> None:
