@@ -202,7 +202,7 @@ def test_a_file_must_not_hide_another_module(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     Path("json.py").write_text("make = print")
-    with pytest.raises(UsageError, match="has the name of another module: rename"):
+    with pytest.raises(UsageError, match="has the same name as another module: rename"):
         suites.load_file("json.py")
 
 
