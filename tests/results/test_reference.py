@@ -62,6 +62,25 @@ def test_the_card_of_dmc_prints_the_scores_of_our_own_runs() -> None:
     assert f"The mean is {sum(scores.values()) / 3:.1f}." in card
 
 
+def test_the_card_of_families_prints_what_random_play_scores() -> None:
+    card = (ROOT / "docs/suites/dmc-families.md").read_text(encoding="utf-8")
+    for suite in ("dmc-context", "dmc-context-visible", "dmc-frequency"):
+        rows = {
+            row["metric"]: row for row in rlbench.load(store=REFERENCE, suite=suite).stats().rows
+        }
+        assert (rows["iqm"]["tasks"], rows["iqm"]["runs"]) == (4, 3)
+        iqm, mean = (
+            f"{short(row['point'])} [{short(row['low'])}, {short(row['high'])}]"
+            for row in (rows["iqm"], rows["mean"])
+        )
+        assert f"| `{suite}` | {iqm} | {mean} |" in card
+    evaluations = rlbench.load(store=REFERENCE, suite="dmc-frequency").stats(evaluations=True).rows
+    last = {row["evaluation"]: row for row in evaluations if row["step"] == 250_000}
+    for name in ("repeat_1", "repeat_16"):
+        row = last[name]
+        assert f"{short(row['point'])} [{short(row['low'])}, {short(row['high'])}]" in card
+
+
 def test_the_card_of_parkour_prints_what_the_student_reached() -> None:
     card = (ROOT / "docs/suites/parkour.md").read_text(encoding="utf-8")
     records = Store(REFERENCE).load("stump-tracks-1m@1").records
