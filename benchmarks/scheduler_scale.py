@@ -2,12 +2,15 @@
 
     python benchmarks/scheduler_scale.py [--runs 250,1000,4000] [--slots 2,64,512]
                                          [--records 1000,10000] [--workers 20]
+                                         [--ray 100,400]
 
 - **scheduler**: the way of `rlbench run` (what is left, claims, events, lines of the display) with
   fake runs: they take no time, start no process and write no record. What remains is the driver's
   share of each run: CPU time, and the memory that its process gains.
 - **workers**: real runs of CartPole with a budget of one step, in worker processes: what a run
   takes besides its work. The CPU time is that of the workers and the driver together.
+- **ray**: many such runs by the local backend, and on a Ray cluster of this machine with two CPUs
+  if Ray is installed: wall time a run, since a cluster's CPU time is not that of this process.
 - **store**: a store of 1,000 or more records of Atari 100k (20 agents, 26 games) in the temporary
   folder, and commands that read it, each in a process of its own.
 
@@ -22,9 +25,11 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -101,8 +106,28 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
-def schedule(runs: int, slots: int, fake: bool) -> None:
-    """Print what so many runs take: CPU ms a run before and while they go on, and MB."""
+@contextmanager
+def backend_of(kind: str) -> Iterator[dict[str, Any]]:
+    """Yield what `run_all` gets besides: fake or local workers, or those of a Ray cluster."""
+    if kind != "ray":
+        yield {"backend": FakeBackend()} if kind == "fake" else {}
+        return
+    from ray.cluster_utils import Cluster
+
+    from rlbench.runners.backends.ray import Needs, RayBackend, connect
+
+    head = {"num_cpus": 2, "object_store_memory": 100_000_000, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        backend = RayBackend(connect(cluster.address, {}), needs=Needs())
+        yield {"backend": backend}
+        backend.ray.shutdown()
+    finally:
+        cluster.shutdown()
+
+
+def schedule(runs: int, slots: int, kind: str) -> None:
+    """Print what so many runs take: CPU ms a run before and while they go on, MB, and wall ms."""
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere:
         sys.stdout, before = nowhere, peak()
         path = Path(folder) / "made-up.toml"
@@ -114,14 +139,16 @@ def schedule(runs: int, slots: int, fake: bool) -> None:
         prepared = prepare(wanted, lambda _: None)
         middle = cpu()
         display = make_display(prepared, slots, done=0, quiet=False)
-        backend = {"backend": FakeBackend()} if fake else {}
-        with display:
+        with backend_of(kind) as backend, display:
+            started = perf_counter()
             run_all(prepared, slots=[Slot()] * slots, listen=display.listen, **backend)
+            wall = perf_counter() - started
         ended = cpu()
         sys.stdout = sys.__stdout__
     assert (display.finished, display.failed) == (runs, [])
     each = 1000 / runs
-    print(json.dumps([(middle - began) * each, (ended - middle) * each, peak() - before]))
+    found = [(middle - began) * each, (ended - middle) * each, peak() - before, wall * each]
+    print(json.dumps(found))
 
 
 def fill(store: Store, records: int) -> None:
@@ -190,9 +217,8 @@ def numbers(text: str) -> list[int]:
 def measured(*words: object) -> list[float]:
     """Return what this program prints in a process of its own."""
     command = [sys.executable, __file__, *map(str, words)]
-    found: list[float] = json.loads(subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout)  # fmt: skip
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    found: list[float] = json.loads(said.splitlines()[-1])
     return found
 
 
@@ -203,11 +229,12 @@ def main() -> None:
     parser.add_argument("--slots", default="2,64,512")
     parser.add_argument("--records", default="1000,10000")
     parser.add_argument("--workers", type=int, default=20)
+    parser.add_argument("--ray", default="")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         runs, slots, kind = given.one
-        schedule(int(runs), int(slots), fake=kind == "fake")
+        schedule(int(runs), int(slots), kind)
         return
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} CPUs, load {load:.1f}\n")
@@ -216,11 +243,19 @@ def main() -> None:
     sizes, slots = numbers(given.runs), numbers(given.slots)
     cases = [(n, slots[0]) for n in sizes] + [(n, k) for n in sizes[1:2] for k in slots[1:]]
     for n, k in cases:
-        first, rest, memory = measured("--one", n, k, "fake")
+        first, rest, memory, _ = measured("--one", n, k, "fake")
         print(f"| {n:,} | {k} | {first:.2f} | {rest:.2f} | {memory:.0f} |", flush=True)
     if given.workers:
-        _, rest, _ = measured("--one", given.workers, 2, "real")
+        _, rest, _, _ = measured("--one", given.workers, 2, "real")
         print(f"\na run in a worker of its own: {rest / 1000:.2f} s of CPU\n")
+    if given.ray:
+        print("| runs, two at a time | local, wall ms a run | Ray | of the driver: MB |")
+        print("|" + "---|" * 4)
+    for n in numbers(given.ray):
+        *_, local = measured("--one", n, 2, "real")
+        *_, memory, by_ray = measured("--one", n, 2, "ray")
+        print(f"| {n:,} | {local:.0f} | {by_ray:.0f} | {memory:.0f} |", flush=True)
+    print()
     print("| records | MB on disk | command | CPU, s | memory, MB |")
     print("|" + "---|" * 5)
     for n in numbers(given.records):
