@@ -100,7 +100,7 @@ def cases(statistic: TestStatistic) -> Iterator[Case]:
 
 
 def _variance(population: Floats, statistic: str, runs: int) -> float:
-    """Return the variance of a statistic of so many runs a task."""
+    """Return the variance of a statistic, given the number of runs per task."""
     generator = np.random.default_rng(1)
     drawn = _drawn(population, 200, generator)
     layout = layout_of(list(drawn.T), "rao-wu")

@@ -247,8 +247,9 @@ def main() -> None:
         print(f"| {n:,} | {k} | {first:.2f} | {rest:.2f} | {memory:.0f} |", flush=True)
     if given.workers:
         _, rest, _, _ = measured("--one", given.workers, 2, "real")
-        print(f"\na run in a worker of its own: {rest / 1000:.2f} s of CPU\n")
+        print(f"\na run in a worker of its own: {rest / 1000:.2f} s of CPU")
     if given.ray:
+        print()
         print("| runs, two at a time | local, wall ms a run | Ray | of the driver: MB |")
         print("|" + "---|" * 4)
     for n in numbers(given.ray):

@@ -33,27 +33,17 @@ def make(
     split: Split,
     num_envs: int,
     stream: np.random.SeedSequence,
+    drawn: bool = False,
 ) -> VectorEnv[Any, Any, Any]:
     """Make the environments of a task."""
     return make_slots(
-        partial(make_one, constants), num_envs=num_envs, split=split, stream=stream,
+        partial(make_one, constants, drawn=drawn), num_envs=num_envs, split=split, stream=stream,
         max_episode_steps=_limit(constants),
     )  # fmt: skip
 
 
-def make_drawn(
-    task: Task,
-    constants: Mapping[str, Constant],
-    *,
-    split: Split,
-    num_envs: int,
-    stream: np.random.SeedSequence,
-) -> VectorEnv[Any, Any, Any]:
-    """Make the environments of a task with the render mode ``rgb_array``, if they have it."""
-    return make_slots(
-        partial(make_one, constants, drawn=True), num_envs=num_envs, split=split, stream=stream,
-        max_episode_steps=_limit(constants),
-    )  # fmt: skip
+# The same with the render mode ``rgb_array``, if the environments have it.
+make_drawn = partial(make, drawn=True)
 
 
 def make_one(constants: Mapping[str, Constant], *, drawn: bool = False) -> gymnasium.Env[Any, Any]:
