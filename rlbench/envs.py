@@ -12,9 +12,7 @@ imported when it is made.
 import gymnasium
 
 from rlbench.suites.neorl2.protocols import NEORL2
-
-_PARKOUR = "rlbench.suites.teachmyagent.envs"
-_PARKOUR_STEPS = 2000
+from rlbench.suites.teachmyagent.protocols import PARKOUR, STUMP_TRACKS
 
 for _task in NEORL2.tasks:
     gymnasium.register(
@@ -23,9 +21,9 @@ for _task in NEORL2.tasks:
         max_episode_steps=NEORL2.protocol_of(_task).max_episode_steps,
         kwargs={"task": _task.name},
     )
-for _name in ("Parkour", "StumpTracks"):
+for _name, _suite in (("Parkour", PARKOUR), ("StumpTracks", STUMP_TRACKS)):
     gymnasium.register(
         f"rlbench/{_name}-v1",
-        entry_point=f"{_PARKOUR}:{_name}Env",
-        max_episode_steps=_PARKOUR_STEPS,
+        entry_point=f"rlbench.suites.teachmyagent.envs:{_name}Env",
+        max_episode_steps=_suite.protocol.max_episode_steps,
     )

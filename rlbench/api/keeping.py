@@ -44,7 +44,7 @@ class Picture(bytes):
         Raises:
             StoreError: It cannot be written.
         """
-        return _written(Path(path), self)
+        return write_whole(Path(path), self)
 
     def __repr__(self) -> str:
         """Say what it is; the bytes themselves are no text."""
@@ -192,12 +192,20 @@ def write_rows(path: Path, found: Sequence[Mapping[str, Any]], *, curves: bool) 
     Raises:
         StoreError: It cannot be written.
     """
-    _written(path, csv_of(found, CURVE_COLUMNS if curves else COLUMNS).encode())
+    write_whole(path, csv_of(found, CURVE_COLUMNS if curves else COLUMNS).encode())
 
 
-def _written(path: Path, content: bytes) -> Path:
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file as a whole; what is no regular file, such as /dev/stdout, is written into.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
     try:
-        replace_file(path, content)
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+        else:
+            replace_file(path, content)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
     return path

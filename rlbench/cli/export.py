@@ -6,12 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from rlbench.api.asking import DEFAULT_STORE, PUBLISHED, parse_suite
-from rlbench.api.keeping import csv_of, export_rows
+from rlbench.api.keeping import csv_of, export_rows, write_whole
 from rlbench.api.stores import records_of
 from rlbench.cli.options import ReadableStoreOption, SuiteOption, UnofficialOption, tell
 from rlbench.cli.output import echo, print_data
-from rlbench.errors import StoreError, UsageError
-from rlbench.files import replace_file
+from rlbench.errors import UsageError
 from rlbench.results import published
 from rlbench.results.curricula import curricula_of, dump_curricula
 from rlbench.results.record import MAX_TRAINING_EPISODES
@@ -76,7 +75,7 @@ def export(
     if str(csv) == "-":
         print_data(text)
         return
-    _write(csv, text.encode())
+    write_whole(csv, text.encode())
     echo(f"{len(table)} {'evaluations' if curves else 'runs'} in {csv}")
 
 
@@ -86,19 +85,19 @@ def _of_training(table: list[dict[str, Any]], number: int) -> list[dict[str, Any
     Raises:
         UsageError: No run has a score by its training episodes.
     """
-    scored = [row for row in table if row["status"] == "ok" and row["score"] is not None]
+    kept = [row for row in table if row["status"] != "ok" or row["score"] is not None]
+    scored = [row for row in kept if row["status"] == "ok"]
     if not scored:
         raise UsageError("no training episode ended in these runs: leave --training-episodes out")
-    left_out = [row for row in table if row["status"] == "ok" and row["score"] is None]
     tell(
         f"The scores are mean returns of a run's last {number} training episodes, "
         "not those of the protocol's evaluation."
     )
     if short := sum(row["episodes"] < number for row in scored):
         tell(f"In {short} of {len(scored)} runs fewer training episodes ended: all of them count.")
-    if left_out:
-        tell(f"Runs in which no training episode ended, left out: {len(left_out)}.")
-    return [row for row in table if row not in left_out]
+    if left_out := len(table) - len(kept):
+        tell(f"Runs in which no training episode ended, left out: {left_out}.")
+    return kept
 
 
 def _write_proposals(path: Path, store: Path, suite: Suite) -> None:
@@ -106,19 +105,8 @@ def _write_proposals(path: Path, store: Path, suite: Suite) -> None:
     found = curricula_of(records_of(store, suite, tell))
     if not found:
         raise UsageError(f"no run of {suite.id} in {store} has proposals of a teacher")
-    _write(path, dump_curricula(found))
+    write_whole(path, dump_curricula(found))
     echo(f"the proposals of {len(found)} runs in {path}")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file as a whole; what is no regular file, such as /dev/stdout, is written into."""
-    try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(content)
-        else:
-            replace_file(path, content)
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _published_rows(suite: Suite) -> list[dict[str, Any]]:

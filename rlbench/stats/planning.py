@@ -268,8 +268,8 @@ def _level_of(runs: int, tasks: int, statistic: str, level: float) -> float:
     """Return the greatest p-value at most a level that so few runs can have; 0 if there is none.
 
     P-values are about multiples of the least, that of agents as far apart as can be. Two paths at
-    least have it: exchanging the agents changes no absolute difference. For the IQM and the median
-    there are more where they look at few runs, since they ignore the others.
+    least have it: exchanging the agents changes no absolute difference. For the IQM of few runs
+    there are more, since it ignores some of them.
     """
     sizes = [(runs, runs)] * tasks
     if number_of_paths(sizes) > PATHS:
