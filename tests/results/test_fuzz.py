@@ -11,10 +11,12 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.quick import is_quick
 from support.records import make_record
 
 from rlbench import suites
@@ -143,6 +145,7 @@ def test_mutated_records_are_read_or_refused(part: int) -> None:
             accepted += 1
             if not record.is_old:
                 assert Record.from_bytes(record.to_bytes()) == record
-        assert time.process_time() - started < MAX_SECONDS
+        if time.process_time() - started >= MAX_SECONDS:
+            assert is_quick(partial(Record.from_bytes, data), MAX_SECONDS), data[:2000]
     assert accepted > 0  # else the mutations are too coarse to test anything
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MAX_GROWTH

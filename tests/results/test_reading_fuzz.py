@@ -13,12 +13,14 @@ import os
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from support.quick import is_quick
 
 from rlbench import suites
 from rlbench.errors import RLBenchError, UsageError
@@ -298,5 +300,6 @@ def test_mutated_files_are_read_or_refused(part: int, tmp_path: Path) -> None:
             raise AssertionError(
                 f"case {case} of part {part}: {file.name}, {reading}: {data[:2000]!r}"
             ) from error
-        assert time.process_time() - started < MAX_SECONDS
+        if time.process_time() - started >= MAX_SECONDS:
+            assert is_quick(partial(read_scores, path, reading=reading), MAX_SECONDS)
     assert read > CASES // PARTS // 50  # else the mutations are too coarse to test anything

@@ -11,9 +11,11 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from support.bundles import TODAY, draft_of
+from support.quick import is_quick
 from support.records import make_record
 
 from rlbench import suites
@@ -137,5 +139,8 @@ def test_bundles_are_accepted_or_refused(part: int) -> None:
             raise AssertionError(
                 f"case {case} of part {part}: {how.__name__} {state[1][:3]}"
             ) from error
-        assert time.process_time() - started < MAX_SECONDS
+        if time.process_time() - started >= MAX_SECONDS:
+            again = random.Random()
+            again.setstate(state)
+            assert is_quick(partial(how, again, good), MAX_SECONDS)
     assert 0 < accepted < CASES // PARTS
