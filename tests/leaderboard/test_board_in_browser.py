@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from support.browser import open_page
+from support.browser import address_of, open_page
 from support.pages import (
     FAINT,
     MIN_CONTRAST,
@@ -232,20 +232,20 @@ def test_columns_are_chosen_with_the_keyboard_and_kept_in_the_address(
         page.keyboard.press("Tab")
         page.keyboard.press("Space")
         page.get_by_label("Date").check()
-        assert page.evaluate("location.href") == f"{address}{BOARD}#?columns=mean,date"
+        assert address_of(page) == f"{address}{BOARD}#?columns=mean,date"
         for table in TABLES:
             assert shown_columns(page, table) == [*FIRST_COLUMNS, "mean", "date"]
         means = page.locator('table[aria-label="Agents"] td[data-label="Mean"]').all()
         assert len(means) == len(site.board.own)
         assert all(cell.is_visible() for cell in means)
         with open_page(browser) as (other, _):
-            other.goto(page.url)
+            other.goto(address_of(page))
             for table in TABLES:
                 assert shown_columns(other, table) == [*FIRST_COLUMNS, "mean", "date"]
             other.locator(".chooser summary").click()
             assert other.get_by_label("Date").is_checked()
         page.get_by_role("button", name="Reset").click()
-        assert page.url == address + BOARD
+        assert address_of(page) == address + BOARD
         for table in TABLES:
             assert shown_columns(page, table) == FIRST_COLUMNS
         assert page.locator(".chooser input:checked").count() == 0

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-from support.browser import Seen, open_page, serve
+from support.browser import Seen, address_of, open_page, serve
 from support.charts import (
     HOSTILE,
     NAMES,
@@ -139,7 +139,7 @@ def test_a_pointer_shows_the_numbers_and_picks_out_an_agent(
         label.click()
         page.mouse.move(2, 2)
         assert faint() == others
-        assert page.url.endswith("#?" + urlencode({"pinned": "agent number 2"}))
+        assert address_of(page).endswith("#?" + urlencode({"pinned": "agent number 2"}))
         label.click()
         page.mouse.move(2, 2)
         assert faint() == []

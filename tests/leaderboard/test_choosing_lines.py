@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 import pytest
-from support.browser import open_page
+from support.browser import address_of, open_page
 from support.charts import is_label_of
 from support.records import ATARI, make_record
 
@@ -80,7 +80,7 @@ def names_in(figure: "Locator") -> list[str]:
 
 
 def state_of(page: "Page") -> dict[str, str]:
-    return dict(parse_qsl(page.url.partition("#?")[2]))
+    return dict(parse_qsl(address_of(page).partition("#?")[2]))
 
 
 def wait_for_lines(figure: "Locator", number: int) -> None:
@@ -122,7 +122,7 @@ def test_six_lines_are_drawn_until_others_are_chosen(browser: "Browser", site: P
         chooser.get_by_role("button", name="Back to the first").click()
         wait_for_lines(figure, SHOWN)
         assert names_in(figure) == list(AGENTS[:SHOWN])
-        assert "#" not in page.url
+        assert "#" not in address_of(page)
         assert not page.evaluate("'__hit' in window")
         seen.assert_clean(site.as_uri())
 
@@ -147,19 +147,20 @@ def test_the_address_brings_lines_and_pins_back_with_what_was_searched(
         assert len(state["lines"].split(",")) == SHOWN + 1
         assert re.fullmatch(r"[a-z0-9._-]+", state["pinned"])
         with open_page(browser) as (other, _):
-            other.goto(page.url)
+            other.goto(address_of(page))
             again = figure_of(other, "profiles-records")
             wait_for_lines(again, SHOWN + 1)
             assert len(faint_in(again)) == SHOWN
             assert other.locator("input[type=search]").input_value() == "plain"
         # A jump within the page forgets nothing, in whatever script it is kept.
         page.locator(".jumps").get_by_role("link", name="Tasks").click()
+        page.wait_for_url("**#tasks")
         page.locator("input[type=search]").fill("plai")
         assert state_of(page) == {**state, "q": "plai"}
         page.get_by_role("button", name="Reset").click()
         wait_for_lines(figure, SHOWN)
         assert faint_in(figure) == []
-        assert "#" not in page.url
+        assert "#" not in address_of(page)
         seen.assert_clean(site.as_uri())
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 import pytest
-from support.browser import Seen, open_page
+from support.browser import Seen, address_of, open_page
 from support.pages import (
     FAINT,
     MIN_CONTRAST,
@@ -437,13 +437,13 @@ def test_filters_hide_rows_say_so_and_come_back_with_the_address(
             page.locator("input[name=complete]").set_checked(state.get("complete", False))
             assert_shown(page, site.board, **state)
             text = {n: "yes" if v is True else v for n, v in state.items()}
-            assert page.url == f"{address}{BOARD}#?{urlencode(text)}"
+            assert address_of(page) == f"{address}{BOARD}#?{urlencode(text)}"
             with open_page(browser) as (other, _):
-                other.goto(page.url)
+                other.goto(address_of(page))
                 assert_shown(other, site.board, **state)
         page.get_by_role("button", name="Reset").click()
         assert_shown(page, site.board)
-        assert page.url == address + BOARD
+        assert address_of(page) == address + BOARD
         seen.assert_clean(address)
 
 
@@ -454,7 +454,7 @@ def test_an_address_brings_the_order_back(browser: "Browser", site: Site, addres
         page.locator("input[type=search]").fill("agent")
         orders = [order_of(page, name) for name in ("Agents", "Published")]
         with open_page(browser) as (other, _):
-            other.goto(page.url)
+            other.goto(address_of(page))
             assert [order_of(other, name) for name in ("Agents", "Published")] == orders
             assert header(other, "Agents", "mean").get_attribute("aria-sort") == "descending"
             assert shown_in(other, "Agents") == shown_in(page, "Agents")
@@ -477,9 +477,10 @@ def test_a_jump_within_the_page_keeps_what_was_chosen(
         page.get_by_role("button", name="Reset").click()
         page.locator("input[type=search]").fill("alpha")
         page.locator(".jumps").get_by_role("link", name="Tasks").click()
+        page.wait_for_url("**#tasks")
         page.go_back()
         wait_until(page, "document.querySelector('input[type=search]').value === 'alpha'")
-        assert page.url == f"{address}{BOARD}#?q=alpha"
+        assert address_of(page) == f"{address}{BOARD}#?q=alpha"
         assert_shown(page, site.board, q="alpha")
         assert_clean_on_the_way(seen, address)
 
@@ -522,15 +523,15 @@ def test_a_release_leads_to_its_own_boards_and_out_again(
     with open_page(browser) as (page, seen):
         page.goto(f"{address}index.html")
         page.get_by_role("link", name=DAY).first.click()
-        assert page.url == f"{address}releases/{DAY}/index.html"
+        page.wait_for_url(f"{address}releases/{DAY}/index.html")
         page.get_by_role("link", name=ATARI.title, exact=True).first.click()
         page.locator('table[aria-label="Agents"]').get_by_role("link", name="alpha").click()
-        assert page.url == f"{address}releases/{DAY}/{agent_page(site, 'alpha')}"
+        page.wait_for_url(f"{address}releases/{DAY}/{agent_page(site, 'alpha')}")
         trail = page.get_by_role("navigation", name="Where you are")
         trail.get_by_role("link", name="rlbench").click()
-        assert page.url == f"{address}releases/{DAY}/index.html"
+        page.wait_for_url(f"{address}releases/{DAY}/index.html")
         page.get_by_role("link", name=f"release {DAY}").click()
-        assert page.url == f"{address}index.html"
+        page.wait_for_url(f"{address}index.html")
         assert_clean_on_the_way(seen, address)
 
 

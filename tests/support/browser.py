@@ -113,6 +113,11 @@ def open_page(browser: "Browser", **options: Any) -> "Iterator[tuple[Page, Seen]
     context.close()
 
 
+def address_of(page: "Page") -> str:
+    """Ask a page where it is: what Playwright remembers as `page.url` may be a moment old."""
+    return str(page.evaluate("location.href"))
+
+
 @contextmanager
 def serve(folder: Path) -> Iterator[str]:
     """Serve a folder on this machine; its address ends with a slash."""
