@@ -6,6 +6,7 @@ import subprocess
 from contextlib import suppress
 from typing import NamedTuple
 
+from rlbench.cpus import usable_cpus
 from rlbench.errors import UsageError
 from rlbench.runners import Slot
 
@@ -40,7 +41,7 @@ def parse_places(
     Raises:
         UsageError: There is no such GPU, or nothing that could share one.
     """
-    cpus = os.cpu_count() or 1
+    cpus = usable_cpus()
     gpus = _chosen_gpus(device)
     if not gpus and runs_per_gpu > 1 and not has_group:
         raise UsageError(

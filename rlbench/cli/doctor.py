@@ -24,6 +24,7 @@ from rlbench import suites
 from rlbench.api.asking import DEFAULT_STORE
 from rlbench.cli.options import JsonOption, StoreOption
 from rlbench.cli.output import echo, print_json
+from rlbench.cpus import container_limit, usable_cpus
 from rlbench.errors import ALONE, BrokenSuite, RLBenchError, install_command
 from rlbench.suites import Suite
 from rlbench.suites.procgen import reference
@@ -417,26 +418,14 @@ def _last_line(text: str) -> str:
 
 
 def _machine() -> Iterator[Row]:
-    count = os.cpu_count() or 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count
-    share = _cgroup("cpu.max").split()
-    if len(share) == 2 and share[0].isdecimal():
-        usable = min(usable, max(1, round(int(share[0]) / int(share[1]))))
+    count, usable = os.cpu_count() or 1, usable_cpus()
     detail = f"{usable} usable" + (f" of {count}" if usable != count else "")
     yield Row("cpus", "ok", f"{detail}, {platform.machine()}")
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = _cgroup("memory.max")
+    limit = container_limit("memory.max")
     total = min(total, int(limit)) if limit.isdecimal() else total
     small = total < _LITTLE
     yield Row("memory", "warning" if small else "ok", f"{total / 1e9:.1f} GB")
-
-
-def _cgroup(name: str) -> str:
-    """Return what a Linux container is limited to, or nothing."""
-    try:
-        return Path("/sys/fs/cgroup", name).read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
 
 
 def _disk(store: Path) -> Iterator[Row]:

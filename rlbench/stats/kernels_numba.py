@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlbench.compiled import compiled
+from rlbench.cpus import usable_cpus
 from rlbench.errors import UsageError
 from rlbench.stats.kernels_numpy import BORDER, LEAST_SHARE, centres_of, trimming, weighing
 from rlbench.stats.resampling import GOLDEN_GAMMA, MIX_1, MIX_2, Floats, Ints, Layout
@@ -171,7 +172,7 @@ def _in_pieces(piece: Callable[[int, int], None], repetitions: int, draws: int) 
 def _threads() -> int:
     text = os.environ.get("RLBENCH_THREADS")
     if text is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        return usable_cpus()
     if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"RLBENCH_THREADS is {text!r}: set it to a number of threads")
     return int(text)

@@ -132,7 +132,7 @@ def test_groups_and_threads_change_nothing(name: str, monkeypatch: pytest.Monkey
     traces = []
     for group, threads in ((1, 1), (3, 1), (5, 1), (5, 4)):
         monkeypatch.setattr(envs, "_GROUP", 5 if threads == 1 else 2)
-        monkeypatch.setattr(envs.os, "cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(envs, "usable_cpus", lambda threads=threads: threads)
         env = AtariEnvs(task.assets["rom"], constants, seeds, group=group)
         obs, info = env.reset()
         trace = [obs, info["start"]]

@@ -1,7 +1,6 @@
 """The environments of the Atari suites: ale-py's vector environment under a fixed protocol."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -17,6 +16,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from rlbench.cpus import usable_cpus
 from rlbench.errors import UsageError
 from rlbench.suites.envs import refuse_seed, slot_seeds
 from rlbench.suites.suite import Constant, Split, Task
@@ -95,7 +95,7 @@ class AtariEnvs(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
             AtariVectorEnv(
                 rom,
                 high - low,
-                num_threads=min(ceil((high - low) / _GROUP), os.cpu_count() or 1),
+                num_threads=min(ceil((high - low) / _GROUP), usable_cpus()),
                 max_num_frames_per_episode=c["max_episode_steps"] * c["frame_skip"],
                 repeat_action_probability=c["sticky_actions"],
                 full_action_space=c["full_action_set"],
