@@ -117,19 +117,19 @@ def test_folders_import_only_what_the_design_lets_them() -> None:
     allowed = {
         "disturbances": {"disturbances", "errors"},
         "suites": {
-            "suites", "disturbances", "compiled", "errors", "files", "limits", "registry",
+            "suites", "disturbances", "compiled", "cpus", "errors", "files", "limits", "registry",
             "sources",
         },
         "results": {"results", "suites", "errors", "files", "limits"},
-        "stats": {"stats", "compiled", "errors", "limits"},
+        "stats": {"stats", "compiled", "cpus", "errors", "limits"},
         "runners": {
             "runners", "suites", "results", "stats", "errors", "files", "limits", "registry",
             "sources",
         },
         "leaderboard": {"leaderboard", "results", "stats", "suites", "errors", "files"},
         "api": {
-            "api", "leaderboard", "runners", "results", "stats", "suites", "errors", "files",
-            "limits",
+            "api", "leaderboard", "runners", "results", "stats", "suites", "cpus", "errors",
+            "files", "limits",
         },
         "compat": {"compat", "stats", "errors", "limits", "files"},
     }  # fmt: skip
