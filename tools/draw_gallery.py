@@ -2,9 +2,9 @@
 
     .venv/bin/python tools/draw_gallery.py [FOLDER]
 
-Chromium draws the board. Scores are those of examples/scores.csv, and what teachers taught comes
-from the records in results/reference. Curves, mastered levels, and the scores of the sequential
-comparison and of the ablation are made up, as the page says.
+Chromium draws the board. Scores are those of examples/scores.csv, and the figures of curricula come
+from the records in results/reference. Curves, and the scores of the sequential comparison and of
+the ablation, are made up, as the page says.
 """
 
 import io
@@ -22,7 +22,7 @@ from playwright.sync_api import sync_playwright
 from rlbench import leaderboard, stats, suites
 from rlbench.leaderboard import Plot
 from rlbench.leaderboard.drawing import style
-from rlbench.leaderboard.teaching import Lessons
+from rlbench.leaderboard.teaching import Lessons, levels_of
 from rlbench.results import Loaded, Record, Store, read_scores, select
 from rlbench.results.labels import labels
 
@@ -33,7 +33,7 @@ BY = "the random and human scores of atari100k@1"
 DPI = 130
 SCREEN: Any = {"width": 900, "height": 900}
 STEPS = np.arange(1, 21) * 5_000
-OF_STUDENT = 150_000  # steps of the longer of our own curricula
+OF_STUDENT = 1_000_000  # steps of the longest of our own curricula
 
 
 def plots() -> Iterator[Plot]:
@@ -95,7 +95,7 @@ def made_up_curves() -> dict[str, np.ndarray]:
 
 
 def of_curricula() -> Iterator[Plot]:
-    """Yield the figures of a curriculum: what its reference records hold, and made-up levels."""
+    """Yield the figures of a curriculum, from the reference records."""
     suite = suites.get("stump-tracks-1m")
     loaded = Store(ROOT / "rlbench/results/reference").load(suite.id).records
     records = [record for record in loaded if record.budget_used == OF_STUDENT]
@@ -107,14 +107,10 @@ def of_curricula() -> Iterator[Plot]:
     yield leaderboard.plot_teaching(
         lessons, names=suite.parameters, unit=suite.protocol.unit, width=WIDTH
     )
-    random = np.random.default_rng(3)
-    ease = random.uniform(size=100) ** 2
+    threshold = suite.protocol.score_threshold
+    assert threshold is not None
     yield leaderboard.plot_levels(
-        {
-            teacher: [random.uniform(size=(5, 100)) < skill * ease]
-            for teacher, skill in [("random", 0.7), ("ALP-GMM", 1.1)]
-        },
-        width=WIDTH,
+        {agent: [levels_of(of, threshold)] for agent, of in agents.items()}, width=WIDTH
     )
 
 

@@ -1,4 +1,4 @@
-"""Draw what the longer runs of a student in results/reference show, for the card of parkour.
+"""Draw what the longest runs of a student in results/reference show, for the card of parkour.
 
     .venv/bin/python tools/draw_student.py
 
@@ -54,8 +54,8 @@ def draw() -> None:
     """Write both pictures, and print the rows of the first."""
     returns, taught = plots()
     returns.figure.axes[0].set_ylabel("Mean test return")
-    (FOLDER / "stump-tracks-150k-returns.png").write_bytes(picture(returns))
-    (FOLDER / "stump-tracks-150k-teaching.png").write_bytes(picture(taught))
+    (FOLDER / "stump-tracks-returns.png").write_bytes(picture(returns))
+    (FOLDER / "stump-tracks-teaching.png").write_bytes(picture(taught))
     for row in returns.rows:
         print(row)
 

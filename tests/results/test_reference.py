@@ -87,7 +87,7 @@ def test_the_card_of_parkour_prints_what_the_student_reached() -> None:
     for teacher in ("uniform", "alp-gmm"):
         runs = [
             record for record in records
-            if record.budget_used == 150_000
+            if record.budget_used == 1_000_000
             and record.identity.teacher is not None and record.identity.teacher.name == teacher
         ]  # fmt: skip
         assert [record.identity.constants["height_high"] for record in runs] == [1.0] * 3
@@ -104,6 +104,8 @@ def test_the_card_of_parkour_prints_what_the_student_reached() -> None:
             f"{episodes[0]} to {episodes[-1]}",
         ]
         assert f"| `sac + {teacher}` | {' | '.join(cells)} |" in card
+    short_runs = [record for record in records if record.budget_used == 150_000]
+    assert [record.score for record in short_runs] == [0.0] * 6
 
 
 def short(value: float) -> str:
