@@ -43,7 +43,8 @@ def plots() -> tuple[Plot, Plot]:
     found, suite = runs(), suites.get("stump-tracks-1m")
     steps = [one.budget_used for one in next(iter(found.values()))[0].main_evaluations]
     curves = {agent: returns_of(records) for agent, records in found.items()}
-    lessons = {agent: Lessons.of(records) for agent, records in found.items()}
+    taught = {agent: Lessons.of(records) for agent, records in found.items()}
+    lessons = {agent: of for agent, of in taught.items() if of is not None}
     return (
         leaderboard.plot_curves(curves, steps, statistic="mean", width=WIDTH),
         leaderboard.plot_teaching(lessons, names=suite.parameters, unit="steps", width=WIDTH),
@@ -52,10 +53,10 @@ def plots() -> tuple[Plot, Plot]:
 
 def draw() -> None:
     """Write both pictures, and print the rows of the first."""
-    returns, taught = plots()
+    returns, teaching = plots()
     returns.figure.axes[0].set_ylabel("Mean test return")
     (FOLDER / "stump-tracks-returns.png").write_bytes(picture(returns))
-    (FOLDER / "stump-tracks-teaching.png").write_bytes(picture(taught))
+    (FOLDER / "stump-tracks-teaching.png").write_bytes(picture(teaching))
     for row in returns.rows:
         print(row)
 
