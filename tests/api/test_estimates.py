@@ -92,6 +92,7 @@ def test_the_disk_is_foreseen(
 
 
 def test_what_is_assumed_is_said() -> None:
+    pytest.importorskip("dm_control", reason="pip install 'rlbench[dmc]'")
     needs = Estimator().needs(
         wanted("dmc-mini", "budget=10,eval_points=[5]", Path("none"), tasks=1)
     )

@@ -32,6 +32,8 @@ MAIN = "__main__"
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 _INSTALLED = [Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib")]
 _OURS = Path(__file__).parents[2]
+# Free variables that Python itself gives to methods, and to annotations from 3.14 on.
+_OF_A_CLASS = {"__class__", "__classdict__"}
 
 
 def importable_spec(factory: Callable[..., Any]) -> str:
@@ -147,7 +149,7 @@ class _Covered:
         """
         codes = []
         for function in _functions_of(thing):
-            outer = sorted({*function.__code__.co_freevars} - {"__class__"})
+            outer = sorted({*function.__code__.co_freevars} - _OF_A_CLASS)
             if outer:
                 raise self._refused(f"{outer[0]!r} of the function around it")
             codes.append(function.__code__)
