@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rlbench.api.asking import TEACHER_PREFIX, parse_options
+from rlbench.api.asking import TEACHER_PREFIX
 from rlbench.api.clusters import Placement, Work, find_places
 from rlbench.api.running import Wanted, find_agent, find_teacher, given_of_policy, want
 from rlbench.api.stores import loaded_or_empty
 from rlbench.errors import UsageError
 from rlbench.results import Identity, Record, identities
 from rlbench.results.labels import labels
+from rlbench.results.values import parse_assignments
 from rlbench.runners import Resolved, Run
 from rlbench.runners.run import Players
 from rlbench.suites import Suite, Task
@@ -145,8 +146,7 @@ def parse_entrant(spec: str) -> Entrant:
     if match is None:
         raise UsageError(f"{spec!r} names no agent")
     name, agent, options = match.groups()
-    config = parse_options([part for part in (options or "").split(",") if part.strip()])
-    return Entrant((name or "").strip(), agent, config)
+    return Entrant((name or "").strip(), agent, parse_assignments(options or ""))
 
 
 def raw_scores(

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Annotated, Any, NamedTuple
 
 import typer
+import typer.core
 
 from rlbench import __version__
 from rlbench.api.waiting import waiting
@@ -55,6 +56,25 @@ VERBS = {
     "leaderboard": Verb("leaderboard:app", "Build, freeze and serve the leaderboard."),
 }
 
+
+class Command(typer.core.TyperCommand):
+    """A command that refuses an option given twice: Typer would take the last value silently."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse what follows the verb."""
+        if not ctx.resilient_parsing:
+            _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+            for option in {one.name: one for one in given}.values():
+                many = getattr(option, "multiple", False) or getattr(option, "is_flag", False)
+                times = given.count(option)
+                if times > 1 and option.nargs == 1 and not many:
+                    ctx.fail(
+                        f"{option.opts[0]} is given {times} times, but has one value. Give it "
+                        "once; where it takes several values, put commas between them"
+                    )
+        return super().parse_args(ctx, args)
+
+
 LONG = {"stats", "compare", "plan", "figures", "table"}  # may draw for minutes
 
 
@@ -76,9 +96,11 @@ def command(verbs: Iterable[str] = VERBS) -> typer.Typer:
         found: Any = getattr(import_module(f"rlbench.cli.{module}"), function)
         summary, end = VERBS[name].summary, examples(name)
         if isinstance(found, typer.Typer):
+            for one in found.registered_commands:
+                one.cls = Command
             made.add_typer(found, name=name, short_help=summary, epilog=end)
         else:
-            made.command(name, short_help=summary, epilog=end)(found)
+            made.command(name, cls=Command, short_help=summary, epilog=end)(found)
     return made
 
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +126,23 @@ def parse_assignments(text: str, strings: Container[str] = ()) -> dict[str, Any]
             ``none``, is itself.
 
     Raises:
-        UsageError: One is not of that form, or a value cannot be read.
+        UsageError: One is not of that form, a value cannot be read, or a name has two values.
     """
-    parts = (_quoted(part, strings) for part in _split(text) if part.strip())
-    return dict(parse_assignment(part) for part in parts)
+    return parse_each(_quoted(part, strings) for part in _split(text) if part.strip())
+
+
+def parse_each(texts: Iterable[str]) -> dict[str, Any]:
+    """Return the values of ``name=value`` texts by name.
+
+    Raises:
+        UsageError: One is not of that form, a value cannot be read, or a name has two values.
+    """
+    found: dict[str, Any] = {}
+    for name, value in map(parse_assignment, texts):
+        if name in found:
+            raise UsageError(f"{name} has two values, {found[name]} and {value}: give it once")
+        found[name] = value
+    return found
 
 
 def _quoted(assignment: str, strings: Container[str]) -> str:

@@ -68,6 +68,30 @@ def test_help_ends_with_examples_line_by_line(verb: str, tmp_path: Path) -> None
         assert bare.stdout.strip() == long.stdout.strip()
 
 
+@pytest.mark.parametrize("verb", [name for name in ALL if not hasattr(ALL[name], "commands")])
+def test_an_option_of_one_value_is_refused_twice(verb: str) -> None:
+    """Typer would take the last value without a word."""
+    options = [one for one in ALL[verb].params if one.opts[0].startswith("--") and not one.is_flag]
+    for option in options:
+        words = [option.opts[0], "1", option.opts[0], "2"]
+        given = f"{option.opts[0]} is given 2 times"
+        try:
+            ALL[verb].make_context("verb", words)
+            said = ""
+        except Exception as error:
+            said = str(error)
+        assert (given in said) is not option.multiple, option.opts
+
+
+def test_an_option_twice_is_one_line(tmp_path: Path) -> None:
+    words = ["run", "--suite", "atari100k", "--agent", "random", "--tasks", "Pong"]
+    out = call(*words, "--unofficial", "budget=9", "--unofficial", "episodes=1", cwd=tmp_path)
+    assert (out.returncode, out.stdout) == (2, "")
+    assert out.stderr.startswith("rlbench: --unofficial is given 2 times")
+    assert out.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_verb_alone_is_imported() -> None:
     code = "import sys\nfrom rlbench.cli.app import command\ncommand(['list'])\nprint(*sys.modules)"
     out = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)

@@ -55,7 +55,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(cwd: Path, agent: str, *options: str, code: int = 0) -> str:
-    arguments = ("--suite", "toy", "--agent", agent, "--seeds", "1", *options)
+    seeds = () if "--seeds" in options else ("--seeds", "1")
+    arguments = ("--suite", "toy", "--agent", agent, *seeds, *options)
     done = rlbench("run", *arguments, cwd=cwd, code=code)
     return done.stdout + done.stderr
 

@@ -11,6 +11,7 @@ from rlbench.results.values import (
     MAX_DEPTH,
     parse_assignment,
     parse_assignments,
+    parse_each,
     parse_value,
     plain,
     value_text,
@@ -129,6 +130,13 @@ def test_a_list_of_assignments_round_trips() -> None:
         "a": 1, "b": [1, 2], "c": {"d": [3, 4]},
     }  # fmt: skip
     assert unofficial_text({"b": True, "a": 2}) == "a=2,b=true"
+
+
+def test_a_name_has_one_value() -> None:
+    with pytest.raises(UsageError, match="a has two values, 5 and 7: give it once"):
+        parse_assignments("a=5,b=1,a=7")
+    with pytest.raises(UsageError, match="a has two values"):
+        parse_each(["a=5", "a=5"])
 
 
 def test_strings_are_themselves_where_only_strings_can_be() -> None:
