@@ -33,7 +33,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Re
     bench = Bench(tmp_path_factory.mktemp("stores"), *OPTIONS, "--seeds", "1")
     bench.run()
     shutil.copytree(bench.store, bench.folder / "one")
-    bench.command += ["--seeds", "3"]
+    bench.command[bench.command.index("--seeds") + 1] = "3"
     bench.run()
     return bench.folder / "one", bench.records()
 

@@ -145,7 +145,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
     In the second another has a checkpoint, in the third one that its agent cannot load.
     """
-    fresh = Bench(tmp_path_factory.mktemp("fresh"), *OPTIONS, "--seeds", "1")
+    fresh = Bench(tmp_path_factory.mktemp("fresh"), *OPTIONS)
+    fresh.command[fresh.command.index("--seeds") + 1] = "1"
     fresh.run()
     begun = Bench(tmp_path_factory.mktemp("begun"), *OPTIONS)
     shutil.copytree(fresh.store, begun.store)
