@@ -8,12 +8,12 @@ docs/suites/parkour.md says what the runs were. Its table holds what this prints
 from pathlib import Path
 
 import numpy as np
-from draw_gallery import OF_STUDENT, picture
+from draw_gallery import of_student, picture
 
 from rlbench import leaderboard, suites
 from rlbench.leaderboard import Plot
 from rlbench.leaderboard.teaching import Lessons
-from rlbench.results import Record, Store
+from rlbench.results import Record
 from rlbench.results.labels import labels
 
 ROOT = Path(__file__).parents[1]
@@ -23,8 +23,7 @@ WIDTH = "neurips"
 
 def runs() -> dict[str, list[Record]]:
     """Return the records by agent, in the order of their seeds."""
-    records = Store(ROOT / "rlbench/results/reference").load("stump-tracks-1m@1").records
-    kept = [record for record in records if record.budget_used == OF_STUDENT]
+    kept = of_student()
     names = labels(record.identity for record in kept)
     found: dict[str, list[Record]] = {}
     for record in sorted(kept, key=lambda record: record.identity.seed):
