@@ -96,14 +96,9 @@ def made_up_curves() -> dict[str, np.ndarray]:
 def of_curricula() -> Iterator[Plot]:
     """Yield the figures of a curriculum, from the reference records."""
     suite = suites.get("stump-tracks-1m")
-    records = of_student()
-    names = labels(record.identity for record in records)
-    agents: dict[str, list[Record]] = {}
-    for record in records:
-        agents.setdefault(names[record.identity.agent_key], []).append(record)
-    lessons = {agent: found for agent, of in agents.items() if (found := Lessons.of(of))}
+    agents = of_student()
     yield leaderboard.plot_teaching(
-        lessons, names=suite.parameters, unit=suite.protocol.unit, width=WIDTH
+        lessons_of(agents), names=suite.parameters, unit=suite.protocol.unit, width=WIDTH
     )
     threshold = suite.protocol.score_threshold
     assert threshold is not None
@@ -112,14 +107,24 @@ def of_curricula() -> Iterator[Plot]:
     )
 
 
-def of_student() -> list[Record]:
-    """Return the reference records of the student that walks."""
+def of_student() -> dict[str, list[Record]]:
+    """Return the reference records of the student that walks, by agent, in the order of seeds."""
     loaded = Store(ROOT / "rlbench/results/reference").load("stump-tracks-1m@1").records
-    return [
+    kept = [
         record
         for record in loaded
         if record.identity.agent.name == "sac" and record.budget_used == 1_000_000
     ]
+    names = labels(record.identity for record in kept)
+    found: dict[str, list[Record]] = {}
+    for record in sorted(kept, key=lambda record: record.identity.seed):
+        found.setdefault(names[record.identity.agent_key], []).append(record)
+    return dict(sorted(found.items(), reverse=True))
+
+
+def lessons_of(agents: dict[str, list[Record]]) -> dict[str, Lessons]:
+    """Return what the teachers of agents proposed."""
+    return {agent: found for agent, of in agents.items() if (found := Lessons.of(of))}
 
 
 def picture(plot: Plot) -> bytes:

@@ -8,27 +8,15 @@ docs/suites/parkour.md says what the runs were. Its table holds what this prints
 from pathlib import Path
 
 import numpy as np
-from draw_gallery import of_student, picture
+from draw_gallery import lessons_of, of_student, picture
 
 from rlbench import leaderboard, suites
 from rlbench.leaderboard import Plot
-from rlbench.leaderboard.teaching import Lessons
 from rlbench.results import Record
-from rlbench.results.labels import labels
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs/pictures"
 WIDTH = "neurips"
-
-
-def runs() -> dict[str, list[Record]]:
-    """Return the records by agent, in the order of their seeds."""
-    kept = of_student()
-    names = labels(record.identity for record in kept)
-    found: dict[str, list[Record]] = {}
-    for record in sorted(kept, key=lambda record: record.identity.seed):
-        found.setdefault(names[record.identity.agent_key], []).append(record)
-    return dict(sorted(found.items(), reverse=True))
 
 
 def returns_of(records: list[Record]) -> np.ndarray:
@@ -39,14 +27,14 @@ def returns_of(records: list[Record]) -> np.ndarray:
 
 def plots() -> tuple[Plot, Plot]:
     """Return the figures of test returns and of what was taught."""
-    found, suite = runs(), suites.get("stump-tracks-1m")
+    found, suite = of_student(), suites.get("stump-tracks-1m")
     steps = [one.budget_used for one in next(iter(found.values()))[0].main_evaluations]
     curves = {agent: returns_of(records) for agent, records in found.items()}
-    taught = {agent: Lessons.of(records) for agent, records in found.items()}
-    lessons = {agent: of for agent, of in taught.items() if of is not None}
     return (
         leaderboard.plot_curves(curves, steps, statistic="mean", width=WIDTH),
-        leaderboard.plot_teaching(lessons, names=suite.parameters, unit="steps", width=WIDTH),
+        leaderboard.plot_teaching(
+            lessons_of(found), names=suite.parameters, unit="steps", width=WIDTH
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from rlbench.errors import UnknownName, UsageError
 from rlbench.limits import MAX_VALUE
 from rlbench.results.patterns import Pattern
 from rlbench.results.reading import AGENTS, ALIASES, TASKS, Reading
-from rlbench.results.values import parse_assignment, parse_assignments, parse_each
+from rlbench.results.values import parse_assignment, parse_assignments
 from rlbench.suites import Suite
 
 DEFAULT_STORE = Path("runs")
@@ -76,15 +76,6 @@ def parse_suite(name: str | Suite, unofficial: str = "") -> Suite:
     suite = name if isinstance(name, Suite) else suites.get(name)
     strings = {n for n, value in suite.protocol.constants().items() if isinstance(value, str)}
     return suite.make_unofficial(parse_assignments(unofficial, strings))
-
-
-def parse_options(texts: list[str] | None) -> dict[str, Any]:
-    """Return the values of ``name=value`` texts by name.
-
-    Raises:
-        UsageError: One is not of that form, a value cannot be read, or a name has two values.
-    """
-    return parse_each(texts or [])
 
 
 def parse_seeds(text: str) -> list[int]:

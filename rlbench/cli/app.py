@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import nullcontext
 from importlib import import_module
@@ -64,10 +65,9 @@ class Command(typer.core.TyperCommand):
         """Parse what follows the verb."""
         if not ctx.resilient_parsing:
             _, _, given = self.make_parser(ctx).parse_args(args=list(args))
-            for option in {one.name: one for one in given}.values():
+            for option, times in Counter(given).items():
                 many = getattr(option, "multiple", False) or getattr(option, "is_flag", False)
-                times = given.count(option)
-                if times > 1 and option.nargs == 1 and not many:
+                if times > 1 and not many:
                     ctx.fail(
                         f"{option.opts[0]} is given {times} times, but has one value. Give it "
                         "once; where it takes several values, put commas between them"

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rlbench.api.asking import parse_options
 from rlbench.api.checking import (
     STEPS,
     TIMEOUT,
@@ -18,6 +17,7 @@ from rlbench.cli.check_submissions import check_submissions
 from rlbench.cli.options import JsonOption, suite_names
 from rlbench.cli.output import echo, print_json
 from rlbench.errors import UsageError
+from rlbench.results.values import parse_options
 
 if TYPE_CHECKING:
     from rlbench.runners.check.findings import Finding
@@ -86,7 +86,7 @@ def check(
             suite, task, steps, lambda assumed: echo(f"note: {assumed}", err=True)
         )
         return _report(findings, f"{chosen.id}, {named}", json=json)
-    options = parse_options(option)
+    options = parse_options(option or [])
     chosen, named, findings = agent_findings(
         agent, suite or "atari100k", task, options, trust=trust, device=device, steps=steps,
         timeout=timeout,

@@ -7,13 +7,13 @@ import typer
 from rlbench.api.asking import (
     DEFAULT_STORE,
     STEP_TIMEOUT,
-    parse_options,
     parse_seeds,
     parse_suite,
 )
 from rlbench.cli.options import StoreOption, SuiteOption, UnofficialOption
 from rlbench.cli.output import echo
 from rlbench.cli.run import parse_tasks, print_sources, run_wanted, words_in
+from rlbench.results.values import parse_options
 
 
 def evaluate(
@@ -60,7 +60,7 @@ def evaluate(
     said = None if not given else [word for word in words_in(given) if word != "nothing"]
     wanted = want_evaluations(
         chosen, parse_tasks(chosen, tasks), agent, parse_seeds(seeds),
-        config=parse_options(option), name=name, given=said, trust=trust, store=store,
+        config=parse_options(option or []), name=name, given=said, trust=trust, store=store,
         device=device, jobs=jobs,
     )  # fmt: skip
     if not quiet:

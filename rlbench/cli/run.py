@@ -9,7 +9,6 @@ from rlbench.api.asking import (
     DEFAULT_STORE,
     STEP_TIMEOUT,
     TEACHER_PREFIX,
-    parse_options,
     parse_seeds,
     parse_suite,
 )
@@ -26,6 +25,7 @@ from rlbench.cli.options import (
 )
 from rlbench.cli.output import echo
 from rlbench.errors import UsageError
+from rlbench.results.values import parse_options
 from rlbench.suites import Suite, Task
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def run(
     settings: Settings = context.obj
     check_trackers(settings.track)
     chosen = parse_suite(suite, unofficial)
-    options = {**settings.options, **parse_options(option)}
+    options = {**settings.options, **parse_options(option or [])}
     chosen.load_factory()
     mine = {k: v for k, v in options.items() if not k.startswith(TEACHER_PREFIX)}
     who = resolve(agent, mine, name or None, trust=trust, given=words_in(given))

@@ -128,10 +128,10 @@ def parse_assignments(text: str, strings: Container[str] = ()) -> dict[str, Any]
     Raises:
         UsageError: One is not of that form, a value cannot be read, or a name has two values.
     """
-    return parse_each(_quoted(part, strings) for part in _split(text) if part.strip())
+    return parse_options(_quoted(part, strings) for part in _split(text) if part.strip())
 
 
-def parse_each(texts: Iterable[str]) -> dict[str, Any]:
+def parse_options(texts: Iterable[str]) -> dict[str, Any]:
     """Return the values of ``name=value`` texts by name.
 
     Raises:

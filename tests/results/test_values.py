@@ -11,7 +11,7 @@ from rlbench.results.values import (
     MAX_DEPTH,
     parse_assignment,
     parse_assignments,
-    parse_each,
+    parse_options,
     parse_value,
     plain,
     value_text,
@@ -136,7 +136,7 @@ def test_a_name_has_one_value() -> None:
     with pytest.raises(UsageError, match="a has two values, 5 and 7: give it once"):
         parse_assignments("a=5,b=1,a=7")
     with pytest.raises(UsageError, match="a has two values"):
-        parse_each(["a=5", "a=5"])
+        parse_options(["a=5", "a=5"])
 
 
 def test_strings_are_themselves_where_only_strings_can_be() -> None:

@@ -13,9 +13,9 @@ from gymnasium.spaces import Discrete
 from support.command import rlbench
 from support.toy import TOY, Walks
 
-from rlbench.api.asking import parse_options
 from rlbench.errors import AgentError, UnknownName, UsageError
 from rlbench.results import Store
+from rlbench.results.values import parse_options
 from rlbench.runners import MeteredEnv, Progress, TaskInfo, load_factory, resolve, run_online
 from rlbench.runners.agents.resolving import open_options
 from rlbench.runners.check.agents import check_contract
