@@ -141,6 +141,8 @@ def parse_entrant(spec: str) -> Entrant:
 
     >>> parse_entrant("wide=my_agent.py [width=512]")
     Entrant(name='wide', agent='my_agent.py', config={'width': 512}, teacher='')
+    >>> parse_entrant("sac [hidden=[64,64], gamma=.9]").config
+    {'hidden': [64, 64], 'gamma': 0.9}
     """
     match = _NAMED.fullmatch(spec.strip())
     if match is None:
